@@ -1,0 +1,153 @@
+// Reading GGUF: parse() for bytes in memory, Model for files and split models on disk.
+//
+// Purpose: metadata and tensor infos as views into the file; every tensor's data as a span, with no copy.
+// Ownership: a ModelView borrows the bytes that were parsed. A Model owns the mappings of its shards; everything it
+// hands out
+//            borrows from it.
+// Thread-safety: both are immutable once made; any number of threads may read them.
+// Source: spec/gguf.md.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <ggufkit/detail/name_index.hpp>
+#include <ggufkit/error.hpp>
+#include <ggufkit/format.hpp>
+#include <ggufkit/value.hpp>
+
+namespace ggufkit {
+
+inline constexpr std::size_t max_dims = 4;
+inline constexpr std::uint32_t default_alignment = 32;
+
+// Bounds that are not given by the size of the file itself.
+struct Limits {
+    std::uint32_t array_depth = 64;  // arrays in arrays
+};
+
+struct KeyValue {
+    std::string_view key;
+    ValueView value;
+    std::uint64_t offset;  // of the key's length, in the file
+};
+
+struct TensorInfo {
+    std::string_view name;
+    std::uint32_t n_dims = 0;
+    std::array<std::uint64_t, max_dims> ne{1, 1, 1, 1};  // ne[0] is the row length; unused dimensions are 1
+    std::uint32_t type_id = 0;
+    const FormatInfo* format = nullptr;  // null where nobody is known to use type_id
+    std::uint64_t offset = 0;            // of the data, from the start of the data section
+    std::uint64_t info_offset = 0;       // of this record, in the file
+
+    std::span<const std::uint64_t> shape() const { return {ne.data(), n_dims}; }
+    // Checked; the errors of tensor_bytes() with this tensor's name and place. elements() can only overflow.
+    Result<std::uint64_t> elements() const;
+    Result<std::uint64_t> bytes() const;
+};
+
+// A parsed header. Nothing in it promises that tensors are sane: validate() and Model::open() check that.
+class ModelView {
+  public:
+    std::span<const std::byte> file() const { return file_; }
+    Encoding encoding() const { return encoding_; }
+    std::uint32_t version() const { return encoding_.version; }
+    ByteOrder byte_order() const { return encoding_.order; }
+    std::uint32_t alignment() const { return alignment_; }  // general.alignment, or 32 where it is absent or unusable
+    std::uint64_t header_bytes() const { return header_bytes_; }  // up to the end of the last tensor info
+    std::uint64_t data_offset() const { return data_offset_; }    // header_bytes() rounded up to the alignment
+    std::span<const KeyValue> metadata() const { return metadata_; }
+    std::span<const TensorInfo> tensors() const { return tensors_; }
+
+    // O(1). The first one where names repeat.
+    const KeyValue* find_key(std::string_view key) const;
+    const TensorInfo* find_tensor(std::string_view name) const;
+
+    // Typed getters: NOT_FOUND or WRONG_TYPE or OUT_OF_RANGE with the key and its offset.
+    Result<std::uint64_t> get_unsigned(std::string_view key) const;
+    Result<std::int64_t> get_signed(std::string_view key) const;
+    Result<double> get_float(std::string_view key) const;
+    Result<bool> get_bool(std::string_view key) const;
+    Result<std::string_view> get_string(std::string_view key) const;
+    Result<ArrayView> get_array(std::string_view key) const;
+
+    // The bytes of a tensor of this view; DATA_PAST_EOF and the like where they are not all there.
+    Result<std::span<const std::byte>> data(const TensorInfo& tensor) const;
+
+  private:
+    friend class Parser;
+    std::span<const std::byte> file_;
+    Encoding encoding_;
+    std::uint32_t alignment_ = default_alignment;
+    std::uint64_t header_bytes_ = 0;
+    std::uint64_t data_offset_ = 0;
+    std::vector<KeyValue> metadata_;
+    std::vector<TensorInfo> tensors_;
+    detail::NameIndex keys_by_name_;
+    detail::NameIndex tensors_by_name_;
+};
+
+// Reads the header that `bytes` starts with; versions 1 to 3, either byte order. Stops at the first fault that leaves
+// the rest unreadable. Allocation is bounded by the size of `bytes`; time is linear in it.
+Result<ModelView> parse(std::span<const std::byte> bytes, Limits limits = {});
+
+// How a mapping will be used: passed on to the kernel.
+enum class Access : std::uint8_t { normal, sequential, random, will_need, dont_need };
+
+struct OpenOptions {
+    Limits limits{};
+    bool check_structure = true;  // refuse what check_structure() finds; off for tools that show broken files
+    bool follow_shards = true;    // open every shard of a split model, whichever of them is named
+};
+
+// A tensor of a model that may be split: its info and the shard that holds it.
+struct ModelTensor {
+    const TensorInfo* info;
+    std::uint32_t shard;
+};
+
+class Model {
+  public:
+    // Maps `path`; where it is a shard (split.count > 1, NAME-00001-of-00005.gguf), all its siblings. Errors: IO_*,
+    // those of parse(), those of check_structure(), and BAD_SPLIT where shards are missing or disagree.
+    static Result<Model> open(const std::filesystem::path& path, const OpenOptions& options = {});
+
+    Model(Model&&) noexcept;
+    Model& operator=(Model&&) noexcept;
+    ~Model();
+
+    std::size_t shard_count() const;
+    const ModelView& shard(std::size_t index) const;
+    const std::filesystem::path& shard_path(std::size_t index) const;
+    // The open file behind a shard, for copy_file_range and fstat; owned by the model.
+    int shard_fd(std::size_t index) const;
+
+    // The first shard's header: the one with the model's metadata.
+    const ModelView& header() const { return shard(0); }
+
+    // Every tensor of every shard, in file order; O(1) look-up by name.
+    std::span<const ModelTensor> tensors() const;
+    const ModelTensor* find_tensor(std::string_view name) const;
+    Result<std::span<const std::byte>> data(const ModelTensor& tensor) const;
+
+    // Tells the kernel how the bytes from `begin` on will be used; a hint that cannot fail.
+    void advise(std::size_t shard, std::uint64_t begin, std::uint64_t size, Access access) const;
+
+    // IO_CHANGED where a file was cut short or written to under its mapping: bytes past its new end read as zero or
+    // raise SIGBUS, so call this after use. A file that another took the name of is unchanged.
+    Result<void> check_unchanged() const;
+
+  private:
+    struct State;
+    explicit Model(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace ggufkit

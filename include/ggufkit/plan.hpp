@@ -1,0 +1,84 @@
+// The plan: what every output tensor will be, and where, before the first byte is written.
+//
+// Purpose: file types (recipes) as data; make_plan() chooses the type of every tensor as the reference does, and lays
+// the file out. Ownership: a Plan owns its text and the header's bytes; it names source tensors by index into the Model
+// it was made from. Thread-safety: make_plan() is pure. Source: spec/recipes.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ggufkit/error.hpp>
+#include <ggufkit/format.hpp>
+#include <ggufkit/model.hpp>
+#include <ggufkit/writer.hpp>
+
+namespace ggufkit {
+
+// A file type (llama_ftype, general.file_type): a mix of tensor types, not a tensor type.
+struct FileType {
+    std::uint32_t id;
+    std::string_view name;     // "Q4_K_M"
+    TensorType default_type;   // of tensors that no rule singles out
+    std::string_view summary;  // for --help: "Q4_K; Q6_K for half of attn_v and ffn_down: a good default"
+};
+
+std::span<const FileType> file_types() noexcept;                 // in order of id
+const FileType* find_file_type(std::string_view name) noexcept;  // any case; the aliases Q3_K, Q4_K, Q5_K, ALL_F32 too
+const FileType* find_file_type(std::uint32_t id) noexcept;
+
+// `--tensor-type REGEX=TYPE`: searched in the tensor's name (ECMAScript, lower-cased as the reference does); first
+// match wins.
+struct TypeOverride {
+    std::string pattern;
+    TensorType type;
+};
+
+// What to make of a model.
+struct Recipe {
+    const FileType* file_type = nullptr;
+    bool pure = false;  // the default type everywhere, no mix
+    std::vector<TypeOverride> overrides;
+    bool has_imatrix = false;  // some mixes depend on it
+};
+
+struct PlannedTensor {
+    std::string name;
+    std::size_t source;  // index into Model::tensors()
+    TensorType from;
+    TensorType to;  // equal to `from`: the bytes are copied
+    std::uint32_t n_dims;
+    std::array<std::uint64_t, max_dims> ne;
+    std::uint64_t bytes_in;
+    std::uint64_t bytes_out;
+    std::uint64_t offset;  // in the output file, absolute
+    std::string reason;    // "recipe: attn_v, a layer with more bits", "copied: one-dimensional", "fallback: …", …
+
+    std::uint64_t rows() const { return ne[1] * ne[2] * ne[3]; }
+};
+
+struct Plan {
+    const FileType* file_type = nullptr;
+    bool has_imatrix = false;
+    std::vector<PlannedTensor> tensors;  // in the output's order
+    Layout layout;
+    ByteOrder byte_order = ByteOrder::little;
+
+    std::uint64_t bytes_in() const;
+    std::uint64_t bytes_out() const { return layout.file_bytes; }
+    double bpw() const;  // bits of tensor data a weight
+};
+
+// Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text), BAD_ROW (a row is no whole number of
+// blocks of a type that has no fallback), those of TensorInfo::bytes() and of make_layout().
+Result<Plan> make_plan(const Model& model, const Recipe& recipe);
+
+// Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose
+// type cannot be read or made, or needs an imatrix that there is not.
+Result<void> check_executable(const Plan& plan);
+
+}  // namespace ggufkit

@@ -1,0 +1,40 @@
+// Rows of numbers to blocks and back.
+//
+// Purpose: dequantize any type to float, quantize float to any type that has a quantizer here.
+// Ownership: works in the caller's buffers; allocates nothing.
+// Thread-safety: pure functions; rows are independent, so callers split work as they like and get the same bytes.
+// Source: spec/quant-formats.md, which also says what each quantizer minimises.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include <ggufkit/error.hpp>
+#include <ggufkit/format.hpp>
+#include <ggufkit/value.hpp>
+
+namespace ggufkit {
+
+bool can_dequantize(TensorType type) noexcept;
+bool can_quantize(TensorType type) noexcept;
+
+// Decodes blocks into floats; bit-equal to the reference. `blocks` holds whole blocks, native (little-endian) byte
+// order, and out.size() is their number of elements. F64 and integers are rounded to the nearest float. Errors:
+// UNSUPPORTED, BAD_ROW where sizes do not agree.
+Result<void> dequantize_rows(TensorType type, std::span<const std::byte> blocks, std::span<float> out);
+
+// Encodes rows of `ne0` floats. values.size() is a multiple of ne0, out.size() is rows * row_bytes. `importance` is
+// empty or has ne0 weights (mean squared activation a column), used for every row. Errors: UNSUPPORTED; BAD_ROW where
+// sizes do not agree; BAD_ARGUMENT where a weight is negative, NaN or infinite; BAD_QUANT (offset = index of the value)
+// where a value is NaN or infinite, or a block scale would not be finite.
+Result<void> quantize_rows(TensorType type, std::span<const float> values, std::size_t ne0, std::span<std::byte> out,
+                           std::span<const float> importance = {});
+
+// Finds NaN or infinite scales, an E8M0 of 255, and NaN or infinite elements of float types. BAD_QUANT, offset = that
+// of the block within `blocks`.
+Result<void> check_blocks(TensorType type, std::span<const std::byte> blocks);
+
+// Swaps the bytes of every multi-byte field, in place: big-endian file data to native and back.
+void swap_block_bytes(const FormatInfo& format, std::span<std::byte> blocks);
+
+}  // namespace ggufkit

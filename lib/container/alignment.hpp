@@ -1,0 +1,24 @@
+// general.alignment: the one key that changes what the rest of the file means.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <string_view>
+
+#include <ggufkit/model.hpp>
+
+namespace ggufkit::container {
+
+inline constexpr std::string_view alignment_key = "general.alignment";
+inline constexpr std::uint64_t largest_alignment = std::uint64_t{1} << 30;
+
+constexpr bool is_alignment(std::uint64_t value) { return std::has_single_bit(value) && value <= largest_alignment; }
+
+// The alignment that this value of the key gives: the default where it breaks a rule.
+inline std::uint32_t usable_alignment(const ValueView& value) {
+    if (value.type() != ValueType::uint32) return default_alignment;
+    const auto number = value.as_unsigned();
+    return number && is_alignment(*number) ? static_cast<std::uint32_t>(*number) : default_alignment;
+}
+
+}  // namespace ggufkit::container

@@ -1,0 +1,197 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <ggufkit/model.hpp>
+
+#include "container/alignment.hpp"
+#include "container/rules.hpp"
+#include "container/walk.hpp"
+#include "core/checked.hpp"
+#include "core/cursor.hpp"
+
+namespace ggufkit {
+
+using container::breach;
+using container::R;
+using container::subject;
+
+// One step a part of the header, in file order; the first that fails ends it.
+class Parser {
+  public:
+    Parser(std::span<const std::byte> bytes, Limits limits) : in_(bytes, {}), limits_(limits) { view_.file_ = bytes; }
+
+    Result<ModelView> run() {
+        return preamble()
+            .and_then([this] { return counts(); })
+            .and_then([this] { return metadata(); })
+            .and_then([this] { return tensor_infos(); })
+            .map([this] { return finish(); });
+    }
+
+  private:
+    // The shortest records: empty names, no dimensions, one-byte values.
+    std::size_t least_key_value() const { return in_.encoding().length_size() + 4 + 1; }
+    std::size_t least_tensor_info() const { return in_.encoding().length_size() + 4 + 4 + 8; }
+
+    static tl::unexpected<Error> cut(std::size_t at, std::string about) {
+        return fail(breach(R::complete, at, std::move(about), "the file ends before or inside this field"));
+    }
+
+    Result<void> preamble() {
+        constexpr std::string_view magic = "GGUF";
+        std::string_view start;
+        in_.read_text(std::min(in_.remaining(), magic.size()), start);
+        if (!magic.starts_with(start)) return fail(breach(R::magic, 0, "magic", "this is not a GGUF file"));
+        if (start.size() < magic.size()) return cut(0, "magic");
+
+        const std::size_t at = in_.at();
+        std::uint32_t version = 0;
+        if (!in_.read(version)) return cut(at, "version");
+        const std::uint32_t swapped = swap_bytes(version);
+        const bool big = !is_known(version) && is_known(swapped);
+        if (!big && !is_known(version)) {
+            return fail(
+                breach(R::version, at, "version", fmt::format("is {}; 1 to 3 are known", std::min(version, swapped))));
+        }
+        view_.encoding_ = {big ? ByteOrder::big : ByteOrder::little,
+                           static_cast<std::uint8_t>(big ? swapped : version)};
+        in_ = Cursor(view_.file_, view_.encoding_, in_.at());
+        return {};
+    }
+
+    static bool is_known(std::uint32_t version) { return version >= 1 && version <= 3; }
+
+    Result<void> counts() {
+        const std::size_t tensors_at = in_.at();
+        if (!in_.read_length(tensor_count_)) return cut(tensors_at, "tensor count");
+        const std::size_t keys_at = in_.at();
+        if (!in_.read_length(key_count_)) return cut(keys_at, "key-value count");
+
+        if (fits(tensor_count_, key_count_)) return {};
+        const bool narrow = view_.encoding_.version == 1;
+        const auto other_order = [narrow](std::uint64_t value) {
+            return narrow ? swap_bytes(static_cast<std::uint32_t>(value)) : swap_bytes(value);
+        };
+        if (fits(other_order(tensor_count_), other_order(key_count_))) {
+            return fail(breach(R::byte_order, tensors_at, "counts",
+                               "make sense only in the byte order opposite to the version's"));
+        }
+        const auto impossible = [this](R which, std::size_t at, std::string about, std::uint64_t count) {
+            return fail(breach(which, at, std::move(about),
+                               fmt::format("is {}, where {} bytes follow", count, in_.remaining())));
+        };
+        if (!fits(tensor_count_, 0)) return impossible(R::tensor_count, tensors_at, "tensor count", tensor_count_);
+        return impossible(R::kv_count, keys_at, "key-value count", key_count_);
+    }
+
+    bool fits(std::uint64_t tensors, std::uint64_t keys) const {
+        constexpr std::uint64_t most = detail::NameIndex::none;
+        const auto a = checked_mul(tensors, least_tensor_info());
+        const auto b = checked_mul(keys, least_key_value());
+        const auto sum = a && b ? checked_add(*a, *b) : std::nullopt;
+        return sum && *sum <= in_.remaining() && tensors < most && keys < most;
+    }
+
+    Result<void> metadata() {
+        view_.metadata_.reserve(key_count_);
+        for (std::uint64_t i = 0; i < key_count_; ++i) {
+            if (auto read = key_value(); !read) {
+                if (read.error().subject.empty()) read.error().subject = fmt::format("key #{}", i);
+                return read;
+            }
+        }
+        return {};
+    }
+
+    Result<void> key_value() {
+        const std::size_t begin = in_.at();
+        const auto key = container::read_string(in_);
+        if (!key) return fail(key.error());
+
+        const std::size_t type_at = in_.at();
+        std::uint32_t type_id = 0;
+        if (!in_.read(type_id)) return cut(type_at, "type of " + subject("key", *key));
+        if (!container::is_value_type(type_id)) {
+            return fail(
+                breach(R::value_type, type_at, subject("key", *key), fmt::format("value type {} is unknown", type_id)));
+        }
+        const auto type = static_cast<ValueType>(type_id);
+        const std::size_t value_at = in_.at();
+        container::ValueWalk walk(in_, limits_.array_depth);
+        if (!walk.skip(type)) {
+            Error error = walk.error();
+            error.subject = subject("key", *key);
+            return fail(std::move(error));
+        }
+        const auto bytes = view_.file_.subspan(value_at, in_.at() - value_at);
+        view_.metadata_.push_back({*key, ValueView(type, bytes, view_.encoding_, value_at), begin});
+        return {};
+    }
+
+    Result<void> tensor_infos() {
+        view_.tensors_.reserve(tensor_count_);
+        for (std::uint64_t i = 0; i < tensor_count_; ++i) {
+            if (auto read = tensor_info(); !read) {
+                if (read.error().subject.empty()) read.error().subject = fmt::format("tensor #{}", i);
+                return read;
+            }
+        }
+        return {};
+    }
+
+    Result<void> tensor_info() {
+        TensorInfo tensor;
+        tensor.info_offset = in_.at();
+        const auto name = container::read_string(in_);
+        if (!name) return fail(name.error());
+        tensor.name = *name;
+
+        std::size_t at = in_.at();
+        if (!in_.read(tensor.n_dims)) return cut(at, "number of dimensions of " + subject("tensor", *name));
+        if (tensor.n_dims > max_dims) {
+            return fail(
+                breach(R::n_dims, at, subject("tensor", *name), fmt::format("has {} dimensions", tensor.n_dims)));
+        }
+        for (std::uint32_t i = 0; i < tensor.n_dims; ++i) {
+            at = in_.at();
+            if (!in_.read_length(tensor.ne[i]))
+                return cut(at, fmt::format("ne[{}] of {}", i, subject("tensor", *name)));
+        }
+        at = in_.at();
+        if (!in_.read(tensor.type_id)) return cut(at, "type of " + subject("tensor", *name));
+        tensor.format = find_format(tensor.type_id);
+        at = in_.at();
+        if (!in_.read(tensor.offset)) return cut(at, "offset of " + subject("tensor", *name));
+        view_.tensors_.push_back(tensor);
+        return {};
+    }
+
+    ModelView finish() {
+        view_.keys_by_name_.reserve(view_.metadata_.size());
+        for (std::uint32_t i = 0; i < view_.metadata_.size(); ++i) {
+            view_.keys_by_name_.insert(i, [this](std::uint32_t k) { return view_.metadata_[k].key; });
+        }
+        view_.tensors_by_name_.reserve(view_.tensors_.size());
+        for (std::uint32_t i = 0; i < view_.tensors_.size(); ++i) {
+            view_.tensors_by_name_.insert(i, [this](std::uint32_t t) { return view_.tensors_[t].name; });
+        }
+        if (const KeyValue* entry = view_.find_key(container::alignment_key)) {
+            view_.alignment_ = container::usable_alignment(entry->value);
+        }
+        view_.header_bytes_ = in_.at();
+        // Cannot wrap: a file in memory is far smaller than 2^63, an alignment at most 2^30.
+        view_.data_offset_ = *checked_align(view_.header_bytes_, view_.alignment_);
+        return std::move(view_);
+    }
+
+    ModelView view_;
+    Cursor in_;
+    Limits limits_;
+    std::uint64_t tensor_count_ = 0;
+    std::uint64_t key_count_ = 0;
+};
+
+Result<ModelView> parse(std::span<const std::byte> bytes, Limits limits) { return Parser(bytes, limits).run(); }
+
+}  // namespace ggufkit

@@ -1,0 +1,30 @@
+// Structure: what check_structure() does, for files that are there and files that are still to be written.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ggufkit/model.hpp>
+
+#include "container/findings.hpp"
+#include "container/tensor_size.hpp"
+
+namespace ggufkit::container {
+
+// `file_bytes` is the size of the whole file, of which `view` may have been given the header only.
+void check_structure(const ModelView& view, std::uint64_t file_bytes, Findings& findings);
+
+// A tensor that has bytes, and where.
+struct Placed {
+    const TensorInfo* tensor;
+    Extent extent;
+};
+
+// Where the data lies.
+struct Placement {
+    std::vector<Placed> tensors;  // in order of position; those without bytes are left out
+    bool complete = true;         // false where some tensor's place is not known
+};
+Placement placement_of(const ModelView& view);
+
+}  // namespace ggufkit::container

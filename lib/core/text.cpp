@@ -1,0 +1,86 @@
+#include "core/text.hpp"
+
+#include <cstdint>
+#include <cstring>
+
+namespace ggufkit {
+namespace {
+
+constexpr std::uint8_t byte_at(std::string_view text, std::size_t at) { return static_cast<std::uint8_t>(text[at]); }
+
+constexpr bool is_continuation(std::uint8_t byte) { return (byte & 0xc0) == 0x80; }
+
+// Bytes of the well-formed character at `at`, or 0. The first byte fixes the length; the second one's range rules out
+// overlong forms, surrogates and what lies past U+10FFFF (Unicode 15, table 3-7).
+std::size_t character_length(std::string_view text, std::size_t at) {
+    const std::uint8_t lead = byte_at(text, at);
+    if (lead < 0x80) return 1;
+    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() - at < length) return 0;
+
+    const std::uint8_t second = byte_at(text, at + 1);
+    const std::uint8_t lowest = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    const std::uint8_t highest = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (second < lowest || second > highest) return 0;
+    for (std::size_t i = 2; i < length; ++i) {
+        if (!is_continuation(byte_at(text, at + i))) return 0;
+    }
+    return length;
+}
+
+// How many bytes from `at` on are ASCII, looked at eight at a time.
+std::size_t ascii_run(std::string_view text, std::size_t at) {
+    const std::size_t begin = at;
+    for (; text.size() - at >= 8; at += 8) {
+        std::uint64_t eight;
+        std::memcpy(&eight, text.data() + at, 8);
+        if (eight & 0x8080808080808080u) break;
+    }
+    while (at < text.size() && byte_at(text, at) < 0x80) ++at;
+    return at - begin;
+}
+
+void append_escape(std::string& out, std::uint8_t byte) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    switch (byte) {
+        case '\n': out += "\\n"; return;
+        case '\r': out += "\\r"; return;
+        case '\t': out += "\\t"; return;
+        default: out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]}; return;
+    }
+}
+
+// C0, DEL, and C1 (c2 80 … c2 9f), which terminals obey as well.
+bool is_control(std::string_view character) {
+    const std::uint8_t lead = byte_at(character, 0);
+    return lead < 0x20 || lead == 0x7f || (lead == 0xc2 && byte_at(character, 1) < 0xa0);
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) noexcept {
+    for (std::size_t at = ascii_run(text, 0); at < text.size(); at += ascii_run(text, at)) {
+        const std::size_t length = character_length(text, at);
+        if (length == 0) return false;
+        at += length;
+    }
+    return true;
+}
+
+std::string printable(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t length = character_length(text, at);
+        const std::string_view character = text.substr(at, length == 0 ? 1 : length);
+        if (length == 0 || is_control(character)) {
+            for (const char byte : character) append_escape(out, static_cast<std::uint8_t>(byte));
+        } else {
+            out += character;
+        }
+        at += character.size();
+    }
+    return out;
+}
+
+}  // namespace ggufkit

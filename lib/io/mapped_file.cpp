@@ -1,0 +1,114 @@
+#include "io/mapped_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/interprocess/exceptions.hpp>
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+
+namespace ggufkit::io {
+namespace {
+
+namespace interprocess = boost::interprocess;
+
+tl::unexpected<Error> refuse(Errc code, const std::filesystem::path& path, std::string detail) {
+    return fail({.code = code, .subject = path.string(), .detail = std::move(detail)});
+}
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+// Never blocks: a FIFO without a writer opens at once, and is then refused.
+int open_to_read(const std::filesystem::path& path) {
+    int fd = -1;
+    do {
+        fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+std::string_view kind(mode_t mode) {
+    if (S_ISDIR(mode)) return "a folder";
+    if (S_ISFIFO(mode)) return "a FIFO";
+    if (S_ISSOCK(mode)) return "a socket";
+    return "a device";
+}
+
+int advice(Access access) {
+    switch (access) {
+        case Access::sequential: return MADV_SEQUENTIAL;
+        case Access::random: return MADV_RANDOM;
+        case Access::will_need: return MADV_WILLNEED;
+        case Access::dont_need: return MADV_DONTNEED;
+        default: return MADV_NORMAL;
+    }
+}
+
+}  // namespace
+
+FileHandle& FileHandle::operator=(FileHandle&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+}
+
+FileHandle::~FileHandle() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+MappedFile::Stamp MappedFile::stamp_of(const struct stat& status) {
+    return {status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+    MappedFile file;
+    file.path_ = path;
+    file.handle_ = FileHandle(open_to_read(path));
+    if (file.fd() < 0) return refuse(Errc::io_open, path, fmt::format("cannot be opened: {}", reason(errno)));
+
+    struct stat status {};
+    if (::fstat(file.fd(), &status) != 0) return refuse(Errc::io_open, path, reason(errno));
+    if (!S_ISREG(status.st_mode)) {
+        return refuse(Errc::io_open, path,
+                      fmt::format("is {}; only a regular file can be mapped", kind(status.st_mode)));
+    }
+    file.stamp_ = stamp_of(status);
+    if (status.st_size == 0) return file;
+    try {
+        const auto size = static_cast<std::size_t>(status.st_size);
+        file.region_ = interprocess::mapped_region(file.handle_, interprocess::read_only, 0, size);
+    } catch (const interprocess::interprocess_exception& error) {
+        return refuse(Errc::io_read, path, fmt::format("cannot be mapped: {}", error.what()));
+    }
+    return file;
+}
+
+void MappedFile::advise(std::uint64_t begin, std::uint64_t size, Access access) const {
+    // The kernel wants whole pages. Inward for pages that are to go, so that a neighbour's stay; outward otherwise.
+    const std::uint64_t page = interprocess::mapped_region::get_page_size();
+    const std::uint64_t end = std::min<std::uint64_t>(bytes().size(), begin + std::min(size, ~begin));
+    const bool inward = access == Access::dont_need;
+    const std::uint64_t first = (inward ? begin + page - 1 : begin) / page * page;
+    const std::uint64_t last = inward && end != bytes().size() ? end / page * page : end;
+    if (first >= last) return;
+    auto* const address =
+        const_cast<std::byte*>(bytes().data()) + first;  // madvise() changes no byte of a read-only mapping
+    ::madvise(address, static_cast<std::size_t>(last - first), advice(access));
+}
+
+Result<void> MappedFile::check_unchanged() const {
+    struct stat status {};
+    if (::fstat(fd(), &status) != 0) return refuse(Errc::io_read, path_, reason(errno));
+    const Stamp now = stamp_of(status);
+    if (now == stamp_) return {};
+    return refuse(Errc::io_changed, path_,
+                  now.size == stamp_.size
+                      ? "was written to while it was read"
+                      : fmt::format("changed its size from {} to {} bytes while it was read", stamp_.size, now.size));
+}
+
+}  // namespace ggufkit::io

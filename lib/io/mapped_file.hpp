@@ -1,0 +1,68 @@
+// A regular file, mapped for reading. Boost.Interprocess does the mapping; its exceptions end here.
+#pragma once
+
+#include <boost/interprocess/mapped_region.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include <ggufkit/error.hpp>
+#include <ggufkit/model.hpp>
+
+namespace ggufkit::io {
+
+// A file descriptor that closes itself; a memory-mappable object to Boost.
+class FileHandle {
+  public:
+    explicit FileHandle(int fd = -1) : fd_(fd) {}
+    FileHandle(FileHandle&& other) noexcept : fd_(other.release()) {}
+    FileHandle& operator=(FileHandle&& other) noexcept;
+    ~FileHandle();
+
+    int get() const { return fd_; }
+    int release() noexcept {
+        const int fd = fd_;
+        fd_ = -1;
+        return fd;
+    }
+    boost::interprocess::mapping_handle_t get_mapping_handle() const { return {fd_, false}; }
+
+  private:
+    int fd_;
+};
+
+class MappedFile {
+  public:
+    // IO_OPEN where there is no such file, or it is no regular one (a FIFO is not waited for); IO_READ where it cannot
+    // be mapped. An empty file is mapped to no bytes.
+    static Result<MappedFile> open(const std::filesystem::path& path);
+
+    const std::filesystem::path& path() const { return path_; }
+    int fd() const { return handle_.get(); }
+    std::span<const std::byte> bytes() const {
+        return {static_cast<const std::byte*>(region_.get_address()), region_.get_size()};
+    }
+
+    void advise(std::uint64_t begin, std::uint64_t size, Access access) const;
+
+    // IO_CHANGED where the size or the time of the last change is no longer that of the mapping.
+    Result<void> check_unchanged() const;
+
+  private:
+    // What stays the same as long as nobody writes.
+    struct Stamp {
+        std::int64_t size = 0;
+        std::int64_t seconds = 0;
+        std::int64_t nanoseconds = 0;
+        friend bool operator==(const Stamp&, const Stamp&) = default;
+    };
+    static Stamp stamp_of(const struct stat& status);
+
+    std::filesystem::path path_;
+    FileHandle handle_;
+    boost::interprocess::mapped_region region_;
+    Stamp stamp_;
+};
+
+}  // namespace ggufkit::io
