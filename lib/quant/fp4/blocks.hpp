@@ -1,0 +1,52 @@
+// Four-bit floating point: codes are E2M1 (sign, two exponent bits, one mantissa bit), scales are small floats.
+#pragma once
+
+#include "quant/packed.hpp"
+
+namespace ggufkit::quant {
+
+// A power of two, 2^(bits - 127). 255 is NaN.
+struct E8M0 {
+    std::uint8_t bits;
+    // Half the scale, 2^(bits - 128): the table of codes is doubled to stay in integers. 0 and 1 are subnormal floats.
+    constexpr float half() const noexcept {
+        const std::uint32_t e = bits;
+        return std::bit_cast<float>(e < 2 ? 0x00200000u << e : (e - 1) << 23);
+    }
+};
+
+// An unsigned float of four exponent and three mantissa bits; bit 7 is ignored. 0x7f is NaN and reads as 0, but 0xff
+// reads as 480: so the reference has it.
+struct UE4M3 {
+    std::uint8_t bits;
+    // Half the scale, for the doubled table of codes.
+    constexpr float half() const noexcept {
+        const std::uint32_t exponent = bits >> 3 & 15u;
+        const std::uint32_t mantissa = bits & 7u;
+        if (bits == 0x7f) return 0.0f;
+        if (exponent == 0) return static_cast<float>(mantissa) * 0x1p-10f;
+        return std::bit_cast<float>((exponent + 119) << 23 | mantissa << 20);
+    }
+};
+
+//     0   1                17
+//     | e | qs[16]         |        x = 2^(e - 127) * E2M1(code)
+// Half-split nibbles.
+struct BlockMXFP4 {
+    static constexpr std::uint32_t elements = 32;
+    E8M0 e;
+    std::uint8_t qs[16];
+};
+static_assert(PackedBlock<BlockMXFP4, 17>);
+
+//     0       4                36
+//     | d[4]  | qs[32]         |        x = d[k] * E2M1(code)
+// Four sub-blocks of 16: sub-block k has scale d[k] and the half-split nibbles qs[8k .. 8k+7].
+struct BlockNVFP4 {
+    static constexpr std::uint32_t elements = 64;
+    UE4M3 d[4];
+    std::uint8_t qs[32];
+};
+static_assert(PackedBlock<BlockNVFP4, 36>);
+
+}  // namespace ggufkit::quant

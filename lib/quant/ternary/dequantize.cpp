@@ -1,0 +1,49 @@
+#include "quant/dequantize_run.hpp"
+#include "quant/ternary/blocks.hpp"
+
+namespace ggufkit::quant {
+
+// `trits` trits of each of `n` bytes: trit t of byte m goes to x[n * t + m].
+static void decode_trits(const std::uint8_t* bytes, int n, int trits, float d, float* x) {
+    unsigned power = 1;
+    for (int t = 0; t < trits; ++t, power *= 3) {
+        for (int m = 0; m < n; ++m) {
+            const unsigned fraction = bytes[m] * power & 255u;
+            x[n * t + m] = static_cast<float>(static_cast<int>(fraction * 3 >> 8) - 1) * d;
+        }
+    }
+}
+
+static void decode(const BlockTQ1_0& b, float* x) {
+    const float d = b.d.get();
+    decode_trits(b.qs, 32, 5, d, x);
+    decode_trits(b.qs + 32, 16, 5, d, x + 160);
+    decode_trits(b.qh, 4, 4, d, x + 240);
+}
+
+static void decode(const BlockTQ2_0& b, float* x) {
+    const float d = b.d.get();
+    for (int k = 0; k < 8; ++k) {  // plane k%4 of half k/4
+        for (int i = 0; i < 32; ++i) {
+            const int code = b.qs[32 * (k / 4) + i] >> (2 * (k % 4)) & 3;
+            x[32 * k + i] = static_cast<float>(code - 1) * d;
+        }
+    }
+}
+
+static void decode(const BlockQ1_0& b, float* x) {
+    const float d = b.d.get();
+    for (int j = 0; j < 128; ++j) x[j] = static_cast<float>(2 * (b.qs[j / 8] >> (j % 8) & 1) - 1) * d;
+}
+
+static void decode(const BlockQ2_0& b, float* x) {
+    const float d = b.d.get();
+    for (int j = 0; j < 64; ++j) x[j] = static_cast<float>((b.qs[j / 4] >> (2 * (j % 4)) & 3) - 1) * d;
+}
+
+template DequantizeBlocks dequantize<BlockTQ1_0>;
+template DequantizeBlocks dequantize<BlockTQ2_0>;
+template DequantizeBlocks dequantize<BlockQ1_0>;
+template DequantizeBlocks dequantize<BlockQ2_0>;
+
+}  // namespace ggufkit::quant
