@@ -1,0 +1,31 @@
+// Any bytes: reading and validating them returns; whatever was read can be walked; and what was accepted keeps its
+// promise.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <ggufkit/model.hpp>
+#include <ggufkit/validate.hpp>
+#include <span>
+#include <string>
+
+#include "support/walk.hpp"
+
+using namespace ggufkit;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto view = parse(std::as_bytes(std::span(data, size)));
+    if (!view) return 0;
+    test::Walk{}(*view);
+    check_semantics(*view);
+    for (const Profile profile : {Profile::spec, Profile::llama}) {
+        const ValidateOptions options{.profile = profile, .strict = profile == Profile::llama};
+        const bool structure = check_structure(*view, options).valid();
+        const bool all = validate(*view, options).valid();
+        const std::string broken = structure ? test::broken_invariant(*view) : "";
+        if (!broken.empty() || (all && !structure)) {
+            std::fprintf(stderr, "accepted, but %s\n", all && !structure ? "not by check_structure()" : broken.c_str());
+            std::abort();
+        }
+    }
+    return 0;
+}
