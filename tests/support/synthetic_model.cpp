@@ -93,7 +93,7 @@ SyntheticModel start(std::string_view architecture, const Dims& dims, TensorType
         .set("attention.layer_norm_epsilon", 1e-5F)
         .set("rope.dimension_count", dims.embd / std::max(1U, dims.heads))
         .set("vocab_size", dims.vocab);
-    if (dims.experts != 0) model.set("expert_count", dims.experts).set("expert_used_count", std::uint32_t{2});
+    if (dims.experts != 0) model.set("expert_count", dims.experts).set("expert_used_count", std::min(2U, dims.experts));
     model.matrix("token_embd.weight", {dims.embd, dims.vocab}).vector("output_norm.weight", dims.embd);
     if (!dims.tied) model.matrix("output.weight", {dims.embd, dims.vocab});
     return model;
@@ -169,6 +169,13 @@ SyntheticModel fused(std::string_view architecture, const Dims& dims, TensorType
     return model;
 }
 
+// LLaMA 65B, from before the key for key-value heads: there are as many as heads.
+SyntheticModel without_kv_heads(TensorType weights) {
+    SyntheticModel model = dense("llama", {80, 1024, 2048, 64, 64}, weights);
+    model.header().remove("llama.attention.head_count_kv");
+    return model;
+}
+
 SyntheticModel qwen3_tied(TensorType weights) {
     const Dims dims{28, 1024, 3072, 16, 8, 512, 0, true};
     SyntheticModel model = dense("qwen3", dims, weights);
@@ -179,9 +186,8 @@ SyntheticModel qwen3_tied(TensorType weights) {
 }
 
 // Shared experts beside the routed ones: three matrices of a role in one layer.
-SyntheticModel shared_experts(TensorType weights) {
-    const Dims dims{24, 512, 256, 16, 4, 512, 64};
-    SyntheticModel model = sparse("qwen2moe", dims, weights);
+SyntheticModel shared_experts(std::string_view architecture, const Dims& dims, TensorType weights) {
+    SyntheticModel model = sparse(architecture, dims, weights);
     each_layer(dims, [&](auto, const std::string& layer) { gated_ffn(model, layer, dims, "_shexp"); });
     return model;
 }
@@ -404,7 +410,8 @@ SyntheticModel image_encoder(TensorType weights) {
 SyntheticModel odd_names(TensorType weights) {
     const Dims dims{4, 256, 256, 8, 8};
     SyntheticModel model = dense("llama", dims, weights);
-    for (const auto* name : {"position_embd.weight",
+    for (const auto* name : {"blk.0.attn_q_norm.weight",
+                             "position_embd.weight",
                              "token_types.weight",
                              "blk.0.position_embd.weight",
                              "blk.0.token_types.weight",
@@ -475,7 +482,7 @@ const std::vector<Shape>& shapes() {
         {"llama-2-7b", with(dense, "llama", {32, 4096, 11008, 32, 32, 32000})},
         {"llama-3-8b", with(dense, "llama", {32, 4096, 14336, 32, 8, 128256})},
         {"eight-heads-a-kv-head", with(dense, "llama", {26, 512, 1024, 32, 4})},
-        {"llama-65b", with(dense, "llama", {80, 1024, 2048, 64, 64})},
+        {"llama-65b", without_kv_heads},
         {"llama-3-70b", with(dense, "llama", {80, 1024, 2048, 64, 8})},
         {"70b-two-heads-a-kv-head", with(dense, "llama", {80, 1024, 2048, 64, 32})},
         {"qwen2-72b", with(dense, "qwen2", {80, 1024, 2048, 64, 8})},
@@ -487,12 +494,13 @@ const std::vector<Shape>& shapes() {
         {"qwen3-0.6b", qwen3_tied},
         {"one-layer", with(dense, "llama", {1, 256, 512, 8, 8})},
         {"seven-layers", with(dense, "llama", {7, 256, 512, 8, 2})},
-        {"many-layers", with(dense, "llama", {131, 256, 512, 8, 8})},
+        {"many-layers", with(dense, "llama", {131, 256, 512, 8, 4})},
         {"ragged-rows", with(dense, "llama", {12, 96, 100, 2, 2})},
+        {"one-expert", with(shared_experts, "qwen2moe", {16, 512, 512, 8, 8, 512, 1})},
         {"four-experts", with(sparse, "llama", {18, 512, 1024, 8, 8, 512, 4})},
         {"mixtral-8x7b", with(sparse, "llama", {32, 1024, 2048, 32, 8, 512, 8})},
         {"eight-experts-70b", with(sparse, "llama", {80, 512, 512, 16, 4, 512, 8})},
-        {"qwen2moe", shared_experts},
+        {"qwen2moe", with(shared_experts, "qwen2moe", {24, 512, 256, 16, 4, 512, 64})},
         {"qwen3moe-ragged", with(sparse, "qwen3moe", {48, 512, 96, 32, 4, 512, 128})},
         {"falcon-7b", with(fused, "falcon", {32, 4544, 18176, 71, 1})},
         {"falcon-40b", with(fused, "falcon", {60, 1024, 4096, 128, 8})},

@@ -1,0 +1,197 @@
+#include "plan/choose.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <tuple>
+
+#include "plan/facts.hpp"
+#include "plan/overrides.hpp"
+#include "plan/roles.hpp"
+#include "plan/rules.hpp"
+
+namespace ggufkit::plan {
+
+namespace {
+
+// A tensor's place among those of its role, counted before any type is chosen.
+struct Place {
+    std::uint64_t order = 0;  // how many tensors of this role the mix met before
+    std::uint64_t layer = 0;
+    std::uint64_t layers = 0;  // that `layer` is one of
+};
+
+struct Candidate {
+    const TensorInfo* tensor;
+    std::size_t source;
+    std::optional<std::uint64_t> block;
+    RoleName role;
+    std::string kept{};                    // why it is copied whatever the recipe; empty if it need not be
+    const TypeOverride* forced = nullptr;  // by the user; null if the recipe decides
+    Place place{};
+
+    bool mixed() const { return kept.empty() && forced == nullptr; }
+};
+
+bool is_integer(TensorType type) {
+    using enum TensorType;
+    return type == I8 || type == I16 || type == I32 || type == I64;
+}
+
+// Why this tensor is copied whatever the recipe says; empty if it is a matrix of weights.
+std::string why_kept(const TensorInfo& tensor) {
+    if (tensor.ne[1] == 1 && tensor.ne[2] == 1 && tensor.ne[3] == 1) return "one-dimensional";
+    if (!tensor.name.ends_with("weight")) return "not a weight";
+    if (const auto why = kept_as_it_is(tensor.name)) return std::string(*why);
+    if (tensor.format != nullptr && is_integer(tensor.format->type())) return "integers";
+    return {};
+}
+
+Result<std::vector<Candidate>> list_candidates(const Model& model, const ModelFacts& facts,
+                                               const Overrides& overrides) {
+    std::vector<Candidate> candidates;
+    candidates.reserve(model.tensors().size());
+    for (const ModelTensor& entry : model.tensors()) {
+        const TensorInfo& tensor = *entry.info;
+        Candidate& candidate = candidates.emplace_back(Candidate{&tensor, candidates.size(), block_of(tensor.name),
+                                                                 role_of(tensor.name, facts.tied), why_kept(tensor)});
+        if (!candidate.kept.empty()) continue;
+        const auto match = overrides.find(tensor.name);
+        if (!match) return fail(match.error());
+        candidate.forced = *match;
+    }
+    std::ranges::sort(candidates, {}, [](const Candidate& c) { return std::tuple(c.block, c.tensor->name); });
+    return candidates;
+}
+
+// Values are counted among themselves, since not every layer has them. The feed-forward matrices stand for their
+// layers: by number where there are experts (several matrices a layer), else by order.
+void find_places(std::vector<Candidate>& candidates, const ModelFacts& facts) {
+    std::array<std::uint64_t, static_cast<std::size_t>(Role::other) + 1> met{};
+    const auto values = std::ranges::count(candidates, Role::attn_v, [](const Candidate& c) { return c.role.role; });
+    for (Candidate& candidate : candidates) {
+        if (!candidate.mixed()) continue;
+        const bool is_value = candidate.role.role == Role::attn_v;
+        const std::uint64_t order = met[static_cast<std::size_t>(candidate.role.role)]++;
+        const bool by_number = facts.experts > 1 && !is_value;
+        candidate.place = {order, by_number ? candidate.block.value_or(order) : order,
+                           is_value ? static_cast<std::uint64_t>(values) : facts.layers};
+    }
+}
+
+bool in_first_eighth(const Place& at) { return at.layer < at.layers / 8; }
+bool in_last_eighth(const Place& at) { return at.layer >= at.layers - at.layers / 8 - (at.layers % 8 != 0 ? 1 : 0); }
+bool gets_more_bits(const Place& at) {
+    return in_first_eighth(at) || in_last_eighth(at) || (at.layer - at.layers / 8) % 3 == 2;
+}
+
+struct Verdict {
+    TensorType type;
+    std::string reason;
+};
+
+Verdict obey(const TypeOverride& forced) { return {forced.type, "--tensor-type " + forced.pattern}; }
+
+class Mix {
+  public:
+    Mix(const Recipe& recipe, const ModelFacts& facts)
+        : file_type_(*recipe.file_type), default_(format_of(file_type_.default_type)), pure_(recipe.pure) {
+        using enum Condition;
+        of_model_.add(eight_experts, facts.experts == 8);
+        of_model_.add(four_experts, facts.experts >= 4);
+        of_model_.add(four_heads_a_kv_head, facts.heads_per_kv_head() >= 4);
+        of_model_.add(large_70b, facts.is_70b());
+        of_model_.add(facts.architecture == "falcon" ? falcon : not_falcon, true);
+        of_model_.add(not_bailingmoe3, facts.architecture != "bailingmoe3");
+        of_model_.add(recipe.has_imatrix ? with_imatrix : without_imatrix, true);
+    }
+
+    Verdict decide(const Candidate& candidate) const {
+        if (pure_) return {default_.type(), "pure: the default type"};
+        if (!default_.quantized()) return {default_.type(), "recipe: the default type"};
+        const Rule* rule = find_rule(id_of(file_type_), candidate.role.role, truths(candidate));
+        if (rule == nullptr) return {default_.type(), "recipe: the default type"};
+        return {rule->type, explain(candidate, *rule)};
+    }
+
+  private:
+    Conditions truths(const Candidate& candidate) const {
+        using enum Condition;
+        const Place& at = candidate.place;
+        Conditions all = of_model_;
+        all.add(three_dimensional, candidate.tensor->ne[2] > 1);
+        all.add(ragged_row, candidate.tensor->ne[0] % default_.block_elements != 0);
+        all.add(first_two_layers, at.layer < 2);
+        all.add(first_four_layers, at.layer < 4);
+        all.add(first_sixteenth, at.layer < at.layers / 16);
+        all.add(first_eighth, in_first_eighth(at));
+        all.add(first_eighth_in_order, at.order < at.layers / 8);
+        all.add(middle_layers, !in_first_eighth(at) && !in_last_eighth(at));
+        all.add(more_bits, gets_more_bits(at));
+        return all;
+    }
+
+    static std::string explain(const Candidate& candidate, const Rule& rule) {
+        const auto& [role, label] = candidate.role;
+        std::string reason = fmt::format("recipe: {}", label.empty() ? "any tensor" : label);
+        if (role == Role::output && label != "output") reason += ", which is the output too";
+        if (const std::string conditions = describe(rule.conditions); !conditions.empty()) reason += ", " + conditions;
+        return reason;
+    }
+
+    const FileType& file_type_;
+    const FormatInfo& default_;
+    bool pure_;
+    Conditions of_model_;
+};
+
+// The type itself where rows are whole blocks of it; else its fallback, else F16.
+Result<Verdict> fit_row(const TensorInfo& tensor, Verdict wanted) {
+    const FormatInfo& format = format_of(wanted.type);
+    const std::uint64_t ne0 = tensor.ne[0];
+    const auto fits = [&](const FormatInfo& candidate) { return ne0 % candidate.block_elements == 0; };
+    if (fits(format)) return wanted;
+    const FormatInfo& fallback = *find_format(format.fallback);
+    const std::string mismatch = fmt::format("ne[0] {} is no multiple of {}", ne0, format.block_elements);
+    if (fallback.id == format.id && format.block_elements > 32) {
+        return fail({.code = Errc::bad_row,
+                     .offset = tensor.info_offset,
+                     .subject = fmt::format("tensor '{}'", tensor.name),
+                     .detail = fmt::format("{}, and {} has no fallback", mismatch, format.name)});
+    }
+    return Verdict{fits(fallback) ? fallback.type() : TensorType::F16, "fallback: " + mismatch};
+}
+
+}  // namespace
+
+Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe) {
+    const auto overrides = Overrides::compile(recipe.overrides);
+    if (!overrides) return fail(overrides.error());
+    const ModelFacts facts = read_facts(model);
+    auto candidates = list_candidates(model, facts, *overrides);
+    if (!candidates) return fail(candidates.error());
+    find_places(*candidates, facts);
+
+    const Mix mix(recipe, facts);
+    std::vector<Choice> choices;
+    choices.reserve(candidates->size());
+    for (const Candidate& candidate : *candidates) {
+        const TensorInfo& tensor = *candidate.tensor;
+        const auto bytes = tensor.bytes();
+        if (!bytes) return fail(bytes.error());
+        const FormatInfo& from = *tensor.format;
+        Choice& choice =
+            choices.emplace_back(Choice{&tensor, candidate.source, *bytes, from.type(), "copied: " + candidate.kept});
+        if (!candidate.kept.empty()) continue;
+        const auto verdict =
+            fit_row(tensor, candidate.forced != nullptr ? obey(*candidate.forced) : mix.decide(candidate));
+        if (!verdict) return fail(verdict.error());
+        choice.type = verdict->type;
+        choice.reason = choice.type == from.type() ? fmt::format("copied: already {}", from.name) : verdict->reason;
+    }
+    return choices;
+}
+
+}  // namespace ggufkit::plan

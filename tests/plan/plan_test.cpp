@@ -1,0 +1,371 @@
+// What a plan says beside the types of the recipes: overrides, fallbacks, reasons, layout, header.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ggufkit/plan.hpp>
+#include <ggufkit/quantize.hpp>
+#include <limits>
+
+#include "support/synthetic_model.hpp"
+#include "support/temporary.hpp"
+
+using namespace ggufkit;
+using namespace ggufkit::test;
+
+namespace {
+
+Recipe recipe(std::string_view file_type, std::vector<TypeOverride> overrides = {}) {
+    Recipe recipe;
+    recipe.file_type = find_file_type(file_type);
+    REQUIRE(recipe.file_type != nullptr);
+    recipe.overrides = std::move(overrides);
+    return recipe;
+}
+
+// A synthetic model on disk, for as long as a test needs it.
+class Planned {
+  public:
+    explicit Planned(const SyntheticModel& source) : model_(saved(source, folder_ / "model.gguf")) {}
+
+    const Model& model() const { return model_; }
+    Result<Plan> attempt(const Recipe& recipe) const { return make_plan(model_, recipe); }
+    Plan plan(const Recipe& recipe) const {
+        auto plan = make_plan(model_, recipe);
+        if (!plan) FAIL(plan.error().message());
+        return *std::move(plan);
+    }
+
+  private:
+    static Model saved(const SyntheticModel& source, const std::string& path) {
+        source.save(path);
+        auto model = Model::open(path);
+        if (!model) FAIL(model.error().message());
+        return *std::move(model);
+    }
+
+    TemporaryFolder folder_;
+    Model model_;
+};
+
+const PlannedTensor& tensor(const Plan& plan, std::string_view name) {
+    const auto found = std::ranges::find(plan.tensors, name, &PlannedTensor::name);
+    REQUIRE(found != plan.tensors.end());
+    return *found;
+}
+
+// "Q6_K (recipe: attn_v, a layer with more bits)"
+std::string shown(const Plan& plan, std::string_view name) {
+    const PlannedTensor& found = tensor(plan, name);
+    return fmt::format("{} ({})", format_of(found.to).name, found.reason);
+}
+
+}  // namespace
+
+TEST_CASE("plan: every tensor has its reason") {
+    const Plan q4 = Planned(make_shape("mixtral-8x7b")).plan(recipe("Q4_K_M"));
+    CHECK(shown(q4, "output.weight") == "Q6_K (recipe: output)");
+    CHECK(shown(q4, "token_embd.weight") == "Q4_K (recipe: the default type)");
+    CHECK(shown(q4, "blk.0.attn_v.weight") == "Q8_0 (recipe: attn_v, 8 experts)");
+    CHECK(shown(q4, "blk.0.ffn_down_exps.weight") == "Q6_K (recipe: ffn_down, a layer with more bits)");
+    CHECK(shown(q4, "blk.4.ffn_down_exps.weight") == "Q4_K (recipe: the default type)");
+    CHECK(shown(q4, "blk.4.attn_norm.weight") == "F32 (copied: one-dimensional)");
+    CHECK(shown(q4, "blk.4.ffn_gate_inp.weight") == "F32 (copied: expert router)");
+
+    const Plan tied = Planned(make_shape("qwen3-0.6b")).plan(recipe("Q4_0"));
+    CHECK(shown(tied, "token_embd.weight") == "Q6_K (recipe: token_embd, which is the output too)");
+
+    const Plan fused = Planned(make_shape("falcon-40b")).plan(recipe("Q4_K_M"));
+    CHECK(shown(fused, "output.weight") == "Q8_0 (recipe: output, falcon)");
+    CHECK(shown(fused, "blk.0.attn_qkv.weight") == "Q6_K (recipe: attn_qkv, a layer with more bits)");
+    CHECK(shown(fused, "blk.0.ffn_down.weight") == "Q6_K (recipe: ffn_down, falcon, first sixteenth of the layers)");
+
+    const Plan same = Planned(make_shape("mixtral-8x7b", TensorType::Q8_0)).plan(recipe("Q4_K_M"));
+    CHECK(shown(same, "blk.0.attn_v.weight") == "Q8_0 (copied: already Q8_0)");
+}
+
+TEST_CASE("plan: tensors that are no weight matrices keep their type, and the recipe does not count them") {
+    const Plan plan = Planned(make_shape("odd-names")).plan(recipe("Q4_K_M"));
+    CHECK(shown(plan, "blk.2.attn_v.bias") == "F16 (copied: not a weight)");
+    CHECK(shown(plan, "blk.1.flat.weight") == "F16 (copied: one-dimensional)");
+    CHECK(shown(plan, "blk.0.altup_x.weight") == "F16 (copied: small and sensitive)");
+    CHECK(shown(plan, "position_embd.weight") == "F16 (copied: position embeddings)");
+
+    SyntheticModel with_integers = make_shape("one-layer");
+    with_integers.tensor("blk.0.table.weight", {256, 4}, TensorType::I32);
+    CHECK(shown(Planned(with_integers).plan(recipe("Q8_0")), "blk.0.table.weight") == "I32 (copied: integers)");
+}
+
+TEST_CASE("plan: rows that are not whole blocks fall back") {
+    // Rows of 96 and 100 values: whole blocks of 32, and of nothing but single values.
+    const Planned ragged(make_shape("ragged-rows"));
+    struct Expected {
+        std::string_view file_type, thirty_twos, singles;
+    };
+    for (const auto& [file_type, thirty_twos, singles] :
+         {Expected{"Q4_K_S", "Q5_0 (fallback: ne[0] 96 is no multiple of 256)", "F16 (copied: already F16)"},
+          Expected{"IQ4_XS", "IQ4_NL (fallback: ne[0] 96 is no multiple of 256)", "F16 (copied: already F16)"},
+          Expected{"TQ1_0", "Q4_0 (fallback: ne[0] 96 is no multiple of 256)", "F16 (copied: already F16)"},
+          Expected{"Q4_0", "Q4_0 (recipe: the default type)", "F16 (copied: already F16)"}}) {
+        CAPTURE(file_type);
+        const Plan plan = ragged.plan(recipe(file_type));
+        CHECK(shown(plan, "blk.5.attn_q.weight") == thirty_twos);
+        CHECK(shown(plan, "blk.5.ffn_down.weight") == singles);
+    }
+    const Plan from_f32 = Planned(make_shape("ragged-rows", TensorType::F32)).plan(recipe("Q8_0"));
+    CHECK(shown(from_f32, "blk.5.ffn_down.weight") == "F16 (fallback: ne[0] 100 is no multiple of 32)");
+
+    // Nothing like these types takes shorter rows.
+    for (const auto* file_type : {"Q1_0", "NVFP4"}) {
+        const auto refused = ragged.attempt(recipe(file_type));
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().code == Errc::bad_row);
+        CHECK(refused.error().subject == "tensor 'token_embd.weight'");
+    }
+}
+
+TEST_CASE("plan: --tensor-type goes before the recipe, and the recipe counts on without those tensors") {
+    const Planned model(make_shape("llama-3-8b"));
+    const Plan plan = model.plan(recipe("Q4_K_M", {{"BLK\\.(0|1)\\.attn_v", TensorType::Q5_K},
+                                                   {"attn_v", TensorType::Q8_0},
+                                                   {"^output", TensorType::F16},
+                                                   {"norm", TensorType::Q4_0},
+                                                   {"blk.7.ffn", TensorType::BF16}}));
+    CHECK(shown(plan, "blk.0.attn_v.weight") == "Q5_K (--tensor-type BLK\\.(0|1)\\.attn_v)");
+    CHECK(shown(plan, "blk.10.attn_v.weight") == "Q8_0 (--tensor-type attn_v)");
+    CHECK(shown(plan, "output.weight") == "F16 (copied: already F16)");
+    CHECK(shown(plan, "output_norm.weight") == "F32 (copied: one-dimensional)");
+    CHECK(shown(plan, "blk.7.ffn_down.weight") == "BF16 (--tensor-type blk.7.ffn)");
+    // Blocks 9 and 10 have the ninth and tenth ffn_down that the recipe decides: the tenth gets more bits.
+    CHECK(shown(plan, "blk.9.ffn_down.weight") == "Q4_K (recipe: the default type)");
+    CHECK(shown(plan, "blk.10.ffn_down.weight") == "Q6_K (recipe: ffn_down, a layer with more bits)");
+
+    CHECK(shown(model.plan(recipe("F16", {{"ffn_up", TensorType::Q8_0}})), "blk.3.ffn_up.weight") ==
+          "Q8_0 (--tensor-type ffn_up)");
+
+    const Plan fallback = Planned(make_shape("ragged-rows")).plan(recipe("Q8_0", {{"attn_q", TensorType::Q6_K}}));
+    CHECK(shown(fallback, "blk.0.attn_q.weight") == "Q8_0 (fallback: ne[0] 96 is no multiple of 256)");
+}
+
+TEST_CASE("plan: --pure is the default type everywhere, but for --tensor-type and fallbacks") {
+    Recipe pure = recipe("Q4_K_M", {{"attn_k", TensorType::Q3_K}});
+    pure.pure = true;
+    const Plan plan = Planned(make_shape("qwen2-0.5b")).plan(pure);
+    CHECK(shown(plan, "token_embd.weight") == "Q5_0 (fallback: ne[0] 896 is no multiple of 256)");
+    CHECK(shown(plan, "blk.0.ffn_down.weight") == "Q4_K (pure: the default type)");
+    CHECK(shown(plan, "blk.0.attn_k.weight") == "Q4_0 (fallback: ne[0] 896 is no multiple of 256)");
+    pure.file_type = find_file_type("MXFP4_MOE");
+    CHECK(shown(Planned(make_shape("mixtral-8x7b")).plan(pure), "output.weight") == "MXFP4 (pure: the default type)");
+}
+
+TEST_CASE("plan: bad regular expressions are errors that quote them") {
+    const Planned model(make_shape("one-layer"));
+    for (const std::string& pattern :
+         {std::string("attn_(v"), std::string("["), std::string("*"), std::string("\\"), std::string(100'000, '(')}) {
+        const auto refused = model.attempt(recipe("Q8_0", {{pattern, TensorType::Q4_0}}));
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().code == Errc::bad_argument);
+        CHECK(refused.error().subject == "--tensor-type '" + pattern + "'");
+    }
+    const auto nothing = model.attempt({});
+    REQUIRE_FALSE(nothing);
+    CHECK(nothing.error().code == Errc::bad_argument);
+}
+
+TEST_CASE("plan: tensors lie in the reference's order, aligned, and fill the file") {
+    for (const std::uint32_t alignment : {32U, 64U, 4096U}) {
+        SyntheticModel source = make_shape("nemotron_h");
+        source.header().set("general.alignment", Value::of_unsigned(ValueType::uint32, alignment));
+        std::ranges::reverse(source.header().tensors);
+        const Planned model(source);
+        const Plan plan = model.plan(recipe("Q4_K_M"));
+        CHECK(plan.layout.alignment == alignment);
+        CHECK(plan.layout.data_offset % alignment == 0);
+        CHECK(plan.layout.header.size() == plan.layout.data_offset);
+
+        std::uint64_t at = plan.layout.data_offset;
+        std::uint64_t bytes_in = 0;
+        double bits = 0;
+        double weights = 0;
+        for (const PlannedTensor& planned : plan.tensors) {
+            CAPTURE(planned.name);
+            CHECK(planned.offset == at);
+            CHECK(planned.bytes_out == tensor_bytes(format_of(planned.to), planned.ne));
+            const TensorInfo& from = *model.model().tensors()[planned.source].info;
+            CHECK(from.name == planned.name);
+            CHECK(planned.bytes_in == from.bytes());
+            CHECK(planned.ne == from.ne);
+            at += (planned.bytes_out + alignment - 1) / alignment * alignment;
+            bytes_in += planned.bytes_in;
+            bits += static_cast<double>(planned.bytes_out) * 8;
+            weights += static_cast<double>(planned.ne[0] * planned.rows());
+        }
+        CHECK(plan.bytes_out() == at);
+        CHECK(plan.bytes_in() == bytes_in);
+        CHECK(plan.bpw() == doctest::Approx(bits / weights));
+    }
+    const Plan plan = Planned(make_shape("many-layers")).plan(recipe("Q8_0"));
+    const auto position = [&](std::string_view name) { return &tensor(plan, name) - plan.tensors.data(); };
+    CHECK(position("output.weight") == 0);
+    CHECK(position("token_embd.weight") == 2);
+    CHECK(position("blk.0.attn_k.weight") == 3);
+    CHECK(position("blk.9.ffn_up.weight") + 1 == position("blk.10.attn_k.weight"));
+    CHECK(position("blk.130.ffn_up.weight") + 1 == static_cast<std::ptrdiff_t>(plan.tensors.size()));
+}
+
+TEST_CASE("plan: the header carries the source's metadata, and says what the file has become") {
+    SyntheticModel source = make_shape("one-layer");
+    source.header().set("general.file_type", Value::of_unsigned(ValueType::uint32, 1));
+    source.header().set("split.no", Value::of_unsigned(ValueType::uint16, 0));
+    source.header().set("split.count", Value::of_unsigned(ValueType::uint16, 1));
+    source.header().set("split.tensors.count", Value::of_signed(ValueType::int32, 12));
+    source.header().set("custom.tags", Value::of_strings(std::vector<std::string>{"a", "", "ü"}));
+    for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
+        source.header().byte_order = order;
+        const Planned model(source);
+        const Plan plan = model.plan(recipe("Q5_K_M"));
+        CHECK(plan.byte_order == order);
+        const auto header = parse(plan.layout.header);
+        REQUIRE(header);
+        CHECK(header->byte_order() == order);
+        CHECK(header->version() == 3);
+
+        std::vector<std::string> expected;
+        for (const KeyValue& entry : model.model().header().metadata())
+            if (entry.key != "general.file_type" && !entry.key.starts_with("split.")) expected.emplace_back(entry.key);
+        expected.insert(expected.end(), {"general.quantization_version", "general.file_type"});
+        std::vector<std::string> keys;
+        for (const KeyValue& entry : header->metadata()) keys.emplace_back(entry.key);
+        CHECK(keys == expected);
+        CHECK(header->get_unsigned("general.quantization_version") == 2);
+        CHECK(header->get_unsigned("general.file_type") == 17);
+        CHECK(header->find_key("general.file_type")->value.type() == ValueType::uint32);
+        CHECK(header->find_key("custom.tags")->value == model.model().header().find_key("custom.tags")->value);
+
+        REQUIRE(header->tensors().size() == plan.tensors.size());
+        for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+            const TensorInfo& info = header->tensors()[i];
+            CHECK(info.name == plan.tensors[i].name);
+            CHECK(info.format->type() == plan.tensors[i].to);
+            CHECK(header->data_offset() + info.offset == plan.tensors[i].offset);
+        }
+    }
+}
+
+TEST_CASE("plan: a split model is planned as the whole that it is") {
+    SyntheticModel whole = make_shape("seven-layers");
+    const Plan expected = Planned(whole).plan(recipe("Q4_K_M"));
+
+    const TemporaryFolder folder;
+    const auto& tensors = whole.header().tensors;
+    constexpr std::uint16_t count = 2;
+    for (std::uint16_t no = 0; no < count; ++no) {
+        SyntheticModel shard = no == 0 ? whole : SyntheticModel("llama");
+        Header& header = shard.header();
+        header.set("split.no", Value::of_unsigned(ValueType::uint16, no));
+        header.set("split.count", Value::of_unsigned(ValueType::uint16, count));
+        header.set("split.tensors.count", Value::of_unsigned(ValueType::int32, tensors.size()));
+        header.tensors.clear();
+        for (std::size_t i = no; i < tensors.size(); i += count) header.tensors.push_back(tensors[i]);
+        shard.save(folder / fmt::format("m-{:05}-of-{:05}.gguf", no + 1, count));
+    }
+    const auto model = Model::open(folder / "m-00001-of-00002.gguf");
+    if (!model) FAIL(model.error().message());
+    const auto plan = make_plan(*model, recipe("Q4_K_M"));
+    REQUIRE(plan);
+    CHECK(plan->layout.header == expected.layout.header);
+    CHECK(plan->bytes_in() == expected.bytes_in());
+    for (const PlannedTensor& planned : plan->tensors)
+        CHECK(model->tensors()[planned.source].info->name == planned.name);
+}
+
+TEST_CASE("plan: the same model and recipe give the same plan, whatever the order of the tensors") {
+    SyntheticModel source = make_shape("deepseek2-lite");
+    const Plan first = Planned(source).plan(recipe("Q4_K_M"));
+    std::ranges::reverse(source.header().tensors);
+    const Plan second = Planned(source).plan(recipe("Q4_K_M"));
+    CHECK(first.layout.header == second.layout.header);
+    CHECK(std::ranges::equal(first.tensors, second.tensors, {}, &PlannedTensor::reason, &PlannedTensor::reason));
+}
+
+TEST_CASE("plan: models without hyperparameters, or with absurd ones, are planned all the same") {
+    const auto bare = [] {
+        SyntheticModel model("", TensorType::F16);
+        for (int i = 0; i < 16; ++i) {
+            model.matrix(fmt::format("blk.{}.attn_v.weight", i), {256, 256});
+            model.matrix(fmt::format("blk.{}.ffn_down.weight", i), {256, 256});
+        }
+        return model;
+    };
+    SyntheticModel anonymous = bare();
+    anonymous.header().remove("general.architecture");
+    const Plan plan = Planned(anonymous).plan(recipe("Q4_K_M"));
+    // The blocks that the tensors name stand in for block_count.
+    CHECK(shown(plan, "blk.1.ffn_down.weight") == "Q6_K (recipe: ffn_down, a layer with more bits)");
+    CHECK(shown(plan, "blk.2.ffn_down.weight") == "Q4_K (recipe: the default type)");
+    CHECK(shown(plan, "blk.14.ffn_down.weight") == "Q6_K (recipe: ffn_down, a layer with more bits)");
+
+    const std::uint64_t huge = std::numeric_limits<std::uint64_t>::max();
+    for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{1}, huge, huge / 8, huge - 1}) {
+        for (const auto* key : {"block_count", "attention.head_count", "attention.head_count_kv", "expert_count"}) {
+            SyntheticModel absurd = bare();
+            absurd.header().set("general.architecture", Value::of_string("llama"));
+            absurd.header().set(fmt::format("llama.{}", key), Value::of_unsigned(ValueType::uint64, number));
+            const Planned model(absurd);
+            for (const FileType& file_type : file_types()) CHECK(model.attempt(recipe(file_type.name)));
+        }
+    }
+    SyntheticModel wrong_types = bare();
+    wrong_types.header().set("general.architecture", Value::of_unsigned(ValueType::uint32, 7));
+    CHECK(Planned(wrong_types).attempt(recipe("Q4_K_M")));
+    SyntheticModel strange = make_shape("llama-3-8b");
+    strange.header().set("llama.block_count", Value::of_string("many"));
+    strange.header().set("llama.attention.head_count_kv", Value::of_array(ValueType::uint32, {}).value());
+    strange.header().set("llama.expert_count", Value::of_signed(ValueType::int32, -8));
+    CHECK(Planned(strange).attempt(recipe("Q4_K_M")));
+    CHECK(Planned(SyntheticModel("llama")).attempt(recipe("Q4_K_M")));  // no tensors at all
+}
+
+TEST_CASE("plan: image encoders are planned as any other model") {
+    const Plan plan = Planned(make_shape("mmproj")).plan(recipe("Q8_0"));
+    CHECK(shown(plan, "v.blk.3.attn_v.weight") == "Q8_0 (recipe: the default type)");
+    CHECK(shown(plan, "v.patch_embd.weight") == "F16 (copied: image encoder)");
+    CHECK(shown(plan, "mm.0.weight") == "Q8_0 (recipe: the default type)");
+}
+
+TEST_CASE("plan: NVFP4, which llama.cpp numbers but does not make, has the mix of its kind") {
+    const Plan plan = Planned(make_shape("llama-3-8b")).plan(recipe("NVFP4"));
+    CHECK(shown(plan, "output.weight") == "Q6_K (recipe: output)");
+    CHECK(shown(plan, "blk.3.ffn_down.weight") == "NVFP4 (recipe: the default type)");
+}
+
+TEST_CASE("plan: what cannot be carried out here can be shown, and says so when asked") {
+    const Planned model(make_shape("llama-3-8b"));
+    CHECK(check_executable(model.plan(recipe("Q8_0"))));
+    for (const FileType& file_type : file_types()) {
+        CAPTURE(file_type.name);
+        Recipe wanted = recipe(file_type.name);
+        wanted.has_imatrix = true;
+        const Plan plan = model.plan(wanted);
+        const auto missing =
+            std::ranges::find_if(plan.tensors, [](const auto& t) { return t.from != t.to && !can_quantize(t.to); });
+        const auto executable = check_executable(plan);
+        CHECK(executable.has_value() == (missing == plan.tensors.end()));
+        if (executable) continue;
+        CHECK(executable.error().code == Errc::unsupported);
+        CHECK(executable.error().subject == "tensor '" + missing->name + "'");
+        CHECK(executable.error().detail ==
+              fmt::format("there is no quantizer for {} here", format_of(missing->to).name));
+    }
+
+    // Q2_K can do without an imatrix, but in the file type Q2_K_S it may not.
+    REQUIRE(can_quantize(TensorType::Q2_K));
+    CHECK(check_executable(model.plan(recipe("Q2_K"))));
+    const auto refused = check_executable(model.plan(recipe("Q2_K_S")));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::unsupported);
+    CHECK(refused.error().detail == "Q2_K needs an imatrix in the file type Q2_K_S");
+    Recipe with_imatrix = recipe("Q2_K_S");
+    with_imatrix.has_imatrix = true;
+    CHECK(check_executable(model.plan(with_imatrix)));
+}

@@ -1,0 +1,145 @@
+// The searching encoders against llama.cpp's: the error of every type is no larger, neither plain nor weighted.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <fstream>
+#include <ggufkit/model.hpp>
+#include <ggufkit/quantize.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "support/oracle.hpp"
+#include "support/temporary.hpp"
+#include "support/weight_rows.hpp"
+
+using namespace ggufkit;
+using test::squared_error;
+using test::SquaredError;
+
+namespace {
+
+constexpr TensorType types[] = {TensorType::Q4_0, TensorType::Q4_1, TensorType::Q5_0,
+                                TensorType::Q5_1, TensorType::Q2_K, TensorType::Q3_K,
+                                TensorType::Q4_K, TensorType::Q5_K, TensorType::Q6_K};
+
+std::vector<float> decode(TensorType type, std::span<const std::byte> blocks, std::size_t elements) {
+    std::vector<float> values(elements);
+    REQUIRE(dequantize_rows(type, blocks, values));
+    return values;
+}
+
+struct Copies {
+    std::vector<float> ours, theirs;
+};
+
+// What both make of the same rows, and of the same importance matrix if there is one.
+Copies both(TensorType type, std::span<const float> values, std::size_t ne0, std::span<const float> importance = {}) {
+    const FormatInfo& format = format_of(type);
+    std::vector<std::byte> blocks(values.size() / format.block_elements * format.block_bytes);
+    REQUIRE(quantize_rows(type, values, ne0, blocks, importance));
+
+    const test::TemporaryFolder folder;
+    std::vector<std::string> question{"quant", std::to_string(format.id), std::to_string(values.size() / ne0),
+                                      std::to_string(ne0)};
+    if (!importance.empty()) {
+        question.push_back(folder / "importance");
+        std::ofstream(question.back(), std::ios::binary)
+            .write(reinterpret_cast<const char*>(importance.data()),
+                   static_cast<std::streamsize>(importance.size_bytes()));
+    }
+    const auto answer = test::oracle(question, std::as_bytes(values));
+    REQUIRE(answer.exit_code == 0);
+    REQUIRE(answer.out.size() == blocks.size());
+    return {decode(type, blocks, values.size()), decode(type, answer.out, values.size())};
+}
+
+void check_no_larger(const SquaredError& ours, const SquaredError& theirs) {
+    CHECK(ours.plain <= theirs.plain);
+    CHECK(ours.weighted <= theirs.weighted);
+}
+
+struct Range {
+    std::string name;
+    std::size_t begin, size;
+};
+
+}  // namespace
+
+TEST_CASE("the error of made-up rows is smaller than the reference's") {
+    REQUIRE_REFERENCE();
+    constexpr std::size_t ne0 = 1024;
+    for (const TensorType type : types) {
+        for (const auto& [tail, name] : test::tails) {
+            CAPTURE(format_of(type).name);
+            CAPTURE(name);
+            const auto rows = test::weight_rows(tail, 200, ne0, 31);
+            const Copies copies = both(type, rows, ne0);
+            check_no_larger(squared_error(rows, copies.ours), squared_error(rows, copies.theirs));
+        }
+    }
+}
+
+TEST_CASE("the error of every matrix of a trained model is smaller than the reference's") {
+    REQUIRE_REFERENCE();
+    const auto model = Model::open(GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf");
+    REQUIRE_MESSAGE(model, model.error().message());
+    std::map<std::size_t, std::vector<float>> rows_of_length;
+    std::map<std::size_t, std::vector<Range>> tensors_of_length;
+    for (const ModelTensor& tensor : model->tensors()) {
+        const TensorInfo& info = *tensor.info;
+        if (info.n_dims < 2) continue;
+        const auto ne0 = static_cast<std::size_t>(info.ne[0]);
+        const auto size = static_cast<std::size_t>(info.elements().value());
+        auto& rows = rows_of_length[ne0];
+        tensors_of_length[ne0].push_back({std::string(info.name), rows.size(), size});
+        rows.resize(rows.size() + size);
+        REQUIRE(dequantize_rows(info.format->type(), model->data(tensor).value(), std::span(rows).last(size)));
+    }
+    REQUIRE(rows_of_length.size() == 2);  // one call of the reference each
+    for (const TensorType type : types) {
+        CAPTURE(format_of(type).name);
+        SquaredError ours, theirs;
+        for (const auto& [ne0, rows] : rows_of_length) {
+            const Copies copies = both(type, rows, ne0);
+            for (const Range& tensor : tensors_of_length[ne0]) {
+                CAPTURE(tensor.name);
+                const auto part = [&](const std::vector<float>& v) {
+                    return std::span(v).subspan(tensor.begin, tensor.size);
+                };
+                const SquaredError a = squared_error(part(rows), part(copies.ours));
+                const SquaredError b = squared_error(part(rows), part(copies.theirs));
+                check_no_larger(a, b);
+                ours.plain += a.plain, ours.weighted += a.weighted;
+                theirs.plain += b.plain, theirs.weighted += b.weighted;
+            }
+        }
+        fmt::print("{} error as a ratio to the reference's: plain {:.4f}, weighted {:.4f}\n", format_of(type).name,
+                   ours.plain / theirs.plain, ours.weighted / theirs.weighted);
+    }
+}
+
+TEST_CASE("with the same importance matrix the error that it weighs is no larger") {
+    REQUIRE_REFERENCE();
+    constexpr std::size_t ne0 = 1024;
+    test::Random random(32);
+    std::vector<float> importance(ne0);
+    for (float& weight : importance) weight = test::gain(random) * test::gain(random);
+    const auto weighed = [&](std::span<const float> values, std::span<const float> copy) {
+        double sum = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            sum += double{importance[i % ne0]} * std::pow(double{values[i]} - double{copy[i]}, 2);
+        }
+        return sum;
+    };
+    for (const TensorType type : types) {
+        for (const auto& [tail, name] : test::tails) {
+            CAPTURE(format_of(type).name);
+            CAPTURE(name);
+            const auto rows = test::weight_rows(tail, 200, ne0, 33);
+            const Copies copies = both(type, rows, ne0, importance);
+            CHECK(weighed(rows, copies.ours) <= 1.002 * weighed(rows, copies.theirs));
+        }
+    }
+}
