@@ -33,9 +33,9 @@ T load(const std::byte* from, ByteOrder order) noexcept {
 template <std::unsigned_integral T>
 void append(std::vector<std::byte>& to, T value, ByteOrder order) {
     if (order != native_order) value = swap_bytes(value);
-    std::byte bytes[sizeof value];
-    std::memcpy(bytes, &value, sizeof value);
-    to.insert(to.end(), bytes, bytes + sizeof value);
+    const std::size_t at = to.size();
+    to.resize(at + sizeof value);
+    std::memcpy(to.data() + at, &value, sizeof value);
 }
 
 }  // namespace ggufkit

@@ -51,11 +51,6 @@ int advice(Access access) {
 
 }  // namespace
 
-FileHandle& FileHandle::operator=(FileHandle&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-}
-
 FileHandle::~FileHandle() {
     if (fd_ >= 0) ::close(fd_);
 }
@@ -88,15 +83,15 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
 }
 
 void MappedFile::advise(std::uint64_t begin, std::uint64_t size, Access access) const {
-    // The kernel wants whole pages. Inward for pages that are to go, so that a neighbour's stay; outward otherwise.
+    begin = std::min<std::uint64_t>(begin, bytes().size());
+    const std::uint64_t end = begin + std::min(size, bytes().size() - begin);
+    // The kernel wants whole pages: outward, but inward where pages are to go, so that a neighbour's stay.
     const std::uint64_t page = interprocess::mapped_region::get_page_size();
-    const std::uint64_t end = std::min<std::uint64_t>(bytes().size(), begin + std::min(size, ~begin));
     const bool inward = access == Access::dont_need;
     const std::uint64_t first = (inward ? begin + page - 1 : begin) / page * page;
     const std::uint64_t last = inward && end != bytes().size() ? end / page * page : end;
     if (first >= last) return;
-    auto* const address =
-        const_cast<std::byte*>(bytes().data()) + first;  // madvise() changes no byte of a read-only mapping
+    auto* const address = const_cast<std::byte*>(bytes().data()) + first;  // only a hint: no byte changes
     ::madvise(address, static_cast<std::size_t>(last - first), advice(access));
 }
 

@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <utility>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
+
+struct stat;
 
 namespace ggufkit::io {
 
@@ -17,15 +20,14 @@ class FileHandle {
   public:
     explicit FileHandle(int fd = -1) : fd_(fd) {}
     FileHandle(FileHandle&& other) noexcept : fd_(other.release()) {}
-    FileHandle& operator=(FileHandle&& other) noexcept;
+    FileHandle& operator=(FileHandle&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
     ~FileHandle();
 
     int get() const { return fd_; }
-    int release() noexcept {
-        const int fd = fd_;
-        fd_ = -1;
-        return fd;
-    }
+    int release() noexcept { return std::exchange(fd_, -1); }
     boost::interprocess::mapping_handle_t get_mapping_handle() const { return {fd_, false}; }
 
   private:

@@ -1,0 +1,70 @@
+// A file that appears under its name complete and on disk, or not at all.
+//
+// Purpose: bytes go to NAME.ggufkit-PID-N.partial in the same folder, whose full size is reserved before the first of
+// them; commit() gives the file its name. Until then whatever has that name stays as it is, and a destroyed OutputFile
+// removes what it wrote.
+// What may be replaced: with `overwrite` a regular file, never one of the inputs (by device and inode, so under any
+// name). A symbolic link is refused: to write through it would replace a file that nobody named, to replace it would
+// leave that file as it was.
+// Thread-safety: write() and copy() may be called from many threads for disjoint ranges.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <ggufkit/error.hpp>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace ggufkit::io {
+
+// What OutputFile asks of the system and a test may answer in its place.
+struct OutputCalls {
+    std::function<ssize_t(int, const void*, std::size_t, off_t)> pwrite = ::pwrite;
+    std::function<int(int, int, off_t, off_t)> fallocate = ::fallocate;
+    std::function<ssize_t(int, off_t*, int, off_t*, std::size_t, unsigned)> copy_file_range = ::copy_file_range;
+    std::function<int(int)> fsync = ::fsync;
+};
+
+class OutputFile {
+  public:
+    struct Options {
+        bool overwrite = false;
+        std::vector<int> inputs{};  // open files that the output must not be
+        OutputCalls calls{};
+    };
+
+    // Errors: IO_SAME_FILE, IO_EXISTS, IO_OPEN, IO_NO_SPACE (how much it takes and how much there is).
+    static Result<OutputFile> create(const std::filesystem::path& path, std::uint64_t size, Options options);
+
+    OutputFile(OutputFile&&) noexcept;
+    OutputFile& operator=(OutputFile&&) noexcept;
+    ~OutputFile();
+
+    // Where the bytes are until commit(). What was not written reads as zeros.
+    std::filesystem::path partial_path() const;
+
+    // Errors: IO_WRITE, IO_NO_SPACE.
+    Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes);
+
+    // Copies `size` bytes of the file `from`; within the kernel, or sharing blocks, where the filesystem can. Errors:
+    // those of write() and read_at().
+    Result<void> copy(std::uint64_t offset, int from, std::uint64_t from_offset, std::uint64_t size);
+
+    // To disk, then under its name. A failure is final: after a failed fsync nobody knows what the disk holds. Errors:
+    // IO_WRITE, IO_NO_SPACE; IO_EXISTS where a file took the name meanwhile and nothing may be replaced.
+    Result<void> commit();
+
+  private:
+    struct State;
+    explicit OutputFile(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace ggufkit::io

@@ -1,0 +1,15 @@
+// Reading without a mapping: a file that shrinks is an error here, and no signal.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ggufkit/error.hpp>
+#include <span>
+
+namespace ggufkit::io {
+
+// Fills `into` with the bytes of an open file from `offset` on. Errors: IO_READ; IO_CHANGED where the file ends too
+// early. The caller knows what was read and adds it.
+Result<void> read_at(int fd, std::uint64_t offset, std::span<std::byte> into);
+
+}  // namespace ggufkit::io

@@ -1,0 +1,358 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <ggufkit/requant.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "made_model.hpp"
+#include "support/temporary.hpp"
+
+namespace fs = std::filesystem;
+using namespace ggufkit;
+using namespace ggufkit::test;
+using namespace std::string_view_literals;
+using enum TensorType;
+
+namespace {
+
+using Types = std::map<std::string, TensorType>;
+
+// Conversions and copies of one and of many pieces, of matrices, stacks of matrices, vectors, scalars and nothing.
+MadeModel mixed_model(ByteOrder order, std::uint32_t alignment) {
+    MadeModel model(order, alignment);
+    model.add("q8.large", Q8_0, {256, 1027})
+        .add("f16.stack", F16, {96, 11, 5})
+        .add("f32.copied", F32, {100'001})
+        .add("f32.odd", F32, {7, 3})
+        .add("empty", F16, {64, 0, 3})
+        .add("scalar", F32, {})
+        .add("scalar.converted", F32, {})
+        .add("q4k.copied", Q4_K, {256, 3, 2})
+        .add("iq.copied", IQ2_XS, {256, 3})
+        .add("integers", I32, {3})
+        .add("bf16.stack", BF16, {64, 40, 3, 2})
+        .add("q6k.decoded", Q6_K, {512, 9});
+    return model;
+}
+
+const Types mixed_types{{"q8.large", F16},         {"f16.stack", Q8_0}, {"f32.odd", F16},     {"empty", Q8_0},
+                        {"scalar.converted", F16}, {"bf16.stack", F32}, {"q6k.decoded", Q8_0}};
+
+struct Files {
+    TemporaryFolder folder;
+    std::string in = folder / "in.gguf";
+    std::string out = folder / "out.gguf";
+
+    explicit Files(const MadeModel& model) { write_file(in, model.bytes()); }
+    std::size_t count() const {
+        return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder.path()), {}));
+    }
+};
+
+// What execute() refuses with; it leaves the folder with the input alone.
+Error refusal(const Files& files, const Model& model, const Plan& plan, const ExecuteOptions& options = {}) {
+    const auto result = execute(model, plan, files.out, options);
+    REQUIRE_FALSE(result);
+    CHECK(files.count() == 1);
+    return result.error();
+}
+
+}  // namespace
+
+TEST_CASE("execute: the same bytes as whole tensors in one call, for any number of threads") {
+    for (const std::uint32_t alignment : {32u, 64u, 4096u}) {
+        const MadeModel source = mixed_model(ByteOrder::little, alignment);
+        const auto expected = source.requantized(mixed_types).bytes();
+        const Files files(source);
+        const Model model = must(Model::open(files.in));
+        for (const unsigned threads : {0u, 1u, 2u, 3u, 8u}) {
+            CAPTURE(threads);
+            const auto result =
+                execute(model, plan_for(model, mixed_types), files.out, {.threads = threads, .overwrite = true});
+            REQUIRE_MESSAGE(result, result.error().message());
+            REQUIRE(read_file(files.out) == expected);
+        }
+        CHECK(files.count() == 2);
+    }
+}
+
+TEST_CASE("execute: every byte order to every byte order") {
+    for (const auto from : {ByteOrder::little, ByteOrder::big}) {
+        for (const auto to : {ByteOrder::little, ByteOrder::big}) {
+            const MadeModel source = mixed_model(from, 64);
+            MadeModel expected = source.requantized(mixed_types);
+            expected.header.byte_order = to;
+            const Files files(source);
+            const Model model = must(Model::open(files.in));
+            const auto result = execute(model, plan_for(model, mixed_types, to), files.out);
+            REQUIRE_MESSAGE(result, result.error().message());
+            CHECK(read_file(files.out) == expected.bytes());
+        }
+    }
+}
+
+TEST_CASE("execute: a copy of everything is the same file") {
+    const MadeModel source = mixed_model(ByteOrder::little, 32);
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    REQUIRE(execute(model, plan_for(model), files.out));
+    CHECK(read_file(files.out) == source.bytes());
+}
+
+TEST_CASE("execute: a model without tensors") {
+    const MadeModel source;
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    REQUIRE(execute(model, plan_for(model), files.out));
+    CHECK(read_file(files.out) == source.bytes());
+}
+
+TEST_CASE("execute: gathers the shards of a split model") {
+    const TemporaryFolder folder;
+    std::vector<MadeModel> shards(2);
+    shards[0].add("a", Q8_0, {64, 5}).add("b", F32, {33});
+    shards[1].add("c", F16, {64, 7});
+    for (std::size_t i = 0; i < 2; ++i) {
+        shards[i].header.set("split.no", Value::of_unsigned(ValueType::uint16, i));
+        shards[i].header.set("split.count", Value::of_unsigned(ValueType::uint16, 2));
+        shards[i].header.set("split.tensors.count", Value::of_signed(ValueType::int32, 3));
+        write_file(folder / ("m-0000" + std::to_string(i + 1) + "-of-00002.gguf"), shards[i].bytes());
+    }
+    const Model model = must(Model::open(folder / "m-00001-of-00002.gguf"));
+    REQUIRE(execute(model, plan_for(model, {{"c", Q8_0}}), folder / "out.gguf"));
+
+    const MadeModel c = shards[1].requantized({{"c", Q8_0}});
+    const Model written = must(Model::open(folder / "out.gguf", {.follow_shards = false}));
+    const auto data = [&](std::string_view name) {
+        const auto bytes = must(written.data(*written.find_tensor(name)));
+        return std::vector(bytes.begin(), bytes.end());
+    };
+    CHECK(data("a") == shards[0].data[0]);
+    CHECK(data("b") == shards[0].data[1]);
+    CHECK(data("c") == c.data[0]);
+    for (const char* shard : {"m-00001-of-00002.gguf", "m-00002-of-00002.gguf"}) {
+        const auto result = execute(model, plan_for(model), folder / shard, {.overwrite = true});
+        REQUIRE_FALSE(result);
+        CHECK(result.error().code == Errc::io_same_file);
+    }
+}
+
+TEST_CASE("execute: a NaN or an infinity in the source is named, with tensor, row and place") {
+    struct Case {
+        const char* name;
+        TensorType type;
+        std::vector<std::uint64_t> ne;
+        std::size_t at;       // of an f16 within the data
+        std::uint64_t block;  // that holds it
+        const char* row;
+        Types types;
+    };
+    const std::vector<std::uint64_t> stack{64, 300, 9};
+    const Case cases[] = {
+        {"converted", F16, {64, 5000}, (4321 * 64 + 17) * 2, (4321 * 64 + 17) * 2, "row 4321:", {{"converted", Q8_0}}},
+        {"copied", F16, {64, 5000}, (4321 * 64 + 17) * 2, (4321 * 64 + 17) * 2, "row 4321:", {}},
+        {"scale", Q8_0, {64, 300}, 211 * 34, 211 * 34, "row 105:", {{"scale", F32}}},
+        {"stack", Q8_0, stack, (7 * 300 + 5) * 68, (7 * 300 + 5) * 68, "row 5 of matrix 7:", {{"stack", F16}}},
+        {"stack", Q8_0, stack, (7 * 300 + 5) * 68, (7 * 300 + 5) * 68, "row 5 of matrix 7:", {}},
+    };
+    for (const Case& c : cases) {
+        for (const auto& [low, high] : {std::pair{0x00, 0x7c}, std::pair{0x00, 0xfc}, std::pair{0x01, 0x7e}}) {
+            MadeModel source;
+            source.add("before", F32, {70'000}).add(c.name, c.type, c.ne);
+            source.data[1][c.at] = static_cast<std::byte>(low);
+            source.data[1][c.at + 1] = static_cast<std::byte>(high);
+            const Files files(source);
+            const Model model = must(Model::open(files.in));
+            const Error error = refusal(files, model, plan_for(model, c.types));
+            CHECK(error.code == Errc::bad_quant);
+            CHECK(error.subject == "tensor '" + std::string(c.name) + "'");
+            CHECK(error.detail.starts_with(c.row));
+            const std::uint64_t start = model.header().data_offset() + model.tensors()[1].info->offset;
+            CHECK(error.offset == start + c.block);
+        }
+    }
+}
+
+TEST_CASE("execute: of several faults the first one is told, whichever thread finds one first") {
+    MadeModel source;
+    source.add("t", F16, {64, 20'000});
+    for (const std::size_t row : {3000u, 9000u, 15'000u}) source.data[0][row * 128 + 1] = std::byte{0x7c};
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    for (int run = 0; run < 20; ++run) {
+        CHECK(refusal(files, model, plan_for(model), {.threads = 4}).detail.starts_with("row 3000:"));
+    }
+}
+
+TEST_CASE("execute: a value too large for its new type is named") {
+    MadeModel source;
+    source.add("t", F32, {64, 3000});
+    const float huge = 1e30f;
+    std::memcpy(source.data[0].data() + (2900 * 64 + 5) * 4, &huge, 4);
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    const Error error = refusal(files, model, plan_for(model, {{"t", F16}}));
+    CHECK(error.code == Errc::bad_quant);
+    CHECK(error.detail.starts_with("row 2900:"));
+}
+
+TEST_CASE("execute: a plan of another model is refused") {
+    const Files files(MadeModel().add("t", F16, {64, 4}));
+    const Files others(MadeModel().add("t", F16, {64, 5}));
+    const Model model = must(Model::open(files.in));
+    const Model other = must(Model::open(others.in));
+    const Model nothing = must(Model::open(Files(MadeModel()).in));
+    CHECK(refusal(files, model, plan_for(other)).code == Errc::bad_argument);
+    CHECK(refusal(files, nothing, plan_for(other)).code == Errc::bad_argument);
+    Plan plan = plan_for(model);
+    plan.tensors[0].offset += plan.layout.file_bytes;
+    CHECK(refusal(files, model, plan).code == Errc::bad_argument);
+    plan = plan_for(model);
+    plan.tensors[0].bytes_in -= 128;
+    CHECK(refusal(files, model, plan).code == Errc::bad_argument);
+}
+
+TEST_CASE("execute: a type without a quantizer is refused before anything is written") {
+    const Files files(MadeModel().add("t", F16, {256, 4}));
+    const Model model = must(Model::open(files.in));
+    bool worked = false;
+    const auto note = [&](const Progress&) { worked = true; };
+    CHECK(refusal(files, model, plan_for(model, {{"t", Q8_K}}), {.progress = note}).code == Errc::unsupported);
+    CHECK_FALSE(worked);
+}
+
+TEST_CASE("execute: rows that fit the memory of a few workers, and one that fits none") {
+    const MadeModel source = MadeModel().add("t", F16, {1 << 20, 3});
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    REQUIRE(execute(model, plan_for(model, {{"t", Q8_0}}), files.out, {.threads = 64}));
+    CHECK(read_file(files.out) == source.requantized({{"t", Q8_0}}).bytes());
+
+    const Files too_long(MadeModel().add("t", I8, {16 << 20}));
+    const Model long_model = must(Model::open(too_long.in));
+    CHECK(refusal(too_long, long_model, plan_for(long_model, {{"t", F32}})).code == Errc::unsupported);
+    CHECK(execute(long_model, plan_for(long_model), too_long.out));  // a copy is not made by rows
+}
+
+TEST_CASE("execute: no room for the output is known before any work") {
+    const TemporaryFolder folder;
+    const std::uint64_t size = fs::space(folder.path()).available / 4096 * 4096 + (1u << 20);
+    MadeModel source;
+    source.add("t", I8, {32});
+    source.header.tensors[0].ne[0] = size;
+    const Layout layout = must(make_layout(source.header));
+    write_file(folder / "in.gguf", layout.header);
+    fs::resize_file(folder / "in.gguf", layout.file_bytes);  // a hole
+
+    const Model model = must(Model::open(folder / "in.gguf"));
+    bool worked = false;
+    const auto result =
+        execute(model, plan_for(model), folder / "out.gguf", {.progress = [&](const Progress&) { worked = true; }});
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == Errc::io_no_space);
+    CHECK_FALSE(worked);
+    CHECK_FALSE(fs::exists(folder / "out.gguf"));
+}
+
+TEST_CASE("execute: the output is not the input, and an existing one stays unless it may go") {
+    const MadeModel source = mixed_model(ByteOrder::little, 32);
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    const auto same = execute(model, plan_for(model, mixed_types), files.in, {.overwrite = true});
+    REQUIRE_FALSE(same);
+    CHECK(same.error().code == Errc::io_same_file);
+    CHECK(read_file(files.in) == source.bytes());
+
+    const std::vector<std::byte> old(5, std::byte{'x'});
+    write_file(files.out, old);
+    const auto existing = execute(model, plan_for(model), files.out);
+    REQUIRE_FALSE(existing);
+    CHECK(existing.error().code == Errc::io_exists);
+    CHECK(read_file(files.out) == old);
+    CHECK(execute(model, plan_for(model), files.out, {.overwrite = true}));
+    CHECK(read_file(files.out) == source.bytes());
+}
+
+TEST_CASE("execute: progress starts at nothing, never goes back, ends at everything") {
+    const Files files(mixed_model(ByteOrder::little, 32));
+    const Model model = must(Model::open(files.in));
+    const Plan plan = plan_for(model, mixed_types);
+    std::vector<std::uint64_t> seen;
+    const auto note = [&](const Progress& progress) {
+        CHECK(progress.total == plan.bytes_in());
+        seen.push_back(progress.done);
+    };
+    REQUIRE(execute(model, plan, files.out, {.threads = 3, .progress = note}));
+    REQUIRE(seen.size() >= 2);
+    CHECK(seen.front() == 0);
+    CHECK(std::ranges::is_sorted(seen));
+    CHECK(seen.back() == plan.bytes_in());
+}
+
+TEST_CASE("execute: a stop request from the callback, at the first or the last moment, leaves the folder as it was") {
+    const Files files(mixed_model(ByteOrder::little, 32));
+    const Model model = must(Model::open(files.in));
+    const Plan plan = plan_for(model, mixed_types);
+    for (const std::uint64_t when : {std::uint64_t{0}, plan.bytes_in()}) {
+        std::stop_source source;
+        const auto stop = [&](const Progress& progress) {
+            if (progress.done == when) source.request_stop();
+        };
+        CHECK(refusal(files, model, plan, {.progress = stop, .stop = source.get_token()}).code == Errc::cancelled);
+    }
+}
+
+TEST_CASE("execute: a source that shrinks or is written to under its reader ends the work") {
+    const auto with_change = [](bool at_the_end, const auto& change) {
+        const Files files(mixed_model(ByteOrder::little, 32));
+        const Model model = must(Model::open(files.in));
+        const Plan plan = plan_for(model, mixed_types);
+        const auto meddle = [&](const Progress& progress) {
+            if (progress.done == (at_the_end ? progress.total : 0)) change(files.in);
+        };
+        return refusal(files, model, plan, {.progress = meddle}).code;
+    };
+    const auto shrink = [](const std::string& path) { fs::resize_file(path, fs::file_size(path) / 2); };
+    const auto empty = [](const std::string& path) { fs::resize_file(path, 0); };
+    const auto touch = [](const std::string& path) {
+        fs::last_write_time(path, fs::file_time_type::clock::now() + std::chrono::hours(1));
+    };
+    for (const bool at_the_end : {false, true}) {
+        CHECK(with_change(at_the_end, shrink) == Errc::io_changed);
+        CHECK(with_change(at_the_end, empty) == Errc::io_changed);
+        CHECK(with_change(at_the_end, touch) == Errc::io_changed);
+    }
+}
+
+TEST_CASE("execute: what was written is read back before it gets its name") {
+    const Files files(mixed_model(ByteOrder::little, 4096));
+    const Model model = must(Model::open(files.in));
+    const Plan plan = plan_for(model, mixed_types);
+    const std::string_view header(reinterpret_cast<const char*>(plan.layout.header.data()), plan.layout.header.size());
+    struct Damage {
+        std::size_t at;
+        std::string_view bytes;
+    };
+    const Damage damages[] = {
+        {0, "GGUX"},
+        {8, "\7"},                                                // tensors
+        {header.find("general.alignment") + 17 + 4, "\x20\0"sv},  // which moves every tensor
+        {header.find("q8.large"), "q9"},
+    };
+    for (const auto& [at, bytes] : damages) {
+        const auto spoil = [&](const Progress& progress) {
+            if (progress.done != plan.bytes_in()) return;
+            for (const auto& entry : fs::directory_iterator(files.folder.path())) {
+                if (entry.path().extension() != ".partial") continue;
+                std::fstream partial(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+                partial.seekp(static_cast<std::streamoff>(at)) << bytes;
+            }
+        };
+        CHECK(refusal(files, model, plan, {.progress = spoil}).code == Errc::io_write);
+    }
+}
