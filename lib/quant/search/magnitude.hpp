@@ -1,0 +1,35 @@
+// Values are searched in units of a power of two near their largest magnitude: no sum of products then overflows or
+// vanishes, and the unit is exact to apply and to remove.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "core/half.hpp"
+#include "quant/search/lanes.hpp"
+
+namespace ggufkit::quant {
+
+struct Unit {
+    float size = 1;
+    float inverse = 1;
+
+    // The unit for values up to `peak`.
+    static Unit of(float peak) {
+        const auto exponent = static_cast<int>(std::bit_cast<std::uint32_t>(peak) >> 23) - 127;
+        const int k = std::clamp(exponent, -126, 126);
+        return {std::bit_cast<float>(static_cast<std::uint32_t>(127 + k) << 23),
+                std::bit_cast<float>(static_cast<std::uint32_t>(127 - k) << 23)};
+    }
+
+    // The finite binary16 nearest to `value` units, in units.
+    float nearest_half(float value) const {
+        constexpr float largest = 65504;
+        return half_to_float(float_to_half(std::clamp(value * size, -largest, largest))) * inverse;
+    }
+    // Whether `value` units lie outside what binary16 can hold.
+    bool overflows_half(float value) const { return half_to_float(float_to_half(std::abs(value * size))) > 65504; }
+};
+
+}  // namespace ggufkit::quant

@@ -1,0 +1,99 @@
+// Made-up weights, the same on every machine (no functions but square roots, which IEEE defines), and how far a
+// quantized copy is from them.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "support/random_blocks.hpp"
+
+namespace ggufkit::test {
+
+enum class Tail {
+    normal,
+    laplace,
+    student,  // t with 5 degrees of freedom
+    gains,    // normal, columns and rows with gains of their own, one value in 1000 ten times as large
+};
+
+struct TailName {
+    Tail tail;
+    std::string_view name;
+};
+inline constexpr std::array<TailName, 4> tails{
+    {{Tail::normal, "normal"}, {Tail::laplace, "Laplace"}, {Tail::student, "Student t(5)"}, {Tail::gains, "gains"}}};
+
+// Very nearly normal: the sum of twelve uniform numbers.
+inline float normal(Random& random) {
+    float sum = -6;
+    for (int i = 0; i < 12; ++i) sum += random.unit();
+    return sum;
+}
+
+// Skewed like a lognormal: a product of eight.
+inline float gain(Random& random) {
+    float product = 1;
+    for (int i = 0; i < 8; ++i) product *= 0.6f + 0.8f * random.unit();
+    return product;
+}
+
+inline float tailed(Tail tail, Random& random) {
+    const float z = normal(random);
+    if (tail == Tail::laplace) {  // the determinant of four normal numbers
+        const float a = normal(random), b = normal(random), c = normal(random);
+        return z * a - b * c;
+    }
+    if (tail == Tail::student) {
+        float squares = 0;
+        for (int i = 0; i < 5; ++i) {
+            const float y = normal(random);
+            squares += y * y;
+        }
+        return z / std::sqrt(squares / 5);
+    }
+    return z;
+}
+
+inline std::vector<float> weight_rows(Tail tail, std::size_t rows, std::size_t ne0, std::uint64_t seed) {
+    Random random(seed);
+    std::vector<float> column(ne0, 1.0f), values(rows * ne0);
+    if (tail == Tail::gains) {
+        for (float& g : column) g = gain(random);
+    }
+    for (std::size_t row = 0; row < rows; ++row) {
+        const float of_row = tail == Tail::gains ? gain(random) : 1.0f;
+        for (std::size_t i = 0; i < ne0; ++i) {
+            float value = 0.02f * of_row * column[i] * tailed(tail, random);
+            if (tail == Tail::gains && random.below(1000) == 0) value *= 10;
+            values[row * ne0 + i] = value;
+        }
+    }
+    return values;
+}
+
+// Sums over all elements. The weight is that of llama.cpp's k-quants: rms + |x|, the rms of 32 elements.
+struct SquaredError {
+    double plain = 0;
+    double weighted = 0;
+};
+
+inline SquaredError squared_error(std::span<const float> values, std::span<const float> copy) {
+    constexpr std::size_t run = 32;
+    SquaredError error;
+    for (std::size_t i = 0; i < values.size(); i += run) {
+        double squares = 0;
+        for (std::size_t j = i; j < i + run; ++j) squares += double{values[j]} * double{values[j]};
+        const double rms = std::sqrt(squares / run);
+        for (std::size_t j = i; j < i + run; ++j) {
+            const double difference = double{values[j]} - double{copy[j]};
+            error.plain += difference * difference;
+            error.weighted += (rms + std::abs(double{values[j]})) * difference * difference;
+        }
+    }
+    return error;
+}
+
+}  // namespace ggufkit::test
