@@ -1,0 +1,324 @@
+// gguf-requant as a program: its arguments, what it prints, what it leaves behind.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <ggufkit/plan.hpp>
+#include <map>
+#include <thread>
+
+#include "support/small_model.hpp"
+#include "support/temporary.hpp"
+#include "tools/tool.hpp"
+
+using namespace ggufkit;
+using namespace ggufkit::test;
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+std::vector<std::string> names_in(const TemporaryFolder& folder) {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder.path())) names.push_back(entry.path().filename().string());
+    std::ranges::sort(names);
+    return names;
+}
+
+using Names = std::vector<std::string>;
+
+SmallModel f16_model() {
+    SmallModel model = small_llama();
+    for (auto& tensor : model.tensors) {
+        if (tensor.ne.size() < 2) continue;
+        SmallModel made;
+        made.tensor(tensor.name, TensorType::F16, tensor.ne);
+        tensor = made.tensors[0];
+    }
+    return model;
+}
+
+CommandResult requant(std::vector<std::string> arguments, int columns = 80) {
+    return run_tool("gguf-requant", std::move(arguments), columns);
+}
+
+std::string read(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("the positional arguments of llama-quantize, and fewer") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf", output = folder / "out.gguf";
+    f16_model().save(input);
+    const auto output_of = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), input);
+        for (const char* flag : {"--dry-run", "--json"}) arguments.emplace_back(flag);
+        const CommandResult result = requant(arguments);
+        CAPTURE(result.err);
+        REQUIRE(result.exit_code == 0);
+        const json::object plan = json_of(result);
+        return fs::path(text_of(plan.at("output"))).filename().string() + " " + text_of(plan.at("file_type"));
+    };
+    CHECK(output_of({output, "Q4_K_M"}) == "out.gguf Q4_K_M");
+    CHECK(output_of({output, "q4_k_m"}) == "out.gguf Q4_K_M");
+    CHECK(output_of({output, "15"}) == "out.gguf Q4_K_M");
+    CHECK(output_of({output, "15", "2"}) == "out.gguf Q4_K_M");
+    CHECK(output_of({output, "Q4_K"}) == "out.gguf Q4_K_M");
+    CHECK(output_of({"Q8_0"}) == "m-Q8_0.gguf Q8_0");
+    CHECK(output_of({"7"}) == "m-Q8_0.gguf Q8_0");
+    CHECK(output_of({"Q8_0", "3"}) == "m-Q8_0.gguf Q8_0");
+    CHECK(output_of({"Q8_0", "Q4_0"}) == "Q8_0 Q4_0");  // an output that is called so
+    CHECK(output_of({"--allow-requantize", "Q8_0"}) == "m-Q8_0.gguf Q8_0");
+    CHECK(names_in(folder) == Names{"m-f16.gguf"});
+}
+
+TEST_CASE("the name of the output takes the type's place in that of the input") {
+    const TemporaryFolder folder;
+    const std::pair<std::string, std::string> names[] = {
+        {"m-Q8_0.gguf", "m-Q4_K_M.gguf"},
+        {"m-Q4_K_S.gguf", "m-Q4_K_M.gguf"},
+        {"m.Q8_0.gguf", "m.Q4_K_M.gguf"},
+        {"a-b_f16.gguf", "a-b_Q4_K_M.gguf"},
+        {"m-bf16.gguf", "m-Q4_K_M.gguf"},
+        {"plain.gguf", "plain-Q4_K_M.gguf"},
+        {"m-Q8_0-00001-of-00001.gguf", "m-Q4_K_M.gguf"},
+        {"q8_0-chat.gguf", "q8_0-chat-Q4_K_M.gguf"},
+        {"no-suffix", "no-suffix-Q4_K_M.gguf"},
+        {"m-7.gguf", "m-7-Q4_K_M.gguf"},
+    };
+    const SmallModel model = f16_model();
+    for (const auto& [input, output] : names) {
+        model.save(folder / input);
+        const json::object plan = json_of(requant({folder / input, "Q4_K_M", "--dry-run", "--json"}));
+        CHECK(text_of(plan.at("output")) == folder / output);
+    }
+}
+
+TEST_CASE("misuse is told apart from failure") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m.gguf", output = folder / "out.gguf";
+    small_llama().save(input);
+    const std::vector<std::vector<std::string>> misuses = {
+        {input},
+        {"--dry-run"},
+        {input, "Q4_K_X"},
+        {input, output, "Q4_K_X"},
+        {input, output, "999"},
+        {input, output, "-1"},
+        {input, output, "Q8_0", "0"},
+        {input, output, "Q8_0", "many"},
+        {input, output, "Q8_0", "2", "2"},
+        {input, output, "Q8_0", "--threads", "0"},
+        {input, output, "Q8_0", "--threads", "-2"},
+        {input, output, "Q8_0", "--threads", "2x"},
+        {input, output, "Q8_0", "--threads", "99999999999"},
+        {input, output, "Q8_0", "--threads"},
+        {input, output, "Q8_0", "--no-such-flag"},
+        {input, output, "Q8_0", "--tensor-type", "ffn"},
+        {input, output, "Q8_0", "--tensor-type", "=Q8_0"},
+        {input, output, "Q8_0", "--tensor-type", "ffn=Q4_K_M"},
+        {input, output, "Q8_0", "--tensor-type", "ffn=Q8_K"},
+        {input, output, "Q8_0", "--tensor-type", "(=Q8_0"},
+        {input, output, "Q8_0", "--color", "mauve"},
+    };
+    for (const auto& arguments : misuses) {
+        const CommandResult result = requant(arguments);
+        CAPTURE(result.err);
+        CHECK(result.exit_code == 2);
+        CHECK(result.text() == "");
+        CHECK(result.err.starts_with("gguf-requant: "));
+        CHECK(result.err.ends_with("Try 'gguf-requant --help'.\n"));
+    }
+    CHECK(requant({folder / "missing.gguf", output, "Q8_0"}).exit_code == 1);
+    write_bytes(folder / "garbage.gguf", std::vector<std::byte>(1000));
+    CHECK(requant({folder / "garbage.gguf", output, "Q8_0"}).exit_code == 1);
+    CHECK(requant({input, folder / "no/such/folder/out.gguf", "Q8_0"}).exit_code == 1);
+    CHECK(names_in(folder) == Names{"garbage.gguf", "m.gguf"});
+}
+
+TEST_CASE("--dry-run prints the plan and writes nothing; the size it gives is the real one") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf";
+    f16_model().save(input);
+    const CommandResult plan = requant({input, "Q4_K_M", "--dry-run"});
+    CHECK(plan.exit_code == 0);
+    std::string text = plan.text();
+    text.erase(text.find(folder.path().string()), folder.path().string().size() + 1);
+    CHECK("\n" + text == R"(
+TENSOR                  SHAPE    TYPE         BYTES  REASON
+token_embd.weight       256x10   F16 → Q6_K    2100  recipe: token_embd, which …
+blk.0.attn_norm.weight  256      F32           1024  copied: one-dimensional
+blk.0.attn_q.weight     256x256  F16 → Q4_K   36864  recipe: the default type
+blk.0.attn_v.weight     256x64   F16 → Q4_K    9216  recipe: the default type
+blk.0.ffn_down.weight   512x256  F16 → Q4_K   73728  recipe: the default type
+blk.1.attn_norm.weight  256      F32           1024  copied: one-dimensional
+blk.1.attn_q.weight     256x256  F16 → Q4_K   36864  recipe: the default type
+blk.1.attn_v.weight     256x64   F16 → Q6_K   13440  recipe: attn_v, a layer wi…
+blk.1.ffn_down.weight   512x256  F16 → Q6_K  107520  recipe: ffn_down, a layer …
+
+  F16 → Q4_K    4 tensors  544.0 KiB  →  153.0 KiB
+  F16 → Q6_K    3 tensors  293.0 KiB  →  120.2 KiB
+  F32 (copied)  2 tensors   2.00 KiB  →   2.00 KiB
+
+m-Q4_K_M.gguf: 276.6 KiB (283,232 bytes), 5.25 bits a weight; nothing was written
+)");
+    const json::object planned = json_of(requant({input, "Q4_K_M", "--dry-run", "--json"}));
+    CHECK(planned.at("seconds").is_null());
+    CHECK(planned.at("problem").is_null());
+    CHECK(names_in(folder) == Names{"m-f16.gguf"});
+
+    const CommandResult done = requant({input, "Q4_K_M", "--json"});
+    CHECK(done.exit_code == 0);
+    json::object report = json_of(done);
+    CHECK(report.at("seconds").as_double() > 0);
+    report.at("seconds") = nullptr;
+    CHECK(report == planned);
+    const std::string output = folder / "m-Q4_K_M.gguf";
+    CHECK(planned.at("bytes_out").to_number<std::uint64_t>() == fs::file_size(output));
+
+    const auto model = Model::open(output);
+    REQUIRE(model);
+    REQUIRE(model->tensors().size() == planned.at("tensors").as_array().size());
+    for (std::size_t i = 0; i < model->tensors().size(); ++i) {
+        const json::object& tensor = planned.at("tensors").at(i).as_object();
+        const TensorInfo& info = *model->tensors()[i].info;
+        CHECK(text_of(tensor.at("name")) == info.name);
+        CHECK(text_of(tensor.at("to")) == info.format->name);
+        CHECK(json::value_to<std::vector<std::uint64_t>>(tensor.at("shape")) ==
+              std::vector(info.shape().begin(), info.shape().end()));
+        CHECK(tensor.at("bytes_out").to_number<std::uint64_t>() == *info.bytes());
+        CHECK(tensor.at("offset").to_number<std::uint64_t>() == model->header().data_offset() + info.offset);
+        CHECK_FALSE(tensor.at("reason").as_string().empty());
+    }
+}
+
+TEST_CASE("a plan that cannot be carried out is shown, with its problem") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf";
+    f16_model().save(input);
+    const CommandResult plan = requant({input, "IQ1_S", "--dry-run", "--json"});  // needs an imatrix
+    CHECK(plan.exit_code == 1);
+    CHECK(json_of(plan).at("problem").at("code") == "UNSUPPORTED");
+    CHECK(plan.err.find("IQ1_S") != plan.err.npos);
+    const CommandResult text = requant({input, "IQ1_S", "--dry-run"});
+    CHECK(text.exit_code == 1);
+    CHECK(text.text().find("F16 → IQ1_S") != std::string::npos);
+    const CommandResult work = requant({input, "IQ1_S"});
+    CHECK(work.exit_code == 1);
+    CHECK(work.text() == "");
+    CHECK(names_in(folder) == Names{"m-f16.gguf"});
+}
+
+TEST_CASE("the work, its summary, and its bytes whatever the number of threads") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf";
+    f16_model().save(input);
+    const CommandResult result = requant({input, "Q8_0"});
+    CHECK(result.exit_code == 0);
+    CHECK(result.err == "");  // no progress bar in a pipe
+    const std::string text = result.text();
+    CHECK(text.starts_with(folder / "m-Q8_0.gguf: "));
+    CHECK(text.find("  F16 → Q8_0") != text.npos);
+    CHECK(text.find("  F32 (copied)") != text.npos);
+    CHECK(text.find(" in 0.") != text.npos);
+    for (const char* threads : {"1", "2", "5"}) {
+        CHECK(requant({input, folder / "again.gguf", "Q8_0", "--threads", threads, "--force"}).exit_code == 0);
+        CHECK(read(folder / "again.gguf") == read(folder / "m-Q8_0.gguf"));
+    }
+}
+
+TEST_CASE("--tensor-type and --pure reach the plan") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf";
+    f16_model().save(input);
+    const auto types = [&](std::vector<std::string> flags) {
+        // A flag takes one argument, not the ones that follow.
+        for (const char* argument : {input.c_str(), "Q4_K_M", "--dry-run", "--json"}) flags.emplace_back(argument);
+        std::map<std::string, std::string> types;
+        const json::object plan = json_of(requant(flags));
+        for (const auto& tensor : plan.at("tensors").as_array()) {
+            types[text_of(tensor.at("name"))] = text_of(tensor.at("to"));
+        }
+        return types;
+    };
+    CHECK(types({})["token_embd.weight"] == "Q6_K");
+    CHECK(types({"--pure"})["token_embd.weight"] == "Q4_K");
+    auto chosen = types({"--tensor-type", "[ab]ttn_v=q8_0", "--tensor-type=blk\\.1\\.=Q5_K"});
+    CHECK(chosen["blk.0.attn_v.weight"] == "Q8_0");
+    CHECK(chosen["blk.1.attn_v.weight"] == "Q8_0");  // the first match wins
+    CHECK(chosen["blk.1.attn_q.weight"] == "Q5_K");
+    CHECK(chosen["blk.0.attn_q.weight"] == "Q4_K");
+}
+
+TEST_CASE("an existing output is only replaced with --force, an input never") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m.gguf", output = folder / "out.gguf";
+    small_llama().save(input);
+    const std::string before = read(input);
+    std::ofstream(output) << "mine";
+    const CommandResult refused = requant({input, output, "Q8_0"});
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err.find("--force") != refused.err.npos);
+    CHECK(read(output) == "mine");
+    CHECK(requant({input, output, "Q8_0", "--force"}).exit_code == 0);
+    CHECK(Model::open(output));
+    CHECK(requant({input, input, "Q8_0", "--force"}).exit_code == 1);
+    CHECK(read(input) == before);
+    CHECK(names_in(folder) == Names{"m.gguf", "out.gguf"});
+}
+
+TEST_CASE("cancelled work leaves nothing behind and exits with 130") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf";
+    {
+        Header header;  // of a hole of zeros that takes a while to convert
+        for (int i = 0; i < 16; ++i) {
+            header.tensors.push_back({.name = "blk." + std::to_string(i) + ".ffn_up.weight",
+                                      .n_dims = 2,
+                                      .ne = {4096, 4096, 1, 1},
+                                      .type = TensorType::F16});
+        }
+        const auto layout = make_layout(header);
+        write_bytes(input, layout->header);
+        fs::resize_file(input, layout->file_bytes);
+    }
+    for (const int signal : {SIGINT, SIGTERM}) {
+        std::vector<std::string> arguments{program("gguf-requant"), input, "Q4_K_M"};
+        std::vector<char*> argv;
+        for (auto& argument : arguments) argv.push_back(argument.data());
+        argv.push_back(nullptr);
+        pid_t child = 0;
+        posix_spawn_file_actions_t actions;
+        posix_spawn_file_actions_init(&actions);
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (folder / "messages").c_str(),
+                                         O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        REQUIRE(::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ) == 0);
+        posix_spawn_file_actions_destroy(&actions);
+        // It has begun as soon as there is a third file.
+        while (names_in(folder).size() < 3) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        ::kill(child, signal);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        CHECK(WIFEXITED(status));
+        CHECK(WEXITSTATUS(status) == 130);
+        CHECK(read(folder / "messages") == "gguf-requant: cancelled, nothing was written\n");
+        CHECK(names_in(folder) == Names{"m-f16.gguf", "messages"});
+    }
+}
+
+TEST_CASE("--list-types names every file type") {
+    const CommandResult result = requant({"--list-types"}, 0);
+    CHECK(result.exit_code == 0);
+    for (const FileType& type : file_types()) {
+        CHECK(result.text().find("\n" + std::string(type.name) + " ") != std::string::npos);
+    }
+}

@@ -1,0 +1,91 @@
+#include "common/command_line.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace ggufkit::cli {
+
+namespace {
+
+class ManualFormatter : public CLI::Formatter {
+  public:
+    explicit ManualFormatter(const Manual& manual) : manual_(manual) { column_width(26); }
+
+    std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const override {
+        return fmt::format("{}: {}\n\nUsage:\n{}{}\n{}", manual_.name, manual_.purpose, manual_.usage,
+                           make_groups(app, mode), manual_.epilogue);
+    }
+    std::string make_group(std::string group, bool, std::vector<const CLI::Option*> options) const override {
+        std::string text = fmt::format("\n{}:\n", group);
+        for (const CLI::Option* option : options) text += make_option(option, false);
+        return text;
+    }
+    // What is checked stands in the description already.
+    std::string make_option_opts(const CLI::Option* option) const override {
+        const std::string type = option->get_type_name();
+        return type.empty() ? "" : " " + type.substr(0, type.find(':'));
+    }
+
+  private:
+    const Manual& manual_;
+};
+
+Color color_named(const std::string& name) {
+    return name == "always" ? Color::always : name == "never" ? Color::never : Color::automatic;
+}
+
+}  // namespace
+
+CommandLine::CommandLine(Manual manual, int failure)
+    : manual_(std::move(manual)), failure_(failure), app_(manual_.purpose, manual_.name) {
+    app_.formatter(std::make_shared<ManualFormatter>(manual_));
+}
+
+int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& work) {
+    std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves shows as EPIPE, which Console knows
+    if (argc < 2) {
+        fmt::print(stderr, "Usage:\n{}Try '{} --help'.\n", manual_.usage, manual_.name);
+        return misuse;
+    }
+    add_common_options();
+    try {
+        app_.parse(argc, argv);
+    } catch (const CLI::Success& request) {  // --help, --version
+        Console console(manual_.name, Color::automatic);
+        const bool help = dynamic_cast<const CLI::CallForHelp*>(&request) != nullptr;
+        console.out.write(help ? app_.help() : std::string(request.what()) + "\n");
+        return console.finish(0, failure_);
+    } catch (const CLI::ParseError& fault) {
+        return refuse(Console(manual_.name, Color::automatic), fault.what());
+    }
+    Console console(manual_.name, color_named(color_));
+    try {
+        return console.finish(work(console), failure_);
+    } catch (const std::exception& fault) {  // no memory, no thread
+        console.error(fault.what());
+        return console.finish(failure_, failure_);
+    }
+}
+
+// After the tool's own, so that they come last in --help.
+void CommandLine::add_common_options() {
+    app_.set_help_flag("-h,--help", "Print this help");
+    app_.set_version_flag("--version", fmt::format("{} {}", manual_.name, GGUFKIT_VERSION), "Print the version");
+    app_.add_option("--color", color_, "auto, always or never: auto colours on a\nterminal, unless NO_COLOR is set")
+        ->type_name("WHEN")
+        ->check(CLI::IsMember({"auto", "always", "never"}));
+}
+
+int CommandLine::refuse(const Console& console, std::string_view message) const {
+    console.error(message);
+    fmt::print(stderr, "Try '{} --help'.\n", manual_.name);
+    return misuse;
+}
+
+}  // namespace ggufkit::cli

@@ -1,0 +1,49 @@
+// What the three tools have in common as programs: how arguments are read, how help looks, how they end.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "common/console.hpp"
+
+namespace ggufkit::cli {
+
+// The story of --help; options come between usage and epilogue.
+struct Manual {
+    std::string name;
+    std::string purpose;   // one line
+    std::string usage;     // indented lines
+    std::string epilogue;  // examples, exit codes, notes
+};
+
+// More are a slip of the finger.
+inline constexpr unsigned most_threads = 1024;
+
+class CommandLine {
+  public:
+    static constexpr int misuse = 2;
+
+    // `failure` is the exit code of work that did not succeed.
+    CommandLine(Manual manual, int failure);
+
+    CLI::App& app() { return app_; }
+
+    // Reads the arguments, does the work, and returns the program's exit code. Help and version go to standard output,
+    // misuse to standard error.
+    int run(int argc, char** argv, const std::function<int(Console&)>& work);
+
+    // For `work`: a message about how the program was called, and the exit code.
+    int refuse(const Console& console, std::string_view message) const;
+
+  private:
+    void add_common_options();
+
+    Manual manual_;
+    int failure_;
+    CLI::App app_;
+    std::string color_ = "auto";
+};
+
+}  // namespace ggufkit::cli

@@ -1,0 +1,93 @@
+#include "common/console.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/text.hpp"
+
+namespace ggufkit::cli {
+
+namespace {
+
+std::string_view environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string_view{} : value;
+}
+
+// https://no-color.org: any value but the empty one counts.
+bool wants_color(Color color, int fd) {
+    if (color != Color::automatic) return color == Color::always;
+    return ::isatty(fd) != 0 && environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+}
+
+std::optional<std::size_t> terminal_width(int fd) {
+    winsize size{};
+    if (::ioctl(fd, TIOCGWINSZ, &size) != 0) return std::nullopt;
+    return size.ws_col == 0 ? 80 : size.ws_col;
+}
+
+std::optional<std::size_t> line_width() {
+    constexpr std::size_t narrowest = 40, widest = 10'000;
+    std::size_t width = 0;
+    const std::string_view columns = environment("COLUMNS");
+    const auto [end, error] = std::from_chars(columns.data(), columns.data() + columns.size(), width);
+    if (error != std::errc{} || end != columns.data() + columns.size() || width == 0) {
+        const auto terminal = terminal_width(STDOUT_FILENO);
+        if (!terminal) return std::nullopt;
+        width = *terminal;
+    }
+    return std::clamp(width, narrowest, widest);
+}
+
+std::string painted(bool color, Style style, std::string_view text) {
+    static constexpr std::array<std::string_view, 7> codes{"0", "1", "2", "31", "32", "33", "36"};
+    if (!color || style == Style::plain || text.empty()) return std::string(text);
+    return fmt::format("\x1b[{}m{}\x1b[0m", codes[static_cast<std::size_t>(style)], text);
+}
+
+}  // namespace
+
+void Output::flush() {
+    std::string_view rest = buffer_;
+    while (!rest.empty() && error_ == 0) {
+        const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+        if (written >= 0) {
+            rest.remove_prefix(static_cast<std::size_t>(written));
+        } else if (errno != EINTR) {
+            error_ = errno;
+        }
+    }
+    buffer_.clear();
+}
+
+Console::Console(std::string_view tool, Color color)
+    : tool_(tool),
+      color_out_(wants_color(color, STDOUT_FILENO)),
+      color_err_(wants_color(color, STDERR_FILENO)),
+      width_(line_width()) {}
+
+std::string Console::paint(Style style, std::string_view text) const { return painted(color_out_, style, text); }
+
+void Console::error(std::string_view message) const {
+    fmt::print(stderr, "{}: {}\n", painted(color_err_, Style::red, tool_), printable(message));
+}
+
+int Console::finish(int code, int failure) {
+    out.flush();
+    if (out.error() == 0 || out.error() == EPIPE) return code;  // who closes a pipe has seen enough
+    error(fmt::format("cannot write to standard output: {}", std::strerror(out.error())));
+    return failure;
+}
+
+std::optional<std::size_t> message_screen_width() {
+    return environment("TERM") == "dumb" ? std::nullopt : terminal_width(STDERR_FILENO);
+}
+
+}  // namespace ggufkit::cli

@@ -1,0 +1,79 @@
+// Where a tool prints.
+//
+// Purpose: standard output as a buffered stream whose failures are noticed (a full disk is an error, a reader that left
+// is not), messages on standard error, and what is known about the screen behind them.
+// Thread-safety: none; one thread prints.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace ggufkit::cli {
+
+enum class Style : std::uint8_t { plain, bold, dim, red, green, yellow, cyan };
+enum class Color : std::uint8_t { automatic, always, never };
+
+// Standard output.
+class Output {
+  public:
+    Output() = default;
+    Output(const Output&) = delete;
+    Output& operator=(const Output&) = delete;
+
+    void write(std::string_view text) {
+        buffer_ += text;
+        if (buffer_.size() >= flush_at) flush();
+    }
+    template <class... Args>
+    void print(fmt::format_string<Args...> format, Args&&... args) {
+        write(fmt::format(format, std::forward<Args>(args)...));
+    }
+
+    void flush();
+    // What made a write fail, 0 where nothing did. Nothing is written after a failure.
+    int error() const { return error_; }
+
+  private:
+    static constexpr std::size_t flush_at = 64 << 10;
+    std::string buffer_;
+    int error_ = 0;
+};
+
+class Console {
+  public:
+    // `tool` begins every message.
+    Console(std::string_view tool, Color color);
+
+    Output out;
+
+    // How wide lines may be: COLUMNS where it is set, else the width of the terminal; no limit where output goes
+    // elsewhere.
+    std::optional<std::size_t> width() const { return width_; }
+
+    // `text` as standard output is to show it.
+    std::string paint(Style style, std::string_view text) const;
+
+    // "gguf-info: message" on standard error, made safe to show.
+    void error(std::string_view message) const;
+
+    // Writes out what is buffered. `code`, or `failure` with a message where standard output could not be written.
+    int finish(int code, int failure);
+
+  private:
+    std::string tool_;
+    bool color_out_;
+    bool color_err_;
+    std::optional<std::size_t> width_;
+};
+
+// The width of the terminal behind standard error, where there is one that can move its cursor: a progress bar needs
+// it.
+std::optional<std::size_t> message_screen_width();
+
+}  // namespace ggufkit::cli

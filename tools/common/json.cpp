@@ -1,0 +1,113 @@
+#include "common/json.hpp"
+
+#include <boost/json/serialize.hpp>
+#include <cmath>
+
+#include "core/text.hpp"
+
+namespace ggufkit::cli {
+
+namespace {
+
+template <class Float>
+std::string float_text(Float number) {
+    if (std::isnan(number)) return R"("NaN")";
+    if (std::isinf(number)) return number < 0 ? R"("-Infinity")" : R"("Infinity")";
+    std::string text = fmt::format("{}", number);
+    if (text.find_first_of(".e") == text.npos) text += ".0";  // stays a float to readers that tell
+    return text;
+}
+
+}  // namespace
+
+void JsonWriter::separate() {
+    if (comma_) out_.write(",");
+    comma_ = true;
+}
+
+JsonWriter& JsonWriter::open(char bracket) {
+    separate();
+    out_.write({&bracket, 1});
+    comma_ = false;
+    return *this;
+}
+
+JsonWriter& JsonWriter::close(char bracket) {
+    out_.write({&bracket, 1});
+    comma_ = true;
+    return *this;
+}
+
+JsonWriter& JsonWriter::literal(std::string_view text) {
+    separate();
+    out_.write(text);
+    return *this;
+}
+
+void JsonWriter::string(std::string_view utf8) {
+    std::string text = boost::json::serialize(boost::json::string_view(utf8.data(), utf8.size()));
+    // DEL and C1 may stand in JSON, but terminals obey them.
+    for (std::size_t at = 0; (at = text.find_first_of("\x7f\xc2", at)) != text.npos; ++at) {
+        const bool two_bytes = text[at] == '\xc2';
+        const auto code = static_cast<unsigned char>(text[two_bytes ? at + 1 : at]);
+        if (code < 0xa0) text.replace(at, two_bytes ? 2 : 1, fmt::format("\\u{:04x}", code));
+    }
+    out_.write(text);
+}
+
+JsonWriter& JsonWriter::key(std::string_view name) {
+    separate();
+    string(name);
+    out_.write(":");
+    comma_ = false;
+    return *this;
+}
+
+JsonWriter& JsonWriter::value(std::string_view text) {
+    if (!is_utf8(text)) {
+        std::string hex;
+        for (const char byte : text) hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+        return begin_object().field("hex", hex).end_object();
+    }
+    separate();
+    string(text);
+    return *this;
+}
+
+JsonWriter& JsonWriter::value(bool value) { return literal(value ? "true" : "false"); }
+JsonWriter& JsonWriter::value(float number) { return literal(float_text(number)); }
+JsonWriter& JsonWriter::value(double number) { return literal(float_text(number)); }
+
+JsonWriter& JsonWriter::value(std::span<const std::uint64_t> numbers) {
+    begin_array();
+    for (const std::uint64_t number : numbers) value(number);
+    return end_array();
+}
+
+JsonWriter& JsonWriter::value(const ValueView& view) {
+    switch (view.type()) {
+        case ValueType::uint8:
+        case ValueType::uint16:
+        case ValueType::uint32:
+        case ValueType::uint64: return value(*view.as_unsigned());
+        case ValueType::int8:
+        case ValueType::int16:
+        case ValueType::int32:
+        case ValueType::int64: return value(*view.as_signed());
+        case ValueType::float32: return value(static_cast<float>(*view.as_float()));
+        case ValueType::float64: return value(*view.as_float());
+        case ValueType::boolean:
+            if (const auto truth = view.as_bool()) return value(*truth);
+            return value(std::to_integer<unsigned>(view.bytes().front()));  // not a bool: the byte that is there
+        case ValueType::string: return value(*view.as_string());
+        case ValueType::array: {
+            const ArrayView array = *view.as_array();
+            begin_array();
+            for (const ValueView element : array) value(element);
+            return end_array();
+        }
+    }
+    return null();
+}
+
+}  // namespace ggufkit::cli

@@ -1,0 +1,33 @@
+// How far a long piece of work has come, in one line on standard error that disappears when it is done.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace ggufkit::cli {
+
+// Shows nothing unless standard error is a terminal and the work takes more than a second.
+class ProgressBar {
+  public:
+    ProgressBar();
+    ProgressBar(const ProgressBar&) = delete;
+    ProgressBar& operator=(const ProgressBar&) = delete;
+    ~ProgressBar();
+
+    void update(std::uint64_t done_bytes, std::uint64_t total_bytes);
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    std::optional<std::size_t> width_;  // of the terminal; none: nothing is shown
+    bool drawn_ = false;
+    Clock::time_point start_ = Clock::now();
+    Clock::time_point last_ = start_;
+};
+
+// The line: " 42 %  ████████░░░░░░░░  512 MiB of 1.19 GiB  210 MiB/s  34 s left".
+std::string progress_line(std::uint64_t done_bytes, std::uint64_t total_bytes, double seconds);
+
+}  // namespace ggufkit::cli

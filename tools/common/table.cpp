@@ -1,0 +1,94 @@
+#include "common/table.hpp"
+
+#include <algorithm>
+
+#include "common/text.hpp"
+
+namespace ggufkit::cli {
+
+namespace {
+
+constexpr std::size_t gap = 2;
+constexpr std::size_t least = 8;         // columns that a text which may be cut keeps
+constexpr std::size_t widest_pad = 100;  // where nothing is cut, one very long name does not push all rows apart
+
+std::string cut_to(const Cell& cell, Cut cut, std::size_t width) {
+    if (display_width(cell.text) <= width) return cell.text;
+    if (cut == Cut::middle) return elide_middle(cell.text, width);
+    const std::size_t tail = display_width(cell.tail);
+    if (tail == 0 || tail + least > width) return elide(cell.text, width);
+    return elide(cell.text, width - tail) + cell.tail;
+}
+
+}  // namespace
+
+// Every column as wide as its widest text (0: it is empty and left out, its title too); then, column by column, the
+// widest of those that may be cut gives way.
+std::vector<std::size_t> Table::widths(std::optional<std::size_t> limit) const {
+    std::vector<std::size_t> widths(columns_.size());
+    for (const auto& row : rows_) {
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i].text));
+    }
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        if (widths[i] != 0) widths[i] = std::max(widths[i], display_width(columns_[i].title));
+    }
+    if (!limit) {
+        for (std::size_t& width : widths) width = std::min(width, widest_pad);
+        return widths;
+    }
+    std::size_t total = indent_.size();
+    for (const std::size_t width : widths) total += width + (width == 0 ? 0 : gap);
+    total -= std::min(total, gap);  // after the last column there is none
+    while (total > *limit) {
+        std::size_t widest = columns_.size();
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            if (columns_[i].cut == Cut::never || widths[i] <= least) continue;
+            if (widest == columns_.size() || widths[i] > widths[widest]) widest = i;
+        }
+        if (widest == columns_.size()) break;
+        // Down to the second widest at once: texts may be megabytes long.
+        std::size_t next = least;
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            if (i != widest && columns_[i].cut != Cut::never)
+                next = std::max(next, std::min(widths[i], widths[widest] - 1));
+        }
+        const std::size_t less = std::min(total - *limit, widths[widest] - next);
+        widths[widest] -= less;
+        total -= less;
+    }
+    return widths;
+}
+
+std::string Table::line(const Console& console, const std::vector<Cell>& row, const std::vector<std::size_t>& widths,
+                        bool cut) const {
+    std::string line = indent_;
+    std::size_t pending = 0;  // spaces that are only printed before more text
+    for (std::size_t i = 0; i < row.size(); ++i) {
+        if (widths[i] == 0) continue;
+        const Column& column = columns_[i];
+        const std::string text = cut && column.cut != Cut::never ? cut_to(row[i], column.cut, widths[i]) : row[i].text;
+        const std::size_t width = display_width(text);
+        const std::size_t padding = widths[i] > width ? widths[i] - width : 0;
+        if (!text.empty()) {
+            line.append(pending + (column.right ? padding : 0), ' ');
+            line += console.paint(row[i].style == Style::plain ? column.style : row[i].style, text);
+            pending = column.right ? 0 : padding;
+        } else {
+            pending += widths[i];
+        }
+        pending += gap;
+    }
+    return line;
+}
+
+void Table::print(Console& console, std::optional<std::size_t> width) const {
+    const auto columns = widths(width);
+    if (std::ranges::any_of(columns_, [](const Column& column) { return !column.title.empty(); })) {
+        std::vector<Cell> titles;
+        for (const Column& column : columns_) titles.emplace_back(column.title, Style::bold);
+        console.out.print("{}\n", line(console, titles, columns, width.has_value()));
+    }
+    for (const auto& row : rows_) console.out.print("{}\n", line(console, row, columns, width.has_value()));
+}
+
+}  // namespace ggufkit::cli

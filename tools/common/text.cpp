@@ -1,0 +1,155 @@
+#include "common/text.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace ggufkit::cli {
+
+namespace {
+
+constexpr std::string_view ellipsis = "…";
+
+struct Range {
+    char32_t first;
+    char32_t last;
+};
+
+// Unicode 15, in coarse ranges: what terminals draw without an advance, and over two columns.
+constexpr Range combining[] = {
+    {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x0610, 0x061a}, {0x064b, 0x065f},   {0x06d6, 0x06dc},
+    {0x0900, 0x0902}, {0x093c, 0x093c}, {0x0941, 0x0948}, {0x094d, 0x094d}, {0x0e31, 0x0e31},   {0x0e34, 0x0e3a},
+    {0x0e47, 0x0e4e}, {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x200b, 0x200f}, {0x202a, 0x202e},   {0x2060, 0x2064},
+    {0x20d0, 0x20f0}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}, {0xe0100, 0xe01ef},
+};
+constexpr Range wide[] = {
+    {0x1100, 0x115f},   {0x231a, 0x231b},   {0x23e9, 0x23ec},   {0x2614, 0x2615},   {0x26a1, 0x26a1},
+    {0x2705, 0x2705},   {0x274c, 0x274c},   {0x2753, 0x2755},   {0x2e80, 0x303e},   {0x3041, 0x33ff},
+    {0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xa960, 0xa97f},   {0xac00, 0xd7a3},
+    {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f},
+    {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x1fa70, 0x1faff}, {0x20000, 0x3fffd},
+};
+
+bool within(std::span<const Range> ranges, char32_t c) {
+    const auto after = std::ranges::upper_bound(ranges, c, {}, &Range::first);
+    return after != ranges.begin() && c <= std::prev(after)->last;
+}
+
+std::size_t width_of(char32_t c) {
+    if (c < 0x300) return 1;
+    if (within(combining, c)) return 0;
+    return within(wide, c) ? 2 : 1;
+}
+
+// The character that `text` begins with and the bytes it takes; a stray byte counts as a character.
+std::pair<char32_t, std::size_t> first_character(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[i])); };
+    const char32_t lead = byte(0);
+    const std::size_t length = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (length == 1 || text.size() < length) return {lead, 1};
+    char32_t c = lead & (0x7fu >> length);
+    for (std::size_t i = 1; i < length; ++i) c = c << 6 | (byte(i) & 0x3f);
+    return {c, length};
+}
+
+// How many bytes of `text` fit into `width` columns.
+std::size_t fitting(std::string_view text, std::size_t width) {
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const auto [c, length] = first_character(text.substr(at));
+        const std::size_t columns = width_of(c);
+        if (columns > width) break;
+        width -= columns;
+        at += length;
+    }
+    return at;
+}
+
+// From which byte on the rest of `text` fits into `width` columns.
+std::size_t fitting_end(std::string_view text, std::size_t width) {
+    std::size_t columns = display_width(text), at = 0;
+    while (columns > width) {
+        const auto [c, length] = first_character(text.substr(at));
+        columns -= width_of(c);
+        at += length;
+    }
+    return at;
+}
+
+struct Unit {
+    double size;
+    std::string_view name;
+};
+
+// Three significant digits or so, in the greatest unit that is not above `number`.
+std::string in_units(double number, std::span<const Unit> units) {
+    const auto unit = std::ranges::find_if(units, [&](const Unit& u) { return number >= u.size; });
+    return fmt::format("{:.{}f} {}", number / unit->size, number / unit->size < 9.995 ? 2 : 1, unit->name);
+}
+
+}  // namespace
+
+std::size_t display_width(std::string_view text) {
+    std::size_t columns = 0;
+    while (!text.empty()) {
+        const auto [c, length] = first_character(text);
+        columns += width_of(c);
+        text.remove_prefix(length);
+    }
+    return columns;
+}
+
+std::string elide(std::string_view text, std::size_t width) {
+    if (display_width(text) <= width) return std::string(text);
+    if (width == 0) return {};
+    return fmt::format("{}{}", text.substr(0, fitting(text, width - 1)), ellipsis);
+}
+
+std::string elide_middle(std::string_view text, std::size_t width) {
+    if (display_width(text) <= width) return std::string(text);
+    if (width == 0) return {};
+    const std::size_t head = width / 2;
+    return fmt::format("{}{}{}", text.substr(0, fitting(text, head)), ellipsis,
+                       text.substr(fitting_end(text, width - 1 - head)));
+}
+
+std::string grouped(std::uint64_t number) {
+    std::string digits = std::to_string(number);
+    for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
+    return digits;
+}
+
+std::string human_bytes(std::uint64_t bytes) {
+    static constexpr Unit units[] = {{0x1p60, "EiB"}, {0x1p50, "PiB"}, {0x1p40, "TiB"},
+                                     {0x1p30, "GiB"}, {0x1p20, "MiB"}, {0x1p10, "KiB"}};
+    return bytes < 1024 ? fmt::format("{} B", bytes) : in_units(static_cast<double>(bytes), units);
+}
+
+std::string human_count(std::uint64_t number) {
+    static constexpr Unit units[] = {{1e12, "T"}, {1e9, "B"}, {1e6, "M"}, {1e3, "K"}};
+    return number < 1000 ? std::to_string(number) : in_units(static_cast<double>(number), units);
+}
+
+std::string counted(std::uint64_t number, std::string_view singular) {
+    return fmt::format("{} {}{}", grouped(number), singular, number == 1 ? "" : "s");
+}
+
+std::string human_duration(double seconds) {
+    return seconds < 60 ? fmt::format("{:.{}f} s", seconds, seconds < 10 ? 2 : 1) : rough_duration(seconds);
+}
+
+std::string rough_duration(double seconds) {
+    const auto whole = static_cast<std::uint64_t>(std::min(seconds, 1e9) + 0.5);
+    if (whole < 60) return fmt::format("{} s", whole);
+    if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string shape_text(std::span<const std::uint64_t> ne) {
+    return ne.empty() ? "scalar" : fmt::format("{}", fmt::join(ne, "x"));
+}
+
+}  // namespace ggufkit::cli

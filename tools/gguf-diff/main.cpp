@@ -1,0 +1,82 @@
+// gguf-diff: what differs between two models.
+#include <ggufkit/diff.hpp>
+
+#include "common/command_line.hpp"
+#include "common/progress.hpp"
+#include "common/show.hpp"
+#include "views.hpp"
+
+namespace {
+
+using namespace ggufkit;
+
+constexpr int different = 1;
+constexpr int trouble = 2;
+
+const cli::Manual manual{
+    .name = "gguf-diff",
+    .purpose = "what differs between two GGUF models: metadata, structure, bytes",
+    .usage = "  gguf-diff A B\n",
+    .epilogue = R"(Models are compared, not files: split or not, version, byte order, alignment and
+the order of keys and tensors make no difference. Any shard of a split model
+stands for all of it. Lines begin with - for what only A has, + for what only B
+has, ~ for what both have and differs. Where only bytes differ, the first digits
+of their XXH3-128 are shown; --json has all of them.
+
+Examples:
+  gguf-diff model-f16.gguf model-Q8_0.gguf
+  gguf-diff original.gguf shards-00001-of-00004.gguf && echo the same
+  gguf-diff a.gguf b.gguf --json | jq '.tensors[].name'
+
+Exit codes:
+  0  the same
+  1  different
+  2  trouble: misuse, or a file that could not be read
+)",
+};
+
+struct Options {
+    std::string a;
+    std::string b;
+    unsigned threads = 0;
+    bool json = false;
+};
+
+int compare_files(const Options& options, cli::Console& console) {
+    const auto refuse = [&](const std::string& message) {
+        console.error(message);
+        return trouble;
+    };
+    const auto a = Model::open(options.a);
+    if (!a) return refuse(cli::sentence(options.a, a.error()));
+    const auto b = Model::open(options.b);
+    if (!b) return refuse(cli::sentence(options.b, b.error()));
+
+    const auto diff = [&] {
+        cli::ProgressBar bar;
+        const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
+        return compare(*a, *b, {.threads = options.threads, .progress = progress});
+    }();
+    if (!diff) return refuse(cli::sentence(diff.error()));
+    if (options.json) {
+        diff::print_json(console, *diff);
+    } else {
+        diff::print_text(console, *diff, {options.a, options.b});
+    }
+    return diff->same() ? 0 : different;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    cli::CommandLine line(manual, trouble);
+    auto& app = line.app();
+    app.add_option("A", options.a, "A GGUF file, or any shard of a split model")->required();
+    app.add_option("B", options.b, "The one to compare it with")->required();
+    app.add_option("--threads", options.threads, "How many threads read and compare\n(default: one for each CPU)")
+        ->type_name("N")
+        ->check(CLI::Range(1u, cli::most_threads));
+    app.add_flag("--json", options.json, "Print the differences as JSON: see spec/json.md");
+    return line.run(argc, argv, [&](cli::Console& console) { return compare_files(options, console); });
+}

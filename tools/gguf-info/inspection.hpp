@@ -1,0 +1,24 @@
+// A file opened as far as it can be, with all that is wrong with it.
+#pragma once
+
+#include <filesystem>
+#include <ggufkit/model.hpp>
+#include <ggufkit/validate.hpp>
+#include <optional>
+#include <vector>
+
+namespace ggufkit::info {
+
+struct Inspection {
+    std::filesystem::path path;
+    std::optional<Model> model{};           // absent where not even the header could be read
+    std::vector<Diagnostic> diagnostics{};  // of every shard, in their order; by place within a shard
+
+    std::size_t count(Severity severity) const;
+    bool valid() const { return count(Severity::error) == 0; }
+    std::uint64_t file_bytes() const;  // of all shards
+};
+
+Inspection inspect(const std::filesystem::path& path, const ValidateOptions& options);
+
+}  // namespace ggufkit::info

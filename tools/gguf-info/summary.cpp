@@ -1,0 +1,282 @@
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "common/show.hpp"
+#include "common/table.hpp"
+#include "common/text.hpp"
+#include "core/checked.hpp"
+#include "core/text.hpp"
+#include "views.hpp"
+
+namespace ggufkit::info {
+
+using namespace cli;
+
+namespace {
+
+constexpr std::size_t screen_lines = 23;  // of 24: one is left for the prompt
+constexpr std::string_view indent = "  ";
+
+// A sum that stays at the top rather than wrap: sizes of a hostile file may be anything.
+std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) { return checked_add(a, b).value_or(~std::uint64_t{0}); }
+
+struct Tally {
+    std::uint64_t tensors = 0;
+    std::uint64_t elements = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t sized = 0;  // elements of the tensors whose bytes are known
+
+    void add(const TensorInfo& tensor) {
+        ++tensors;
+        elements = saturating_add(elements, tensor.elements().value_or(0));
+        const auto size = tensor.bytes();
+        if (!size) return;
+        bytes = saturating_add(bytes, *size);
+        sized = saturating_add(sized, tensor.elements().value_or(0));
+    }
+    void add(const Tally& other) {
+        tensors += other.tensors;
+        elements = saturating_add(elements, other.elements);
+        bytes = saturating_add(bytes, other.bytes);
+        sized = saturating_add(sized, other.sized);
+    }
+};
+
+using Histogram = std::vector<std::pair<std::string, Tally>>;  // by size, the greatest first
+
+Histogram count_types(const Model& model) {
+    std::map<std::string, Tally> tallies;
+    for (const ModelTensor& tensor : model.tensors()) tallies[type_text(*tensor.info)].add(*tensor.info);
+    Histogram types(tallies.begin(), tallies.end());
+    std::ranges::stable_sort(types, std::ranges::greater{}, [](const auto& entry) { return entry.second.bytes; });
+    return types;
+}
+
+// ---------------------------------------------------------------- metadata in words
+
+class Facts {
+  public:
+    explicit Facts(const ModelView& view) : view_(view), architecture_(text("general.architecture")) {}
+
+    const std::string& architecture() const { return architecture_; }
+
+    // Empty where there is no such string.
+    std::string text(std::string_view key) const { return printable(view_.get_string(key).value_or("")); }
+
+    // "4,096"; "8 to 32, by layer" where it is an array; empty where there is no such number. Keys of the architecture
+    // are named without it: ".context_length".
+    std::string number(std::string_view key) const {
+        const KeyValue* entry = find(key);
+        if (entry == nullptr) return {};
+        if (const auto value = entry->value.as_unsigned()) return grouped(*value);
+        const auto array = entry->value.as_array();
+        std::optional<std::uint64_t> least, most;
+        if (!array) return {};
+        for (const ValueView element : *array) {
+            const auto value = element.as_unsigned();
+            if (!value) return {};
+            least = std::min(least.value_or(*value), *value);
+            most = std::max(most.value_or(*value), *value);
+        }
+        if (!least) return {};
+        return *least == *most ? grouped(*least) : fmt::format("{} to {}, by layer", grouped(*least), grouped(*most));
+    }
+
+    std::optional<std::uint64_t> exactly(std::string_view key) const {
+        const KeyValue* entry = find(key);
+        if (entry == nullptr) return std::nullopt;
+        const auto value = entry->value.as_unsigned();
+        return value ? std::optional(*value) : std::nullopt;
+    }
+
+    const ModelView& view() const { return view_; }
+
+  private:
+    const KeyValue* find(std::string_view key) const {
+        if (!key.starts_with('.')) return view_.find_key(key);
+        const auto raw = view_.get_string("general.architecture");
+        return raw ? view_.find_key(fmt::format("{}{}", *raw, key)) : nullptr;
+    }
+
+    const ModelView& view_;
+    std::string architecture_;
+};
+
+// `format` around `text`, unless there is none.
+std::string with(std::string_view before, const std::string& text, std::string_view after = "") {
+    return text.empty() ? "" : fmt::format("{}{}{}", before, text, after);
+}
+
+std::string file_type(const Facts& facts, const Tally& all) {
+    constexpr std::uint64_t guessed = 1024;  // a loader's flag that some files carry
+    const auto id = facts.exactly("general.file_type");
+    std::string text = !id             ? "not stated"
+                       : *id & guessed ? file_type_text(*id & ~guessed) + " (guessed)"
+                                       : file_type_text(*id);
+    if (all.sized != 0) {
+        text += fmt::format(", {:.2f} bits a weight",
+                            8.0 * static_cast<double>(all.bytes) / static_cast<double>(all.sized));
+    } else if (!id) {
+        return {};
+    }
+    return text;
+}
+
+std::string size(const Inspection& inspection) {
+    const std::uint64_t bytes = inspection.file_bytes();
+    const std::size_t shards = inspection.model->shard_count();
+    return fmt::format("{}{}{}", human_bytes(bytes), bytes < 1024 ? "" : fmt::format(" ({} bytes)", grouped(bytes)),
+                       shards == 1 ? "" : fmt::format(" in {}", counted(shards, "shard")));
+}
+
+std::string container(const ModelView& view) {
+    return fmt::format("GGUF v{}, {}-endian, alignment {}", view.version(),
+                       view.byte_order() == ByteOrder::little ? "little" : "big", grouped(view.alignment()));
+}
+
+// "32, 8 for keys and values (GQA)".
+std::string heads(const Facts& facts) {
+    const std::string queries = facts.number(".attention.head_count");
+    const std::string keys = facts.number(".attention.head_count_kv");
+    if (queries.empty() || keys.empty()) return queries;
+    if (keys == queries) return queries + " (MHA)";
+    return fmt::format("{}; {} for keys and values ({})", queries, keys, keys == "1" ? "MQA" : "GQA");
+}
+
+std::string layers(const Facts& facts) {
+    const std::string layers = facts.number(".block_count");
+    const std::string experts = facts.number(".expert_count");
+    if (layers.empty() || experts.empty() || experts == "0") return layers;
+    return fmt::format("{}; {} experts{}", layers, experts, with(", ", facts.number(".expert_used_count"), " used"));
+}
+
+std::string vocabulary(const Facts& facts) {
+    static constexpr std::pair<std::string_view, std::string_view> kinds[] = {
+        {"gpt2", "byte-level BPE"}, {"llama", "SentencePiece BPE"}, {"bert", "WordPiece"}, {"t5", "Unigram"}};
+    const auto tokens = facts.view().get_array("tokenizer.ggml.tokens");
+    const std::string model = facts.text("tokenizer.ggml.model");
+    const std::string count = tokens ? counted(tokens->size(), "token") : facts.number(".vocab_size");
+    if (count.empty() || model.empty()) return count.empty() ? model : count;
+    const auto kind = std::ranges::find(kinds, model, [](const auto& entry) { return entry.first; });
+    const std::string pre = facts.text("tokenizer.ggml.pre");
+    if (kind == std::end(kinds)) return fmt::format("{}, {}{}", count, model, with(" (", pre, ")"));
+    return fmt::format("{}, {} ({}{})", count, kind->second, model, with(", ", pre));
+}
+
+std::string chat_template(const Facts& facts) {
+    if (!facts.view().find_key("tokenizer.ggml.tokens")) return {};
+    const auto text = facts.view().get_string("tokenizer.chat_template");
+    return text ? fmt::format("yes, {}", counted(text->size(), "byte")) : "no";
+}
+
+std::string model_type(const Facts& facts) {
+    const std::string type = facts.text("general.type");
+    return type == "model" ? "" : type;
+}
+
+// ---------------------------------------------------------------- the screen
+
+struct Row {
+    std::string_view label;
+    Cell cell;
+};
+
+std::vector<Row> rows(const Inspection& inspection, const Tally& all) {
+    const Model& model = *inspection.model;
+    const Facts facts(model.header());
+    const std::string parameters =
+        all.tensors == 0 ? ""
+                         : fmt::format("{}{} in {}", human_count(all.elements),
+                                       all.elements < 1000 ? "" : fmt::format(" ({})", grouped(all.elements)),
+                                       counted(all.tensors, "tensor"));
+    std::vector<Row> rows{
+        {"name", facts.text("general.name")},
+        {"type", model_type(facts)},
+        {"architecture", facts.architecture()},
+        {"parameters", parameters},
+        {"file type", file_type(facts, all)},
+        {"size", size(inspection)},
+        {"container", container(model.header())},
+        {"context", facts.number(".context_length")},
+        {"embedding",
+         facts.number(".embedding_length") + with("; feed-forward ", facts.number(".feed_forward_length"))},
+        {"layers", layers(facts)},
+        {"heads", heads(facts)},
+        {"vocabulary", vocabulary(facts)},
+        {"chat template", chat_template(facts)},
+        {"licence", facts.text("general.license")},
+    };
+    std::erase_if(rows, [](const Row& row) { return row.cell.text.empty(); });
+    return rows;
+}
+
+// How many errors and warnings there are, and the first of the worst.
+std::vector<Row> problem_rows(const Inspection& inspection) {
+    const std::size_t errors = inspection.count(Severity::error), warnings = inspection.count(Severity::warning);
+    if (errors + warnings == 0) return {{"problems", Cell("none", Style::green)}};
+    std::string text = errors == 0 ? "" : counted(errors, "error");
+    if (warnings != 0) text += (errors == 0 ? "" : ", ") + counted(warnings, "warning");
+    const Severity worst = errors == 0 ? Severity::warning : Severity::error;
+    const auto first = std::ranges::find(inspection.diagnostics, worst, &Diagnostic::severity);
+    return {{"problems", Cell(text + "; --check lists them", errors == 0 ? Style::yellow : Style::red)},
+            {"", first->error.message()}};
+}
+
+void print_rows(Console& console, const std::vector<Row>& rows, std::size_t width) {
+    Table table({{.style = Style::dim}, {.cut = Cut::end}}, indent);
+    for (const Row& row : rows) table.add({fmt::format("{:<13}", row.label), row.cell});
+    table.print(console, width);
+}
+
+// The histogram in at most `lines` lines, its title included; the smallest types share the last one.
+void print_types(Console& console, Histogram types, const Tally& all, std::size_t lines) {
+    constexpr std::size_t fewest = 3;
+    const std::size_t most = std::max(lines, fewest) - 1;
+    if (types.size() > most) {
+        Tally rest;
+        for (std::size_t i = most - 1; i < types.size(); ++i) rest.add(types[i].second);
+        const std::size_t folded = types.size() - (most - 1);
+        types.resize(most - 1);
+        types.emplace_back(fmt::format("{} others", folded), rest);
+    }
+    constexpr double cells = 30;
+    Table table({{.title = "TYPE"},
+                 {.title = "TENSORS", .right = true},
+                 {.title = "SIZE", .right = true},
+                 {.title = "SHARE", .right = true},
+                 {.style = Style::cyan}},
+                indent);
+    for (const auto& [type, tally] : types) {
+        const double share = all.bytes == 0 ? 0 : static_cast<double>(tally.bytes) / static_cast<double>(all.bytes);
+        std::string bar;
+        for (auto left = static_cast<int>(share * cells + 0.5); left > 0; --left) bar += "█";
+        table.add({type, grouped(tally.tensors), human_bytes(tally.bytes), fmt::format("{:.1f} %", share * 100), bar});
+    }
+    table.print(console, std::nullopt);
+}
+
+}  // namespace
+
+void print_summary(Console& console, const Inspection& inspection) {
+    const std::size_t width = console.width().value_or(80);
+    console.out.print("{}\n\n", console.paint(Style::bold, elide_middle(printable(inspection.path.string()), width)));
+    const std::vector<Row> problems = problem_rows(inspection);
+    if (inspection.model) {
+        const Histogram types = count_types(*inspection.model);
+        Tally all;
+        for (const auto& [type, tally] : types) all.add(tally);
+        const std::vector<Row> facts = rows(inspection, all);
+        print_rows(console, facts, width);
+        console.out.write("\n");
+        if (!types.empty()) {
+            const std::size_t others = facts.size() + problems.size() + 4;  // the name and three blank lines
+            print_types(console, types, all, screen_lines - std::min(others, screen_lines));
+            console.out.write("\n");
+        }
+    }
+    print_rows(console, problems, width);
+}
+
+}  // namespace ggufkit::info

@@ -1,0 +1,96 @@
+#include "arguments.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <regex>
+
+#include "common/command_line.hpp"
+
+namespace ggufkit::requant {
+
+namespace {
+
+tl::unexpected<Error> misuse(std::string detail) {
+    return fail({.code = Errc::bad_argument, .detail = std::move(detail)});
+}
+
+std::optional<std::uint32_t> whole_number(std::string_view text) {
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+const FileType* read_type(std::string_view text) {
+    const auto id = whole_number(text);
+    return id ? find_file_type(*id) : find_file_type(text);
+}
+
+// "m-00002-of-00005" without its number.
+std::string without_shard(std::string stem) {
+    static const std::regex shard("-[0-9]{5,}-of-[0-9]{5,}$");
+    return std::regex_replace(stem, shard, "");
+}
+
+}  // namespace
+
+Result<unsigned> read_threads(std::string_view text) {
+    const auto number = whole_number(text);
+    if (number && *number >= 1 && *number <= cli::most_threads) return *number;
+    return misuse(fmt::format("'{}' is no number of threads from 1 to {}", text, cli::most_threads));
+}
+
+std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type) {
+    const std::string stem = without_shard(input.stem().string());
+    // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
+    std::size_t at = stem.find_first_of("-._");
+    while (at != stem.npos && find_file_type(std::string_view(stem).substr(at + 1)) == nullptr) {
+        at = stem.find_first_of("-._", at + 1);
+    }
+    const std::string kept = at == stem.npos ? stem + "-" : stem.substr(0, at + 1);
+    return input.parent_path() / fmt::format("{}{}.gguf", kept, type.name);
+}
+
+Result<Request> read_positionals(const std::vector<std::string>& arguments) {
+    Request request;
+    request.input = arguments.front();
+    std::size_t next = 1;
+    const auto left = [&] { return arguments.size() - next; };
+
+    // The second argument is TYPE where it names one, unless the third does too.
+    const bool output_given = left() >= 2 && (read_type(arguments[1]) == nullptr ||
+                                              (read_type(arguments[2]) != nullptr && !whole_number(arguments[2])));
+    if (output_given) request.output = arguments[next++];
+
+    if (left() == 0) return misuse("TYPE is missing; --list-types shows what there is");
+    const std::string& type = arguments[next++];
+    request.file_type = read_type(type);
+    if (request.file_type == nullptr) {
+        return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", type));
+    }
+    if (!output_given) request.output = derived_output(request.input, *request.file_type);
+
+    if (left() > 0) {
+        const auto threads = read_threads(arguments[next++]);
+        if (!threads) return fail(threads.error());
+        request.threads = *threads;
+    }
+    if (left() > 0) return misuse(fmt::format("'{}' is one argument too many", arguments[next]));
+    return request;
+}
+
+Result<TypeOverride> read_override(std::string_view argument) {
+    const std::size_t equals = argument.rfind('=');
+    if (equals == argument.npos || equals == 0) return misuse(fmt::format("'{}' is not REGEX=TYPE", argument));
+    const std::string_view name = argument.substr(equals + 1);
+    const FormatInfo* format = find_format(name);
+    if (format == nullptr || !format->usable() || format->standing != Standing::active) {
+        return misuse(fmt::format("'{}' is no tensor type that weights can have", name));
+    }
+    return TypeOverride{.pattern = std::string(argument.substr(0, equals)), .type = format->type()};
+}
+
+}  // namespace ggufkit::requant

@@ -1,0 +1,34 @@
+// What the command line of gguf-requant asks for.
+#pragma once
+
+#include <filesystem>
+#include <ggufkit/error.hpp>
+#include <ggufkit/plan.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ggufkit::requant {
+
+struct Request {
+    std::filesystem::path input;
+    std::filesystem::path output;
+    const FileType* file_type = nullptr;
+    unsigned threads = 0;  // 0: not said
+};
+
+// INPUT [OUTPUT] TYPE [THREADS], as llama-quantize reads them. TYPE is a name in any case or the number of a
+// llama_ftype. BAD_ARGUMENT says what is wrong in `detail`.
+Result<Request> read_positionals(const std::vector<std::string>& arguments);
+
+// "FFN_DOWN=q6_k". BAD_ARGUMENT as above.
+Result<TypeOverride> read_override(std::string_view argument);
+
+// "dir/m-Q8_0.gguf" to "dir/m-Q4_K_M.gguf": the file type that the name ends with is replaced; where it ends with none,
+// one is added. A shard gives the name of the whole.
+std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type);
+
+// A whole number from 1 to cli::most_threads.
+Result<unsigned> read_threads(std::string_view text);
+
+}  // namespace ggufkit::requant

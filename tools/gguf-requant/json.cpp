@@ -1,0 +1,61 @@
+#include "common/json.hpp"
+
+#include "core/text.hpp"
+#include "views.hpp"
+
+namespace ggufkit::requant {
+
+using cli::JsonWriter;
+
+namespace {
+
+void write_tensor(JsonWriter& json, const PlannedTensor& tensor) {
+    json.begin_object()
+        .field("name", tensor.name)
+        .field("from", format_of(tensor.from).name)
+        .field("to", format_of(tensor.to).name)
+        .field("shape", std::span<const std::uint64_t>(tensor.ne.data(), tensor.n_dims))
+        .field("bytes_in", tensor.bytes_in)
+        .field("bytes_out", tensor.bytes_out)
+        .field("offset", tensor.offset)
+        .field("reason", tensor.reason)
+        .end_object();
+}
+
+void write_problem(JsonWriter& json, const std::optional<Error>& problem) {
+    json.key("problem");
+    if (!problem) {
+        json.null();
+        return;
+    }
+    json.begin_object()
+        .field("code", name(problem->code))
+        .field("subject", printable(problem->subject))
+        .field("detail", printable(problem->detail))
+        .end_object();
+}
+
+}  // namespace
+
+void print_json(cli::Console& console, const Plan& plan, const Request& request, std::optional<double> seconds,
+                const std::optional<Error>& problem) {
+    JsonWriter json(console.out);
+    json.begin_object()
+        .field("input", request.input.string())
+        .field("output", request.output.string())
+        .field("file_type", plan.file_type->name)
+        .key("tensors")
+        .begin_array();
+    for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);
+    json.end_array().field("bytes_in", plan.bytes_in()).field("bytes_out", plan.bytes_out()).field("bpw", plan.bpw());
+    write_problem(json, problem);
+    json.key("seconds");
+    if (seconds) {
+        json.value(*seconds);
+    } else {
+        json.null();
+    }
+    json.end_object().finish();
+}
+
+}  // namespace ggufkit::requant

@@ -1,0 +1,93 @@
+#include <algorithm>
+#include <ggufkit/quantize.hpp>
+#include <map>
+#include <string>
+
+#include "common/table.hpp"
+#include "common/text.hpp"
+#include "core/text.hpp"
+#include "views.hpp"
+
+namespace ggufkit::requant {
+
+using namespace cli;
+
+namespace {
+
+std::span<const std::uint64_t> shape(const PlannedTensor& tensor) { return {tensor.ne.data(), tensor.n_dims}; }
+
+std::string conversion(TensorType from, TensorType to) {
+    return from == to ? fmt::format("{} (copied)", format_of(from).name)
+                      : fmt::format("{} → {}", format_of(from).name, format_of(to).name);
+}
+
+// How many tensors go from which type to which, the most bytes first.
+void print_conversions(Console& console, const Plan& plan) {
+    struct Tally {
+        std::uint64_t tensors = 0, bytes_in = 0, bytes_out = 0;
+    };
+    std::map<std::string, Tally> tallies;
+    for (const PlannedTensor& tensor : plan.tensors) {
+        Tally& tally = tallies[conversion(tensor.from, tensor.to)];
+        ++tally.tensors;
+        tally.bytes_in += tensor.bytes_in;
+        tally.bytes_out += tensor.bytes_out;
+    }
+    std::vector<std::pair<std::string, Tally>> rows(tallies.begin(), tallies.end());
+    std::ranges::stable_sort(rows, std::ranges::greater{}, [](const auto& row) { return row.second.bytes_out; });
+    Table table({{}, {.right = true}, {.right = true}, {}, {.right = true}}, "  ");
+    for (const auto& [types, tally] : rows) {
+        table.add(
+            {types, counted(tally.tensors, "tensor"), human_bytes(tally.bytes_in), "→", human_bytes(tally.bytes_out)});
+    }
+    table.print(console, std::nullopt);
+}
+
+std::string size_line(const Plan& plan) {
+    return fmt::format("{} ({} bytes), {:.2f} bits a weight", human_bytes(plan.bytes_out()), grouped(plan.bytes_out()),
+                       plan.bpw());
+}
+
+}  // namespace
+
+void print_types(Console& console) {
+    Table table({{.title = "TYPE"}, {.title = "NUMBER", .right = true}, {.title = "WHAT IT IS", .cut = Cut::end}});
+    for (const FileType& type : file_types()) {
+        std::string summary(type.summary);
+        if (!can_quantize(type.default_type)) summary += "; only --dry-run so far";
+        table.add({type.name, std::to_string(type.id), summary});
+    }
+    table.print(console, console.width());
+}
+
+void print_plan(Console& console, const Plan& plan, const Request& request) {
+    Table table({{.title = "TENSOR", .cut = Cut::middle},
+                 {.title = "SHAPE"},
+                 {.title = "TYPE"},
+                 {.title = "BYTES", .right = true},
+                 {.title = "REASON", .cut = Cut::end, .style = Style::dim}});
+    for (const PlannedTensor& tensor : plan.tensors) {
+        const std::string from(format_of(tensor.from).name);
+        table.add({printable(tensor.name), shape_text(shape(tensor)),
+                   tensor.from == tensor.to ? from : fmt::format("{} → {}", from, format_of(tensor.to).name),
+                   std::to_string(tensor.bytes_out), printable(tensor.reason)});
+    }
+    table.print(console, console.width());
+    console.out.write("\n");
+    print_conversions(console, plan);
+    console.out.print("\n{}: {}; nothing was written\n", printable(request.output.string()), size_line(plan));
+}
+
+void print_summary(Console& console, const Plan& plan, const Request& request, double seconds) {
+    const double in = static_cast<double>(plan.bytes_in());
+    std::uint64_t data_out = 0;
+    for (const PlannedTensor& tensor : plan.tensors) data_out += tensor.bytes_out;
+    console.out.print("{}: {}\n\n", console.paint(Style::bold, printable(request.output.string())), size_line(plan));
+    print_conversions(console, plan);
+    console.out.print("\n{} of weights to {} ({:.1f} %) in {}", human_bytes(plan.bytes_in()), human_bytes(data_out),
+                      in > 0 ? 100.0 * static_cast<double>(data_out) / in : 100.0, human_duration(seconds));
+    if (seconds > 0) console.out.print(", {}/s", human_bytes(static_cast<std::uint64_t>(in / seconds)));
+    console.out.write("\n");
+}
+
+}  // namespace ggufkit::requant

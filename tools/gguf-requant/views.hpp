@@ -1,0 +1,24 @@
+// A plan, and what became of it, for people and for programs.
+#pragma once
+
+#include <ggufkit/plan.hpp>
+#include <optional>
+
+#include "arguments.hpp"
+#include "common/console.hpp"
+
+namespace ggufkit::requant {
+
+void print_types(cli::Console& console);
+
+// --dry-run: every tensor, then the size of the file.
+void print_plan(cli::Console& console, const Plan& plan, const Request& request);
+
+// What was done, in a few lines.
+void print_summary(cli::Console& console, const Plan& plan, const Request& request, double seconds);
+
+// spec/json.md. `seconds`: what the work took, where it was done. `problem`: why the plan cannot be carried out.
+void print_json(cli::Console& console, const Plan& plan, const Request& request, std::optional<double> seconds,
+                const std::optional<Error>& problem);
+
+}  // namespace ggufkit::requant
