@@ -45,8 +45,8 @@ Result<std::uint64_t> place_tensors(const Header& header, Layout& layout) {
 
 std::vector<std::byte> encode(const Header& header, const Layout& layout) {
     const ByteOrder order = header.byte_order;
-    std::vector<std::byte> out;
-    for (const char c : std::string_view("GGUF")) out.push_back(static_cast<std::byte>(c));
+    const auto magic = std::as_bytes(std::span("GGUF", 4));
+    std::vector<std::byte> out(magic.begin(), magic.end());
     append(out, std::uint32_t{3}, order);
     append(out, std::uint64_t{header.tensors.size()}, order);
     append(out, std::uint64_t{header.metadata().size()}, order);
@@ -106,7 +106,6 @@ Result<std::vector<std::byte>> write_to_memory(const Header& header,
     auto layout = make_layout(header);
     if (!layout) return fail(std::move(layout.error()));
     std::vector<std::byte> file = std::move(layout->header);
-    file.resize(static_cast<std::size_t>(layout->file_bytes));
     for (std::size_t i = 0; i < header.tensors.size(); ++i) {
         const auto bytes = data(i);
         if (bytes.size() != layout->sizes[i]) {
@@ -114,8 +113,10 @@ Result<std::vector<std::byte>> write_to_memory(const Header& header,
                          .subject = subject("tensor", header.tensors[i].name),
                          .detail = fmt::format("{} bytes given where {} are needed", bytes.size(), layout->sizes[i])});
         }
-        std::ranges::copy(bytes, file.begin() + static_cast<std::ptrdiff_t>(layout->offsets[i]));
+        file.resize(static_cast<std::size_t>(layout->offsets[i]));  // grows with what is there, not with what is said
+        file.insert(file.end(), bytes.begin(), bytes.end());
     }
+    file.resize(static_cast<std::size_t>(layout->file_bytes));
     return file;
 }
 

@@ -137,20 +137,25 @@ struct Model::State {
                 tensors.push_back({&info, i});
                 const auto at = static_cast<std::uint32_t>(tensors.size() - 1);
                 if (by_name.insert(at, [this](std::uint32_t t) { return name_of(t); }) || shards.size() == 1) continue;
-                return fail(breach(R::split_unique, info.info_offset,
-                                   fmt::format("{}: {}", shards[i].file.path().string(), subject("tensor", info.name)),
-                                   "is in more than one place of the model"));
+                return fail(in_file(shards[i].file.path(),
+                                    breach(R::split_unique, info.info_offset, subject("tensor", info.name),
+                                           "is in more than one place of the model")));
             }
         }
         return {};
     }
 
     Result<void> check_tensor_count() const {
-        const auto said = shards.front().view.get_unsigned("split.tensors.count");
-        if (shards.size() == 1 || !said || *said == tensors.size()) return {};
-        return fail(breach(R::split_agreement, shards.front().view.find_key("split.tensors.count")->offset,
-                           subject("key", "split.tensors.count"),
-                           fmt::format("is {}, but the shards hold {} tensors", *said, tensors.size())));
+        constexpr std::string_view key = "split.tensors.count";
+        if (shards.size() == 1) return {};
+        for (const Shard& shard : shards) {
+            const KeyValue* said = shard.view.find_key(key);
+            if (said == nullptr || said->value.as_unsigned() == tensors.size()) continue;
+            return fail(in_file(shard.file.path(),
+                                breach(R::split_agreement, said->offset, subject("key", key),
+                                       fmt::format("is not {}, the number of tensors in the shards", tensors.size()))));
+        }
+        return {};
     }
 };
 

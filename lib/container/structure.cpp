@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t longest_key = 65535;
 
 bool is_key_text(std::string_view key) {
-    return std::ranges::all_of(key, [](char c) { return c > 0; });  // ASCII without NUL
+    return std::ranges::all_of(key, [](signed char c) { return c > 0; });  // ASCII without NUL
 }
 
 void check_alignment(const KeyValue& entry, Findings& findings) {

@@ -203,19 +203,18 @@ ArrayView::iterator ArrayView::iterator::operator++(int) {
 }
 
 Result<ValueView> ArrayView::at(std::uint64_t index) const {
-    if (index >= count_) {
-        return fail({.code = Errc::out_of_range,
-                     .offset = offset_,
-                     .detail = fmt::format("no element {} in an array of {}", index, count_)});
-    }
     const std::size_t size = fixed_size(element_);
-    if (size != 0) {
-        return ValueView(element_, bytes_.subspan(static_cast<std::size_t>(index) * size, size), encoding_,
-                         offset_ + index * size);
+    if (index < count_ && size == 0) {
+        auto element = begin();
+        for (std::uint64_t before = index; before != 0 && element != end(); --before) ++element;
+        if (element != end()) return *element;
+    } else if (index < count_ && index < bytes_.size() / size) {
+        const std::size_t at = static_cast<std::size_t>(index) * size;
+        return ValueView(element_, bytes_.subspan(at, size), encoding_, offset_ + at);
     }
-    auto element = begin();
-    while (index-- != 0 && element != end()) ++element;
-    return *element;
+    return fail({.code = Errc::out_of_range,
+                 .offset = offset_,
+                 .detail = fmt::format("no element {} in an array of {}", index, count_)});
 }
 
 }  // namespace ggufkit

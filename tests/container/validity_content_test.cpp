@@ -270,3 +270,37 @@ TEST_CASE("C1 a block count that the tensors contradict") {
                   .find("error BAD_SEMANTICS") != std::string::npos);
     });
 }
+
+TEST_CASE("C1 an array by block that has another length") {
+    in_every_encoding([](Encoding encoding) {
+        for (const std::uint64_t length : {0u, 2u}) {
+            Bytes file(encoding, 1, 3);
+            file.entry("general.architecture", "llama");
+            file.entry("llama.block_count", std::uint32_t{1});
+            const KeyPlace heads = file.key("llama.attention.head_count_kv", ValueType::array);
+            file.array(ValueType::uint32, length);
+            for (std::uint64_t i = 0; i < length; ++i) file.u32(4);
+            file.tensor({.name = "blk.0.attn_q.weight", .ne = {8}});
+            file.pad().fill(32);
+            CHECK(contradictions(file) == error(Errc::bad_semantics, heads.value));
+        }
+    });
+}
+
+TEST_CASE("C1 quantized tensors without a quantization version or with another") {
+    const auto lay_down = [](Encoding encoding, TensorType type, std::uint64_t bytes, std::uint32_t version) {
+        Bytes file(encoding, 1, version == 0 ? 1 : 2);
+        file.entry("general.architecture", "llama");
+        if (version != 0) file.entry("general.quantization_version", version);
+        file.tensor({.name = "output.weight", .ne = {32}, .type = type});
+        return file.pad().fill(bytes).pad();
+    };
+    in_every_encoding([&](Encoding encoding) {
+        for (const std::uint32_t version : {0u, 1u, 3u}) {
+            CHECK(
+                contradictions(lay_down(encoding, TensorType::Q4_0, 18, version)).starts_with("warning BAD_SEMANTICS"));
+        }
+        CHECK(contradictions(lay_down(encoding, TensorType::Q4_0, 18, 2)) == "");
+        CHECK(contradictions(lay_down(encoding, TensorType::F16, 64, 0)) == "");
+    });
+}
