@@ -1,8 +1,8 @@
 // Comparing two models: metadata, structure, bytes.
 //
 // Purpose: what was added, removed and changed between two models. Only the models count, not how files hold them:
-// shards, version, byte order, alignment (and the keys that say so: general.alignment, split.*), the order of keys and
-// tensors make no difference.
+//   shards, version, byte order, alignment (and the keys that say so: general.alignment, split.*), the order of
+//   keys and tensors make no difference.
 // Ownership: a Diff owns its names and borrows values and tensor infos from the two models.
 // Thread-safety: one call runs its own threads over immutable models.
 #pragma once

@@ -1,8 +1,7 @@
 // Errors as values. Nothing in this library throws, prints, exits or aborts because of what a file holds.
 //
 // Purpose: one closed set of error kinds (Errc), one carrier (Error) that names the rule of spec/gguf.md, the byte
-// offset and
-//          the thing at fault, and Result<T> to return either.
+//   offset and the thing at fault, and Result<T> to return either.
 // Ownership: an Error owns its text; `rule` points at a string literal.
 // Thread-safety: plain values.
 #pragma once

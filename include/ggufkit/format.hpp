@@ -1,8 +1,10 @@
 // The tensor types of GGUF: one table that every other part reads.
 //
 // Purpose: facts of each type (id, name, block shape, fields, standing) in one registry row; sizes computed with
-// checked arithmetic. Ownership: rows are static and constant; pointers to them stay valid for ever. Thread-safety:
-// immutable. Source: spec/quant-formats.md.
+//   checked arithmetic.
+// Ownership: rows are static and constant; pointers to them stay valid for ever.
+// Thread-safety: immutable.
+// Source: spec/quant-formats.md.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,8 @@
 // Reading GGUF: parse() for bytes in memory, Model for files and split models on disk.
 //
 // Purpose: metadata and tensor infos as views into the file; every tensor's data as a span, with no copy.
-// Ownership: a ModelView borrows the bytes that were parsed. A Model owns the mappings of its shards; everything it
-// hands out
-//            borrows from it.
+// Ownership: a ModelView borrows the bytes that were parsed. A Model owns the mappings of its shards; everything
+//   it hands out borrows from it.
 // Thread-safety: both are immutable once made; any number of threads may read them.
 // Source: spec/gguf.md.
 #pragma once

@@ -1,8 +1,11 @@
 // The plan: what every output tensor will be, and where, before the first byte is written.
 //
-// Purpose: file types (recipes) as data; make_plan() chooses the type of every tensor as the reference does, and lays
-// the file out. Ownership: a Plan owns its text and the header's bytes; it names source tensors by index into the Model
-// it was made from. Thread-safety: make_plan() is pure. Source: spec/recipes.md.
+// Purpose: file types (recipes) as data; make_plan() chooses the type of every tensor as the reference does, and
+//   lays the file out.
+// Ownership: a Plan owns its text and the header's bytes; it names source tensors by index into the Model it was
+//   made from.
+// Thread-safety: make_plan() is pure.
+// Source: spec/recipes.md.
 #pragma once
 
 #include <cstdint>

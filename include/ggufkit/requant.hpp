@@ -1,11 +1,10 @@
-// Carrying out a plan: rows stream from the mapping through a small tile for each thread to their final offset in the
-// output.
+// Carrying out a plan: rows stream through a small tile for each thread to their final offset in the output.
 //
-// Purpose: execute() writes the file that a Plan describes, in bounded memory, atomically.
+// Purpose: execute() writes the file that a Plan describes, in bounded memory (less than 64 MiB, whatever the
+//   model), atomically.
 // Ownership: borrows Model and Plan for the call.
-// Thread-safety: one call runs its own threads; the callback is called from one thread at a time. The bytes written do
-// not depend
-//                on the number of threads.
+// Thread-safety: one call runs its own threads; the callback is called from one of them at a time and must not
+//   throw. The bytes written do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -25,15 +24,19 @@ struct Progress {
 };
 
 struct ExecuteOptions {
-    unsigned threads = 0;    // 0: as many as the machine has
-    bool overwrite = false;  // replace an existing output (a regular file), at the last moment
-    std::function<void(const Progress&)> progress{};
-    std::stop_token stop{};  // requested: CANCELLED, and nothing is left behind
+    unsigned threads = 0;                             // 0: as many as the machine has
+    bool overwrite = false;                           // replace an existing output (a regular file), at the last moment
+    std::function<void(const Progress&)> progress{};  // at the start, at the end, and some 20 times a second
+    std::stop_token stop{};                           // requested: CANCELLED, and nothing is left behind
 };
 
-// Writes to a temporary name beside `output`, then fsync, rename, fsync of the folder. Whatever fails, `output` is as
-// it was. Errors: IO_SAME_FILE (output is one of the inputs), IO_EXISTS, IO_NO_SPACE (before any work), IO_WRITE,
-// IO_CHANGED, BAD_QUANT (a NaN or infinity in the source, with tensor and row), CANCELLED.
+// Reserves the space, writes to a temporary name beside `output`, reads the header back, then fsync, rename, fsync of
+// the folder. Whatever fails, `output` is as it was. The source is read, not looked at through its mapping, so that a
+// file that shrinks is an error and no signal. Copied tensors are checked like converted ones. An output that is a
+// symbolic link is refused. Errors: those of check_executable(); BAD_ARGUMENT (a plan of another model); UNSUPPORTED
+// (rows of many millions of elements); IO_SAME_FILE (output is one of the inputs), IO_EXISTS, IO_OPEN, IO_NO_SPACE
+// (before any work), IO_READ, IO_WRITE, IO_CHANGED; BAD_QUANT (a NaN or infinity in the source, or a value too large
+// for its new type, with tensor and row); CANCELLED.
 Result<void> execute(const Model& model, const Plan& plan, const std::filesystem::path& output,
                      const ExecuteOptions& options = {});
 

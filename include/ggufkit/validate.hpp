@@ -1,8 +1,10 @@
 // Validation: everything that is wrong with a file, with rule, place and thing.
 //
 // Purpose: parse() finds what makes a header unreadable; these functions find all the rest, and do not stop at the
-// first fault. Ownership: a Report owns its text. Thread-safety: pure functions. Source: spec/gguf.md, where every rule
-// has an id.
+//   first fault.
+// Ownership: a Report owns its text.
+// Thread-safety: pure functions.
+// Source: spec/gguf.md, where every rule has an id.
 #pragma once
 
 #include <cstdint>
@@ -43,9 +45,9 @@ struct ValidateOptions {
 struct Rule {
     std::string_view id;  // "GGUF-R017"
     Errc code;
-    std::optional<Severity> spec;   // how a breach is reported in each profile; empty where the rule is not checked
+    std::optional<Severity> spec;  // how a breach is reported in each profile; empty where the rule is not checked
     std::optional<Severity> llama;
-    bool strict;                    // an error with ValidateOptions::strict
+    bool strict;  // an error with ValidateOptions::strict
     std::string_view text;
 };
 std::span<const Rule> rules() noexcept;

@@ -1,8 +1,7 @@
 // Metadata values, read where they lie and built from nothing.
 //
-// Purpose: ValueView and ArrayView look at a value inside the bytes of a file without copying strings or arrays; Value
-// owns the
-//          bytes of a value that a program makes.
+// Purpose: ValueView and ArrayView look at a value inside the bytes of a file without copying strings or arrays;
+//   Value owns the bytes of a value that a program makes.
 // Ownership: a view borrows the bytes that were parsed (or those of its Value) and must not outlive them.
 // Thread-safety: views are immutable; a Value is a plain value.
 // Source: spec/gguf.md, section "Values".

@@ -1,10 +1,11 @@
 // Writing GGUF: say what the file holds, compute where everything goes, then fill it in any order.
 //
 // Purpose: Header is the content (metadata, tensor names, shapes, types); make_layout() turns it into the header's
-// bytes and the
-//          final offset of every tensor. The same Header gives the same bytes everywhere.
+//   bytes and the final offset of every tensor. The same Header gives the same bytes everywhere.
 // Ownership: a Header borrows the values that were given as views (keep their Model alive) and owns those given as
-// Value. Thread-safety: plain values; make_layout() is pure. Source: spec/gguf.md.
+//   Value.
+// Thread-safety: plain values; make_layout() is pure.
+// Source: spec/gguf.md.
 #pragma once
 
 #include <array>

@@ -30,6 +30,9 @@ class Parser {
     }
 
   private:
+    // Room for more records than this is made as they are read: a count may be a lie that a sparse file makes possible.
+    static constexpr std::uint64_t reserve_limit = 1 << 16;
+
     // The shortest records: empty names, no dimensions, one-byte values.
     std::size_t least_key_value() const { return in_.encoding().length_size() + 4 + 1; }
     std::size_t least_tensor_info() const { return in_.encoding().length_size() + 4 + 4 + 8; }
@@ -94,7 +97,7 @@ class Parser {
     }
 
     Result<void> metadata() {
-        view_.metadata_.reserve(key_count_);
+        view_.metadata_.reserve(std::min(key_count_, reserve_limit));
         for (std::uint64_t i = 0; i < key_count_; ++i) {
             if (auto read = key_value(); !read) {
                 if (read.error().subject.empty()) read.error().subject = fmt::format("key #{}", i);
@@ -130,7 +133,7 @@ class Parser {
     }
 
     Result<void> tensor_infos() {
-        view_.tensors_.reserve(tensor_count_);
+        view_.tensors_.reserve(std::min(tensor_count_, reserve_limit));
         for (std::uint64_t i = 0; i < tensor_count_; ++i) {
             if (auto read = tensor_info(); !read) {
                 if (read.error().subject.empty()) read.error().subject = fmt::format("tensor #{}", i);

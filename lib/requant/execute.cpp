@@ -85,7 +85,8 @@ Result<void> write_tensors(std::span<const Job> jobs, io::OutputFile& output, co
     for (const Job& job : jobs) first_piece.push_back(first_piece.back() + job.pieces());
     const auto workers = choose_workers(jobs, first_piece.back(), options.threads);
     if (!workers) return fail(workers.error());
-    std::vector<Tile> tiles(*workers, Tile(jobs));
+    std::vector<Tile> tiles;
+    for (unsigned worker = 0; worker < *workers; ++worker) tiles.emplace_back(jobs);
 
     const auto deal_with = [&](std::size_t index, unsigned worker) -> Result<void> {
         const auto next_job = std::ranges::upper_bound(first_piece, index);

@@ -70,6 +70,20 @@ Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& 
     return job;
 }
 
+// The rows that begin at byte `begin` of the tensor; one call for each, so that an error counts the values of its row.
+Result<void> convert_rows(const Job& job, std::uint64_t begin, std::span<const std::byte> in, std::span<float> floats,
+                          std::span<std::byte> out) {
+    const PlannedTensor& tensor = *job.tensor;
+    if (auto decoded = dequantize_rows(tensor.from, in, floats); !decoded) return decoded;
+    for (std::uint64_t row = 0; row * job.unit_elements < floats.size(); ++row) {
+        const auto values = floats.subspan(row * job.unit_elements, job.unit_elements);
+        const auto blocks = out.subspan(row * job.unit_bytes_out, job.unit_bytes_out);
+        auto encoded = quantize_rows(tensor.to, values, values.size(), blocks);
+        if (!encoded) return in_row(job, begin + row * job.unit_bytes_in, std::move(encoded).error());
+    }
+    return {};
+}
+
 }  // namespace
 
 std::uint64_t Job::tile_bytes() const {
@@ -88,16 +102,9 @@ Result<std::vector<Job>> make_jobs(const Model& model, const Plan& plan) {
 }
 
 Tile::Tile(std::span<const Job> jobs) {
-    std::uint64_t bytes_in = 0, elements = 0, bytes_out = 0;
-    for (const Job& job : jobs) {
-        bytes_in = std::max(bytes_in, job.piece_units * job.unit_bytes_in);
-        if (!job.converts()) continue;
-        elements = std::max(elements, job.piece_units * job.unit_elements);
-        bytes_out = std::max(bytes_out, job.piece_units * job.unit_bytes_out);
-    }
-    in.resize(bytes_in);
-    floats.resize(elements);
-    out.resize(bytes_out);
+    std::uint64_t bytes = 0;
+    for (const Job& job : jobs) bytes = std::max(bytes, job.tile_bytes());
+    memory_.resize((bytes + sizeof(float) - 1) / sizeof(float));
 }
 
 Result<Piece> make_piece(const Job& job, std::uint64_t piece, Tile& tile) {
@@ -105,9 +112,12 @@ Result<Piece> make_piece(const Job& job, std::uint64_t piece, Tile& tile) {
     const std::uint64_t first = piece * job.piece_units;
     const std::uint64_t units = std::min(job.piece_units, job.units - first);
     const std::uint64_t begin = first * job.unit_bytes_in;
+    const auto floats = tile.memory().first(job.converts() ? units * job.unit_elements : 0);
+    const auto bytes = std::as_writable_bytes(tile.memory().subspan(floats.size()));
+    const auto in = bytes.first(units * job.unit_bytes_in);
+    const auto out = job.converts() ? bytes.subspan(in.size(), units * job.unit_bytes_out) : in;
 
     // Native byte order between reading and writing, whatever the files have.
-    const auto in = std::span(tile.in).first(units * job.unit_bytes_in);
     if (auto read = io::read_at(job.fd, job.source_offset + begin, in); !read) {
         read.error().subject = subject_of(tensor);
         return fail(std::move(read).error());
@@ -116,16 +126,9 @@ Result<Piece> make_piece(const Job& job, std::uint64_t piece, Tile& tile) {
     if (auto checked = check_blocks(tensor.from, in); !checked) {
         return in_row(job, begin + checked.error().offset.value_or(0), std::move(checked).error());
     }
-
-    auto out = in;
     if (job.converts()) {
-        const auto floats = std::span(tile.floats).first(units * job.unit_elements);
-        if (auto decoded = dequantize_rows(tensor.from, in, floats); !decoded) return fail(std::move(decoded).error());
-        out = std::span(tile.out).first(units * job.unit_bytes_out);
-        for (std::uint64_t row = 0; row < units; ++row) {
-            auto encoded = quantize_rows(tensor.to, floats.subspan(row * job.unit_elements, job.unit_elements),
-                                         job.unit_elements, out.subspan(row * job.unit_bytes_out, job.unit_bytes_out));
-            if (!encoded) return in_row(job, begin + row * job.unit_bytes_in, std::move(encoded).error());
+        if (auto converted = convert_rows(job, begin, in, floats, out); !converted) {
+            return fail(std::move(converted).error());
         }
     }
     if (job.output_big_endian) swap_block_bytes(format_of(tensor.to), out);

@@ -28,19 +28,20 @@ struct Job {
 
     bool converts() const { return tensor->from != tensor->to; }
     std::uint64_t pieces() const { return (units + piece_units - 1) / piece_units; }
-    std::uint64_t tile_bytes() const;  // what a Tile takes for one piece
+    std::uint64_t tile_bytes() const;  // of memory for one piece
 };
 
 // The jobs of a plan, in its order. BAD_ARGUMENT where the plan was not made from this model.
 Result<std::vector<Job>> make_jobs(const Model& model, const Plan& plan);
 
-// The buffers of one worker: the bytes read, their floats, the blocks made of them.
-struct Tile {
-    std::vector<std::byte> in;
-    std::vector<float> floats;
-    std::vector<std::byte> out;
+// The memory of one worker, big enough for any piece of some jobs: its floats, the bytes read, the blocks made.
+class Tile {
+  public:
+    explicit Tile(std::span<const Job> jobs);
+    std::span<float> memory() { return memory_; }
 
-    explicit Tile(std::span<const Job> jobs);  // big enough for any piece of them
+  private:
+    std::vector<float> memory_;
 };
 
 struct Piece {

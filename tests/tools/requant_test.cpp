@@ -94,6 +94,7 @@ TEST_CASE("the name of the output takes the type's place in that of the input") 
         {"q8_0-chat.gguf", "q8_0-chat-Q4_K_M.gguf"},
         {"no-suffix", "no-suffix-Q4_K_M.gguf"},
         {"m-7.gguf", "m-7-Q4_K_M.gguf"},
+        {"m-1-of-2.gguf", "m-1-of-2-Q4_K_M.gguf"},
     };
     const SmallModel model = f16_model();
     for (const auto& [input, output] : names) {

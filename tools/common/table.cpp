@@ -85,6 +85,7 @@ void Table::print(Console& console, std::optional<std::size_t> width) const {
     const auto columns = widths(width);
     if (std::ranges::any_of(columns_, [](const Column& column) { return !column.title.empty(); })) {
         std::vector<Cell> titles;
+        titles.reserve(columns_.size());
         for (const Column& column : columns_) titles.emplace_back(column.title, Style::bold);
         console.out.print("{}\n", line(console, titles, columns, width.has_value()));
     }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <regex>
 
 #include "common/command_line.hpp"
 
@@ -29,10 +28,16 @@ const FileType* read_type(std::string_view text) {
     return id ? find_file_type(*id) : find_file_type(text);
 }
 
-// "m-00002-of-00005" without its number.
-std::string without_shard(std::string stem) {
-    static const std::regex shard("-[0-9]{5,}-of-[0-9]{5,}$");
-    return std::regex_replace(stem, shard, "");
+// "m-00002-of-00005" without its number; other names as they are.
+std::string_view without_shard(std::string_view stem) {
+    std::string_view rest = stem;
+    for (const std::string_view before : {"-of-", "-"}) {
+        const std::size_t digits = rest.size() - (rest.find_last_not_of("0123456789") + 1);
+        rest.remove_suffix(digits);
+        if (digits < 5 || !rest.ends_with(before)) return stem;
+        rest.remove_suffix(before.size());
+    }
+    return rest;
 }
 
 }  // namespace
@@ -44,13 +49,14 @@ Result<unsigned> read_threads(std::string_view text) {
 }
 
 std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type) {
-    const std::string stem = without_shard(input.stem().string());
+    const std::string name = input.stem().string();
+    const std::string_view stem = without_shard(name);
     // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
     std::size_t at = stem.find_first_of("-._");
-    while (at != stem.npos && find_file_type(std::string_view(stem).substr(at + 1)) == nullptr) {
+    while (at != stem.npos && find_file_type(stem.substr(at + 1)) == nullptr) {
         at = stem.find_first_of("-._", at + 1);
     }
-    const std::string kept = at == stem.npos ? stem + "-" : stem.substr(0, at + 1);
+    const std::string kept = at == stem.npos ? fmt::format("{}-", stem) : std::string(stem.substr(0, at + 1));
     return input.parent_path() / fmt::format("{}{}.gguf", kept, type.name);
 }
 
