@@ -96,10 +96,7 @@ Result<std::vector<Shard>> open_siblings(Shard first, const SplitKeys& keys, con
     }
     std::vector<Shard> shards;
     for (std::uint64_t i = 0; i < keys.count; ++i) {
-        if (i == keys.number) {
-            shards.push_back(std::move(first));
-            continue;
-        }
+        if (i == keys.number) continue;
         const auto sibling = name->sibling(i);
         auto shard = open_shard(sibling, options);
         if (!shard && shard.error().code == Errc::io_open) {
@@ -114,6 +111,7 @@ Result<std::vector<Shard>> open_siblings(Shard first, const SplitKeys& keys, con
         }
         shards.push_back(std::move(*shard));
     }
+    shards.insert(shards.begin() + static_cast<std::ptrdiff_t>(keys.number), std::move(first));
     return shards;
 }
 

@@ -24,11 +24,13 @@ constexpr std::uint16_t float_to_half(float value) noexcept {
     const std::uint32_t magnitude = bits & 0x7fffffffu;
     if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);
     if (magnitude >= 0x47800000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // 65536 and up, infinity
-    if (magnitude < 0x38800000u) {  // below 2^-14: subnormal. Adding 0.5 aligns the last bit with 2^-24 and rounds as floats do.
+    if (magnitude <
+        0x38800000u) {  // below 2^-14: subnormal. Adding 0.5 aligns the last bit with 2^-24 and rounds as floats do.
         const float aligned = std::bit_cast<float>(magnitude) + 0.5f;
         return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(aligned) - 0x3f000000u));
     }
-    const std::uint32_t rounded = magnitude + 0xfffu + (magnitude >> 13 & 1u);  // may carry up to infinity, as it should
+    const std::uint32_t rounded =
+        magnitude + 0xfffu + (magnitude >> 13 & 1u);  // may carry up to infinity, as it should
     return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
 }
 

@@ -90,10 +90,14 @@ Result<void> write_tensors(std::span<const Job> jobs, io::OutputFile& output, co
 
     const auto deal_with = [&](std::size_t index, unsigned worker) -> Result<void> {
         const auto next_job = std::ranges::upper_bound(first_piece, index);
-        const auto job = static_cast<std::size_t>(next_job - first_piece.begin()) - 1;
-        const auto piece = requant::make_piece(jobs[job], index - first_piece[job], tiles[worker]);
+        const auto number = static_cast<std::size_t>(next_job - first_piece.begin()) - 1;
+        const Job& job = jobs[number];
+        const auto piece = requant::make_piece(job, index - first_piece[number], tiles[worker]);
         if (!piece) return fail(piece.error());
-        if (auto written = output.write(piece->offset, piece->bytes); !written) return written;
+        // What stays as it is has been read to be checked; the kernel copies it better, or shares it.
+        auto written = job.verbatim() ? output.copy(piece->offset, job.fd, piece->source, piece->bytes.size())
+                                      : output.write(piece->offset, piece->bytes);
+        if (!written) return written;
         meter.add(piece->bytes_in);
         return {};
     };

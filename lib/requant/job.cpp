@@ -132,7 +132,10 @@ Result<Piece> make_piece(const Job& job, std::uint64_t piece, Tile& tile) {
         }
     }
     if (job.output_big_endian) swap_block_bytes(format_of(tensor.to), out);
-    return Piece{.bytes_in = in.size(), .offset = tensor.offset + first * job.unit_bytes_out, .bytes = out};
+    return Piece{.bytes_in = in.size(),
+                 .source = job.source_offset + begin,
+                 .offset = tensor.offset + first * job.unit_bytes_out,
+                 .bytes = out};
 }
 
 }  // namespace ggufkit::requant

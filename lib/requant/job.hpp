@@ -27,6 +27,8 @@ struct Job {
     std::uint64_t piece_units;  // in every piece but the last
 
     bool converts() const { return tensor->from != tensor->to; }
+    // The bytes in the output are those of the source.
+    bool verbatim() const { return !converts() && source_big_endian == output_big_endian; }
     std::uint64_t pieces() const { return (units + piece_units - 1) / piece_units; }
     std::uint64_t tile_bytes() const;  // of memory for one piece
 };
@@ -46,6 +48,7 @@ class Tile {
 
 struct Piece {
     std::uint64_t bytes_in;
+    std::uint64_t source;              // where they are in the source file
     std::uint64_t offset;              // in the output file
     std::span<const std::byte> bytes;  // in the output's byte order; they lie in the tile
 };

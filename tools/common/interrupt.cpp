@@ -20,7 +20,7 @@ Interrupt::Interrupt() {
     }
     ::sigaddset(&watched_, SIGUSR1);  // ours: ends the watcher
     ::pthread_sigmask(SIG_BLOCK, &watched_, &before_);
-    watcher_ = std::jthread([this](std::stop_token ended) {
+    watcher_ = std::jthread([this](const std::stop_token& ended) {
         int signal = 0;
         while (!ended.stop_requested() && ::sigwait(&watched_, &signal) == 0) {
             if (signal != SIGUSR1) source_.request_stop();

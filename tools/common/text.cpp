@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <utility>
 
 namespace ggufkit::cli {
@@ -142,7 +142,7 @@ std::string human_duration(double seconds) {
 }
 
 std::string rough_duration(double seconds) {
-    const auto whole = static_cast<std::uint64_t>(std::min(seconds, 1e9) + 0.5);
+    const auto whole = std::lround(std::min(seconds, 1e9));
     if (whole < 60) return fmt::format("{} s", whole);
     if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
     return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <utility>
@@ -138,7 +139,7 @@ std::string container(const ModelView& view) {
 
 // "32, 8 for keys and values (GQA)".
 std::string heads(const Facts& facts) {
-    const std::string queries = facts.number(".attention.head_count");
+    std::string queries = facts.number(".attention.head_count");
     const std::string keys = facts.number(".attention.head_count_kv");
     if (queries.empty() || keys.empty()) return queries;
     if (keys == queries) return queries + " (MHA)";
@@ -146,7 +147,7 @@ std::string heads(const Facts& facts) {
 }
 
 std::string layers(const Facts& facts) {
-    const std::string layers = facts.number(".block_count");
+    std::string layers = facts.number(".block_count");
     const std::string experts = facts.number(".expert_count");
     if (layers.empty() || experts.empty() || experts == "0") return layers;
     return fmt::format("{}; {} experts{}", layers, experts, with(", ", facts.number(".expert_used_count"), " used"));
@@ -251,7 +252,7 @@ void print_types(Console& console, Histogram types, const Tally& all, std::size_
     for (const auto& [type, tally] : types) {
         const double share = all.bytes == 0 ? 0 : static_cast<double>(tally.bytes) / static_cast<double>(all.bytes);
         std::string bar;
-        for (auto left = static_cast<int>(share * cells + 0.5); left > 0; --left) bar += "█";
+        for (auto left = std::lround(share * cells); left > 0; --left) bar += "█";
         table.add({type, grouped(tally.tensors), human_bytes(tally.bytes), fmt::format("{:.1f} %", share * 100), bar});
     }
     table.print(console, std::nullopt);
