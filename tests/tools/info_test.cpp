@@ -68,6 +68,52 @@ small.gguf
 )");
 }
 
+TEST_CASE("the summaries of real files") {
+    const std::string data = GGUFKIT_TEST_DATA;
+    const auto after_path = [](const CommandResult& result) {
+        const std::string text = result.text();
+        return text.substr(std::min(text.size(), text.find('\n')));
+    };
+    CHECK(after_path(run_tool("gguf-info", {data + "/tiny-llama-Q8_0.gguf"})) == R"(
+
+  name           Tiny Llama
+  architecture   llama
+  parameters     5.25 M (5,246,208) in 57 tensors
+  file type      Q8_0, 8.51 bits a weight
+  size           5.35 MiB (5,614,304 bytes)
+  container      GGUF v3, little-endian, alignment 32
+  context        256
+  embedding      256; feed-forward 768
+  layers         6
+  heads          8; 4 for keys and values (GQA)
+  vocabulary     1,024 tokens, byte-level BPE (gpt2, gpt-2)
+  chat template  no
+  licence        mit
+
+  TYPE  TENSORS      SIZE   SHARE
+  Q8_0       44  5.31 MiB  99.8 %  ██████████████████████████████
+  F32        13  13.0 KiB   0.2 %
+
+  problems       none
+)");
+    CHECK(after_path(run_tool("gguf-info", {data + "/ggml-vocab-bert-bge.gguf"})) == R"(
+
+  name           bert-bge
+  architecture   bert
+  file type      F16
+  size           612.8 KiB (627,549 bytes)
+  container      GGUF v3, little-endian, alignment 32
+  context        512
+  embedding      384; feed-forward 1,536
+  layers         12
+  heads          12
+  vocabulary     30,522 tokens, WordPiece (bert, bert-bge)
+  chat template  no
+
+  problems       none
+)");
+}
+
 TEST_CASE("the summary of any model fits a screen of 80 by 24") {
     const TemporaryFolder folder;
     SmallModel model = small_llama();

@@ -33,7 +33,7 @@ struct SuperBlock {
 
     // `importance` is null or weighs the same 256 elements.
     SuperBlock(const float* x, const float* importance, Weighting weighting) {
-        unit = Unit::of(largest(x));
+        unit = Unit::of(x, super_block_size);
         for (int g = 0; g < groups; ++g) {
             to_lanes(x + g * lane_count * n, unit.inverse, group[g].x);
             if (!importance) weigh(group[g], weighting);
@@ -42,11 +42,6 @@ struct SuperBlock {
     }
 
   private:
-    static float largest(const float* x) {
-        float peak = 0;
-        for (int i = 0; i < super_block_size; ++i) peak = std::max(peak, std::abs(x[i]));
-        return peak;
-    }
     static void to_lanes(const float* from, float factor, Lanes (&to)[n]) {
         for (int i = 0; i < n; ++i) {
             for (int k = 0; k < lane_count; ++k) to[i][k] = from[k * n + i] * factor;
@@ -55,7 +50,7 @@ struct SuperBlock {
     void weigh_by(const float* importance) {
         float mean = 0;
         for (const LaneGroup<n>& g : group) add(mean, mean_square(g) * (1.0f / count));
-        const float factor = Unit::of(largest(importance)).inverse;
+        const float factor = Unit::of(importance, super_block_size).inverse;
         for (int g = 0; g < groups; ++g) {
             to_lanes(importance + g * lane_count * n, factor, group[g].w);
             weigh_importance(group[g], splat(2.0f * mean));

@@ -21,14 +21,15 @@ constexpr int n = 32;  // elements of a block
 // Up to as many blocks as there are lanes, each in a unit of its own. Lanes that are left over hold zeros.
 class BlockLanes {
   public:
-    BlockLanes(const float* x, int count, const float* importance, float row_mean_square) {
+    BlockLanes(const float* x, int count, const float* importance, float row_rms) {
         for (int k = 0; k < count; ++k) load(x + k * n, k, unit_[k], group.x);
         if (importance) {
             Lanes spread{};
             for (int k = 0; k < count; ++k) {
                 Unit own;
                 load(importance + k * n, k, own, group.w);
-                spread[k] = row_mean_square * unit_[k].inverse * unit_[k].inverse;
+                const float rms = row_rms * unit_[k].inverse;
+                spread[k] = rms * rms;
             }
             weigh_importance(group, spread);
         } else {
@@ -49,9 +50,7 @@ class BlockLanes {
 
   private:
     static void load(const float* from, int k, Unit& unit, Lanes (&to)[n]) {
-        float peak = 0;
-        for (int i = 0; i < n; ++i) peak = std::max(peak, std::abs(from[i]));
-        unit = Unit::of(peak);
+        unit = Unit::of(from, n);
         for (int i = 0; i < n; ++i) to[i][k] = from[i] * unit.inverse;
     }
     Unit unit_[lane_count];
@@ -125,14 +124,20 @@ void pack_codes(const std::uint8_t* codes, Block& block) {
     if constexpr (requires { block.qh; }) pack_planes<1, 1>(codes, 4, block.qh.bytes);
 }
 
+float root_mean_square(const float* row, std::size_t count) {
+    const Unit unit = Unit::of(row, count);
+    float squares = 0;
+    for (std::size_t i = 0; i < count; ++i) squares += row[i] * unit.inverse * (row[i] * unit.inverse);
+    return std::sqrt(squares / static_cast<float>(count)) * unit.size;
+}
+
 template <class Encoder, class Block>
 void quantize(const float* row, std::size_t ne0, std::byte* out, const float* importance) {
-    float mean_square = 0;
-    for (std::size_t i = 0; importance && i < ne0; ++i) mean_square += row[i] * row[i] / static_cast<float>(ne0);
+    const float row_rms = importance ? root_mean_square(row, ne0) : 0;
     std::uint8_t codes[n * lane_count];
     for (std::size_t i = 0; i < ne0; i += n * lane_count) {
         const int count = static_cast<int>(std::min<std::size_t>(lane_count, (ne0 - i) / n));
-        const BlockLanes blocks(row + i, count, importance ? importance + i : nullptr, mean_square);
+        const BlockLanes blocks(row + i, count, importance ? importance + i : nullptr, row_rms);
         const Encoder found(blocks, codes);
         for (int k = 0; k < count; ++k, out += sizeof(Block)) {
             Block block;

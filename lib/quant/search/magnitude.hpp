@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/half.hpp"
@@ -15,10 +17,12 @@ struct Unit {
     float size = 1;
     float inverse = 1;
 
-    // The unit for values up to `peak`.
-    static Unit of(float peak) {
+    // The unit for `count` values. What is far below any binary16 needs no unit of its own.
+    static Unit of(const float* values, std::size_t count) {
+        float peak = 0;
+        for (std::size_t i = 0; i < count; ++i) peak = std::max(peak, std::abs(values[i]));
         const auto exponent = static_cast<int>(std::bit_cast<std::uint32_t>(peak) >> 23) - 127;
-        const int k = std::clamp(exponent, -126, 126);
+        const int k = std::clamp(exponent, -40, 126);
         return {std::bit_cast<float>(static_cast<std::uint32_t>(127 + k) << 23),
                 std::bit_cast<float>(static_cast<std::uint32_t>(127 - k) << 23)};
     }
