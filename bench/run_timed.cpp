@@ -15,8 +15,6 @@
 #include <string>
 #include <thread>
 
-extern char** environ;
-
 namespace {
 
 double seconds(const timeval& time) {

@@ -30,7 +30,7 @@ inline unsigned worker_count(std::size_t count, unsigned threads) noexcept {
 // After a failure or a stop request no further item is begun; those under way are finished. CANCELLED where items were
 // left out because of `stop`. The body must not throw.
 template <class Body>
-Result<void> parallel_for(std::size_t count, unsigned threads, std::stop_token stop, Body&& body) {
+Result<void> parallel_for(std::size_t count, unsigned threads, const std::stop_token& stop, Body&& body) {
     std::atomic<std::size_t> next{0};
     std::atomic<bool> failed{false};
     std::mutex mutex;

@@ -106,7 +106,7 @@ Result<void> write_tensors(std::span<const Job> jobs, io::OutputFile& output, co
 
 // Reads back what was written, as anyone else would, and finds the tensors where the plan put them.
 Result<void> verify(const std::filesystem::path& path, const Plan& plan) {
-    const auto wrong = [&](std::string detail) {
+    const auto wrong = [&](const std::string& detail) {
         return fail({.code = Errc::io_write, .subject = path.string(), .detail = "does not read back: " + detail});
     };
     const auto written = Model::open(path, {.follow_shards = false});

@@ -124,7 +124,8 @@ Result<Piece> make_piece(const Job& job, std::uint64_t piece, Tile& tile) {
     }
     if (job.source_big_endian) swap_block_bytes(format_of(tensor.from), in);
     if (auto checked = check_blocks(tensor.from, in); !checked) {
-        return in_row(job, begin + checked.error().offset.value_or(0), std::move(checked).error());
+        const std::uint64_t within = checked.error().offset.value_or(0);
+        return in_row(job, begin + within, std::move(checked).error());
     }
     if (job.converts()) {
         if (auto converted = convert_rows(job, begin, in, floats, out); !converted) {

@@ -43,7 +43,7 @@ class Walk {
         bytes(value.bytes());
         sum_ += value.as_unsigned().value_or(1) + static_cast<std::uint64_t>(value.as_signed().value_or(1));
         sum_ += value.as_float().has_value() + value.as_bool().has_value();
-        sum_ += value == value;
+        sum_ += value == ValueView(value);
         if (const auto string = value.as_string()) text(*string);
         if (const auto array = value.as_array()) elements(*array);
     }
