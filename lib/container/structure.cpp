@@ -34,6 +34,7 @@ void check_alignment(const KeyValue& entry, Findings& findings) {
 }
 
 bool holds_arrays(const ValueView& value) {
+    if (value.type() != ValueType::array) return false;
     const auto array = value.as_array();
     return array && array->element_type() == ValueType::array;
 }
