@@ -1,4 +1,5 @@
-// Errors as values. Nothing in this library throws, prints, exits or aborts because of what a file holds.
+// Errors as values. Nothing in this library throws, prints, exits or aborts because of what a file holds. The one
+// exception that can leave it is std::bad_alloc, on a machine without the little memory that the work takes.
 //
 // Purpose: one closed set of error kinds (Errc), one carrier (Error) that names the rule of spec/gguf.md, the byte
 //   offset and the thing at fault, and Result<T> to return either.

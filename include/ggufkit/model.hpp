@@ -28,7 +28,8 @@ inline constexpr std::uint32_t default_alignment = 32;
 
 // Bounds that are not given by the size of the file itself.
 struct Limits {
-    std::uint32_t array_depth = 64;  // arrays in arrays
+    std::uint32_t array_depth = 64;     // arrays in arrays
+    std::uint32_t records = 1'000'000;  // key-value pairs, and tensor infos: some 100 bytes of memory each
 };
 
 struct KeyValue {
@@ -94,7 +95,7 @@ class ModelView {
 };
 
 // Reads the header that `bytes` starts with; versions 1 to 3, either byte order. Stops at the first fault that leaves
-// the rest unreadable. Allocation is bounded by the size of `bytes`; time is linear in it.
+// the rest unreadable. Allocation is bounded by the size of `bytes` and by limits.records; time is linear in the size.
 Result<ModelView> parse(std::span<const std::byte> bytes, Limits limits = {});
 
 // How a mapping will be used: passed on to the kernel.

@@ -82,18 +82,19 @@ class Parser {
         }
         const auto impossible = [this](R which, std::size_t at, std::string about, std::uint64_t count) {
             return fail(breach(which, at, std::move(about),
-                               fmt::format("is {}, where {} bytes follow", count, in_.remaining())));
+                               count > limits_.records
+                                   ? fmt::format("is {}, where the reader's limit is {}", count, limits_.records)
+                                   : fmt::format("is {}, where {} bytes follow", count, in_.remaining())));
         };
         if (!fits(tensor_count_, 0)) return impossible(R::tensor_count, tensors_at, "tensor count", tensor_count_);
         return impossible(R::kv_count, keys_at, "key-value count", key_count_);
     }
 
     bool fits(std::uint64_t tensors, std::uint64_t keys) const {
-        constexpr std::uint64_t most = detail::NameIndex::none;
         const auto a = checked_mul(tensors, least_tensor_info());
         const auto b = checked_mul(keys, least_key_value());
         const auto sum = a && b ? checked_add(*a, *b) : std::nullopt;
-        return sum && *sum <= in_.remaining() && tensors < most && keys < most;
+        return sum && *sum <= in_.remaining() && tensors <= limits_.records && keys <= limits_.records;
     }
 
     Result<void> metadata() {

@@ -70,7 +70,9 @@ bool ValueWalk::open(ValueType& element, std::uint64_t& count, std::size_t depth
 }
 
 bool ValueWalk::elements(ValueType element, std::uint64_t count) {
-    if (element != ValueType::string) return in_.skip(count * fixed_size(element));  // open() has compared
+    if (element != ValueType::string) {
+        return in_.skip(count * fixed_size(element)) || refuse(cut(in_.at(), "an array", in_.remaining()));
+    }
     if (skip_strings(in_, count)) return true;
     auto text = read_string(in_);  // the first one that does not fit
     return refuse(std::move(text.error()));

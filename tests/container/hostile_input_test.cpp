@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 
+#include "container/allocations.hpp"
 #include "container/verdict.hpp"
 #include "support/bytes.hpp"
 #include "support/temporary.hpp"
@@ -152,4 +153,14 @@ TEST_CASE("I1 a file that is overwritten after it was mapped") {
     CHECK(model->check_unchanged());
     save(path, several_pages());
     CHECK(model->check_unchanged().error().code == Errc::io_changed);
+}
+
+TEST_CASE("R01 a hole of gigabytes that holds as many records as were announced") {
+    const TemporaryFolder folder;
+    const fs::path path = folder / "hole.gguf";
+    save(path, Bytes(little_v3, 0, Limits{}.records + 1));
+    fs::resize_file(path, std::uint64_t{16} << 30);
+    const HeapWatch watch;
+    expect_refused(path, Errc::count_impossible);
+    CHECK(watch.peak() <= 64 << 10);
 }

@@ -152,6 +152,21 @@ TEST_CASE("R01 a small file that announces a large one") {
     });
 }
 
+TEST_CASE("R01 more records than the reader is told to take") {
+    in_every_encoding([](Encoding encoding) {
+        Bytes keys(encoding, 0, 3), tensors(encoding, 3, 0);
+        for (const std::string_view name : {"a", "b", "c"}) {
+            keys.entry(name, std::uint8_t{1});
+            tensors.tensor({.name = name, .ne = {0}});
+        }
+        tensors.pad();
+        CHECK(findings(keys, {}, {.records = 3}) == "");
+        CHECK(findings(tensors, {}, {.records = 3}) == "");
+        CHECK(findings(keys, {}, {.records = 2}) == error(Errc::count_impossible, 8 + encoding.length_size()));
+        CHECK(findings(tensors, {}, {.records = 2}) == error(Errc::count_impossible, 8));
+    });
+}
+
 TEST_CASE("R01 the room for records is not reserved before they are seen") {
     // A million bytes could hold 40,000 tensors; here they hold one, and rubbish.
     Bytes file(little_v3, 20'000, 0);
