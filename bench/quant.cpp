@@ -1,14 +1,16 @@
 // Speed and error of every quantizer and decoder, one thread, beside the reference's in the same run.
 //
-//   bench-quant [FILE.gguf] [--million N]       weights of the file, N million at most (default 4), and made-up ones
+//   bench-quant [FILE.gguf] [--million N] [--type NAME]... [--imatrix]
 //
+// Rows: weights of the file, N million at most (default 4), and made-up ones. With --imatrix both get the same made-up
+// importance of columns; without, the types for which the reference demands one get ones.
 // The reference is libggml-base.so in $LLAMA_BINS; without it its columns stay empty. Errors are ratios to the
-// reference's: plain, and weighted by rms + |x|.
+// reference's: plain, and weighted by rms + |x| or by the importance.
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -32,6 +34,7 @@ struct Source {
     std::string name;
     std::size_t ne0;
     std::vector<float> values;
+    std::vector<float> importance{};  // of its columns
 };
 
 // The two functions of ggml that are measured, found at run time.
@@ -51,7 +54,11 @@ class Reference {
     void quantize(TensorType type, const Source& from, std::vector<std::byte>& out) const {
         const auto ne0 = static_cast<std::int64_t>(from.ne0);
         const auto rows = static_cast<std::int64_t>(from.values.size()) / ne0;
-        quantize_(static_cast<int>(type), from.values.data(), out.data(), 0, rows, ne0, nullptr);
+        static const std::vector<float> ones(1 << 16, 1.0f);
+        const bool stand_in = from.importance.empty() && format_of(type).imatrix == ImatrixNeed::always;
+        const auto& importance = stand_in ? ones : from.importance;
+        quantize_(static_cast<int>(type), from.values.data(), out.data(), 0, rows, ne0,
+                  importance.empty() ? nullptr : importance.data());
     }
     void dequantize(TensorType type, const std::vector<std::byte>& blocks, std::vector<float>& out) const {
         traits_(static_cast<int>(type))->to_float(blocks.data(), out.data(), static_cast<std::int64_t>(out.size()));
@@ -91,6 +98,15 @@ struct Measured {
     test::SquaredError error;
 };
 
+double importance_error(const Source& source, const std::vector<float>& copy) {
+    double sum = 0;
+    for (std::size_t i = 0; i < copy.size(); ++i) {
+        const double difference = double{source.values[i]} - double{copy[i]};
+        sum += double{source.importance[i % source.ne0]} * difference * difference;
+    }
+    return sum;
+}
+
 template <class Quantize, class Dequantize>
 Measured measure(const Source& source, std::size_t bytes, Quantize quantize, Dequantize dequantize) {
     std::vector<std::byte> blocks(bytes);
@@ -99,6 +115,7 @@ Measured measure(const Source& source, std::size_t bytes, Quantize quantize, Deq
     m.quantize = speed(copy.size(), [&] { quantize(blocks); });
     m.dequantize = speed(copy.size(), [&] { dequantize(blocks, copy); });
     m.error = test::squared_error(source.values, copy);
+    if (!source.importance.empty()) m.error.weighted = importance_error(source, copy);
     return m;
 }
 
@@ -109,13 +126,14 @@ void compare(const FormatInfo& format, const Source& source, const std::optional
     const std::size_t bytes = source.values.size() / format.block_elements * format.block_bytes;
     bool failed = false;
     const Measured ours = measure(
-        source, bytes, [&](auto& blocks) { failed |= !quantize_rows(type, source.values, source.ne0, blocks); },
+        source, bytes,
+        [&](auto& blocks) { failed |= !quantize_rows(type, source.values, source.ne0, blocks, source.importance); },
         [&](const auto& blocks, auto& copy) { failed |= !dequantize_rows(type, blocks, copy); });
     if (failed) {
-        fmt::print("{:<6} {:<22} failed\n", format.name, source.name);
+        fmt::print("{:<7} {:<22} failed\n", format.name, source.name);
         return;
     }
-    fmt::print("{:<6} {:<22} {:8.1f}", format.name, source.name, ours.quantize);
+    fmt::print("{:<7} {:<22} {:8.1f}", format.name, source.name, ours.quantize);
     if (reference) {
         const Measured theirs = measure(
             source, bytes, [&](auto& blocks) { reference->quantize(type, source, blocks); },
@@ -160,22 +178,20 @@ std::optional<Source> weights_of(const std::string& path, std::size_t most) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::vector<std::string> arguments(argv + 1, argv + argc);
+    CLI::App app("speed and error of quantizers and decoders, beside the reference's");
+    std::string path;
     std::size_t million = 4;
-    if (const auto option = std::ranges::find(arguments, "--million"); option != arguments.end()) {
-        if (option + 1 != arguments.end()) {
-            const std::string& text = option[1];
-            if (std::from_chars(text.data(), text.data() + text.size(), million).ec != std::errc{}) million = 0;
-        }
-        arguments.erase(option, std::min(option + 2, arguments.end()));
-    }
-    if (arguments.size() > 1 || million == 0) {
-        fmt::print(stderr, "usage: bench-quant [FILE.gguf] [--million N]\n");
-        return 2;
-    }
+    std::vector<std::string> types;
+    bool with_importance = false;
+    app.add_option("FILE", path, "a model whose matrices are measured, too");
+    app.add_option("--million", million, "how many weights of each kind")->check(CLI::Range(1, 1000));
+    app.add_option("--type", types, "only these types");
+    app.add_flag("--imatrix", with_importance, "with a made-up importance matrix");
+    CLI11_PARSE(app, argc, argv);
+
     std::vector<Source> sources;
-    if (!arguments.empty()) {
-        auto source = weights_of(arguments[0], million * 1'000'000);
+    if (!path.empty()) {
+        auto source = weights_of(path, million * 1'000'000);
         if (!source) return 1;
         sources.push_back(std::move(*source));
     }
@@ -183,13 +199,20 @@ int main(int argc, char** argv) {
         sources.push_back(
             {std::string(name), made_up_columns, test::weight_rows(tail, million * 250, made_up_columns, 1)});
     }
+    test::Random random(2);
+    for (Source& source : sources) {
+        for (std::size_t i = 0; with_importance && i < source.ne0; ++i) {
+            source.importance.push_back(test::gain(random) * test::gain(random));
+        }
+    }
     const auto reference = Reference::load();
     if (!reference) fmt::print("no reference: LLAMA_BINS does not name the folder of libggml-base.so\n");
     fmt::print("million weights a second; errors as ratios to the reference's\n");
-    fmt::print("{:<6} {:<22} {:>8} {:>9} {:>6}   {:>7} {:>8}   {:>9} {:>6}\n", "type", "weights", "quantize",
+    fmt::print("{:<7} {:<22} {:>8} {:>9} {:>6}   {:>7} {:>8}   {:>9} {:>6}\n", "type", "weights", "quantize",
                "reference", "ratio", "plain", "weighted", "decode", "ratio");
     for (const FormatInfo& format : formats()) {
         if (!format.usable() || !format.quantized() || !can_quantize(format.type())) continue;
+        if (!types.empty() && std::ranges::find(types, format.name) == types.end()) continue;
         for (const Source& source : sources) compare(format, source, reference);
     }
     return 0;

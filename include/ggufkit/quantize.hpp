@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include <ggufkit/error.hpp>
@@ -14,6 +15,13 @@
 #include <ggufkit/value.hpp>
 
 namespace ggufkit {
+
+// How long a quantizer searches. The bytes of each are the same on every machine.
+enum class Effort : std::uint8_t {
+    fast,  // for when time is short; no worse than the reference even so
+    normal,
+    max,  // the least error, in up to the time that the reference takes
+};
 
 bool can_dequantize(TensorType type) noexcept;
 bool can_quantize(TensorType type) noexcept;
@@ -28,7 +36,7 @@ Result<void> dequantize_rows(TensorType type, std::span<const std::byte> blocks,
 // sizes do not agree; BAD_ARGUMENT where a weight is negative, NaN or infinite; BAD_QUANT (offset = index of the value)
 // where a value is NaN or infinite, or a block scale would not be finite.
 Result<void> quantize_rows(TensorType type, std::span<const float> values, std::size_t ne0, std::span<std::byte> out,
-                           std::span<const float> importance = {});
+                           std::span<const float> importance = {}, Effort effort = Effort::normal);
 
 // Finds NaN or infinite scales, an E8M0 of 255, and NaN or infinite elements of float types. BAD_QUANT, offset = that
 // of the block within `blocks`.

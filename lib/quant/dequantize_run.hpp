@@ -1,18 +1,27 @@
-// From the decoder of one block to the kernel of many: included by quant/<family>/dequantize.cpp, which defines
-// decode(const Block&, float*) for each of its structs and instantiates dequantize<Block>().
-#pragma once
-
+// From the decoder of one block to that of many: included by quant/<family>/dequantize.cpp, which defines
+// decode(const Block&, float*) for each of its structs.
+//
+// Decoders are plain loops (through a restricted pointer: no store changes the block), compiled once for each target, whose vectors the compiler knows how to use.
 #include "quant/kernels.hpp"
 
-namespace ggufkit::quant {
+#if defined(GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP
+#undef GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP
+#else
+#define GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP
+#endif
 
-template <class Block>
-void dequantize(const std::byte* blocks, std::size_t n_blocks, float* out) {
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
+
+template <class Block, void (*decode)(const Block&, float*)>
+void decode_run(const std::byte* blocks, std::size_t n_blocks, float* out) {
     for (std::size_t i = 0; i < n_blocks; ++i) {
-        // A copy: the compiler then knows that no store to `out` changes it.
-        const Block block = reinterpret_cast<const Block*>(blocks)[i];
-        decode(block, out + i * Block::elements);
+        decode(reinterpret_cast<const Block*>(blocks)[i], out + i * Block::elements);
     }
 }
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

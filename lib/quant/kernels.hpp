@@ -1,29 +1,45 @@
-// What each type can do here: its scalar kernels, which are the specification of its numbers.
+// What each type can do here: its kernels.
 #pragma once
 
 #include <cstddef>
 
 #include <ggufkit/format.hpp>
+#include <ggufkit/quantize.hpp>
 
 namespace ggufkit::quant {
 
-// Decodes `n_blocks` blocks that lie one after another.
-using DequantizeBlocks = void(const std::byte* blocks, std::size_t n_blocks, float* out);
+// Decodes `n_blocks` blocks of a type of the kernel's family that lie one after another.
+using DequantizeBlocks = void(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out);
 
-// Encodes one row of `n` finite values, a whole number of blocks. `importance` is null or holds n weights.
-using QuantizeRow = void(const float* row, std::size_t n, std::byte* out, const float* importance);
+// Rows of finite values, each a whole number of blocks, to be encoded.
+struct SourceRows {
+    const float* x;  // rows * ne0
+    std::size_t ne0;
+    std::size_t rows;
+    const float* importance;  // null, or ne0 weights, the same for every row
+    Effort effort;
+
+    std::size_t count() const { return rows * ne0; }
+};
+
+// Encodes them into blocks that lie one after another.
+using QuantizeRows = void(const SourceRows& rows, std::byte* out);
 
 struct Kernels {
     TensorType type;
     DequantizeBlocks* dequantize;
-    QuantizeRow* quantize;  // null where the type can only be read
+    QuantizeRows* quantize;  // null where the type can only be read
 };
 
 // The row of a type, or null where there are no kernels for it.
 const Kernels* find_kernels(TensorType type) noexcept;
 
-// The decoder of a block struct: quant/<family>/dequantize.cpp instantiates it.
-template <class Block>
-void dequantize(const std::byte* blocks, std::size_t n_blocks, float* out);
+// One a family: quant/<family>/dequantize.cpp.
+DequantizeBlocks dequantize_plain;
+DequantizeBlocks dequantize_legacy;
+DequantizeBlocks dequantize_k;
+DequantizeBlocks dequantize_iq;
+DequantizeBlocks dequantize_ternary;
+DequantizeBlocks dequantize_fp4;
 
 }  // namespace ggufkit::quant

@@ -70,18 +70,15 @@ Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& 
     return job;
 }
 
-// The rows that begin at byte `begin` of the tensor; one call for each, so that an error counts the values of its row.
+// The rows that begin at byte `begin` of the tensor.
 Result<void> convert_rows(const Job& job, std::uint64_t begin, std::span<const std::byte> in, std::span<float> floats,
                           std::span<std::byte> out) {
     const PlannedTensor& tensor = *job.tensor;
     if (auto decoded = dequantize_rows(tensor.from, in, floats); !decoded) return decoded;
-    for (std::uint64_t row = 0; row * job.unit_elements < floats.size(); ++row) {
-        const auto values = floats.subspan(row * job.unit_elements, job.unit_elements);
-        const auto blocks = out.subspan(row * job.unit_bytes_out, job.unit_bytes_out);
-        auto encoded = quantize_rows(tensor.to, values, values.size(), blocks);
-        if (!encoded) return in_row(job, begin + row * job.unit_bytes_in, std::move(encoded).error());
-    }
-    return {};
+    auto encoded = quantize_rows(tensor.to, floats, job.unit_elements, out);
+    if (encoded) return {};
+    const std::uint64_t row = encoded.error().offset.value_or(0) / job.unit_elements;
+    return in_row(job, begin + row * job.unit_bytes_in, std::move(encoded).error());
 }
 
 }  // namespace

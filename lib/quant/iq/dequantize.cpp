@@ -1,8 +1,14 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "quant/iq/dequantize.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include "quant/dequantize_run.hpp"
 #include "quant/iq/blocks.hpp"
 #include "quant/iq/codebooks.hpp"
 
-namespace ggufkit::quant {
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
 
 // One point of a codebook, scaled; bit i of `signs` makes coordinate i negative.
 template <int length>
@@ -28,7 +34,7 @@ static float iq2_scale(float d, int scale) { return d * (0.5f + static_cast<floa
 // Sign code l of a word that holds four of them below a scale.
 static unsigned sign_code(std::uint32_t word, int l) { return signs_of_code(word >> (7 * l) & 127u); }
 
-static void decode(const BlockIQ2_XXS& b, float* x) {
+static void decode(const BlockIQ2_XXS& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (const BlockIQ2_XXS::Group& group : b.groups) {
         const std::uint32_t word = group.signs_and_scale.get();
@@ -38,7 +44,7 @@ static void decode(const BlockIQ2_XXS& b, float* x) {
     }
 }
 
-static void decode(const BlockIQ2_XS& b, float* x) {
+static void decode(const BlockIQ2_XS& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int i = 0; i < 32; ++i, x += 8) {
         const unsigned q = b.qs[i].get();
@@ -46,7 +52,7 @@ static void decode(const BlockIQ2_XS& b, float* x) {
     }
 }
 
-static void decode(const BlockIQ2_S& b, float* x) {
+static void decode(const BlockIQ2_S& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int i = 0; i < 32; ++i, x += 8) {
         const int index = b.qs[i] | (b.qh[i / 4] >> (2 * (i % 4)) & 3) << 8;
@@ -54,7 +60,7 @@ static void decode(const BlockIQ2_S& b, float* x) {
     }
 }
 
-static void decode(const BlockIQ3_XXS& b, float* x) {
+static void decode(const BlockIQ3_XXS& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int i = 0; i < 64; ++i, x += 4) {
         const std::uint32_t word = b.signs_and_scale[i / 8].get();
@@ -63,7 +69,7 @@ static void decode(const BlockIQ3_XXS& b, float* x) {
     }
 }
 
-static void decode(const BlockIQ3_S& b, float* x) {
+static void decode(const BlockIQ3_S& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int i = 0; i < 64; ++i, x += 4) {
         const int index = b.qs[i] | (b.qh[i / 8] >> (i % 8) & 1) << 8;
@@ -72,7 +78,7 @@ static void decode(const BlockIQ3_S& b, float* x) {
     }
 }
 
-static void decode(const BlockIQ1_S& b, float* x) {
+static void decode(const BlockIQ1_S& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int i = 0; i < 32; ++i, x += 8) {
         const int high = b.qh[i / 4].get();
@@ -82,7 +88,7 @@ static void decode(const BlockIQ1_S& b, float* x) {
     }
 }
 
-static void decode(const BlockIQ1_M& b, float* x) {
+static void decode(const BlockIQ1_M& b, float* HWY_RESTRICT x) {
     const float d = b.scales.d();
     for (int i = 0; i < 32; ++i, x += 8) {
         const int high = nibble(b.qh, i);
@@ -100,21 +106,38 @@ static void decode_codes(const std::uint8_t* qs, float scale, float* x) {
     }
 }
 
-static void decode(const BlockIQ4_NL& b, float* x) { decode_codes(b.qs, b.d.get(), x); }
+static void decode(const BlockIQ4_NL& b, float* HWY_RESTRICT x) { decode_codes(b.qs, b.d.get(), x); }
 
-static void decode(const BlockIQ4_XS& b, float* x) {
+static void decode(const BlockIQ4_XS& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int k = 0; k < 8; ++k) decode_codes(b.qs + 16 * k, d * static_cast<float>(b.scale(k) - 32), x + 32 * k);
 }
 
-template DequantizeBlocks dequantize<BlockIQ2_XXS>;
-template DequantizeBlocks dequantize<BlockIQ2_XS>;
-template DequantizeBlocks dequantize<BlockIQ2_S>;
-template DequantizeBlocks dequantize<BlockIQ3_XXS>;
-template DequantizeBlocks dequantize<BlockIQ3_S>;
-template DequantizeBlocks dequantize<BlockIQ1_S>;
-template DequantizeBlocks dequantize<BlockIQ1_M>;
-template DequantizeBlocks dequantize<BlockIQ4_NL>;
-template DequantizeBlocks dequantize<BlockIQ4_XS>;
+void dequantize_iq(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
+    switch (type) {
+        case TensorType::IQ2_XXS: return decode_run<BlockIQ2_XXS, decode>(blocks, n_blocks, out);
+        case TensorType::IQ2_XS: return decode_run<BlockIQ2_XS, decode>(blocks, n_blocks, out);
+        case TensorType::IQ2_S: return decode_run<BlockIQ2_S, decode>(blocks, n_blocks, out);
+        case TensorType::IQ3_XXS: return decode_run<BlockIQ3_XXS, decode>(blocks, n_blocks, out);
+        case TensorType::IQ3_S: return decode_run<BlockIQ3_S, decode>(blocks, n_blocks, out);
+        case TensorType::IQ1_S: return decode_run<BlockIQ1_S, decode>(blocks, n_blocks, out);
+        case TensorType::IQ1_M: return decode_run<BlockIQ1_M, decode>(blocks, n_blocks, out);
+        case TensorType::IQ4_NL: return decode_run<BlockIQ4_NL, decode>(blocks, n_blocks, out);
+        case TensorType::IQ4_XS: return decode_run<BlockIQ4_XS, decode>(blocks, n_blocks, out);
+        default: return;
+    }
+}
+
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ggufkit::quant {
+
+HWY_EXPORT(dequantize_iq);
+void dequantize_iq(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
+    HWY_DYNAMIC_DISPATCH(dequantize_iq)(type, blocks, n_blocks, out);
+}
 
 }  // namespace ggufkit::quant
+#endif

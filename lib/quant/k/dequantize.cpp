@@ -1,9 +1,15 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "quant/k/dequantize.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include "quant/dequantize_run.hpp"
 #include "quant/k/blocks.hpp"
 
-namespace ggufkit::quant {
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
 
-static void decode(const BlockQ2_K& b, float* x) {
+static void decode(const BlockQ2_K& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     const float dmin = b.dmin.get();
     for (int k = 0; k < 16; ++k) {  // plane k/2 % 4 of half k/8
@@ -15,7 +21,7 @@ static void decode(const BlockQ2_K& b, float* x) {
     }
 }
 
-static void decode(const BlockQ3_K& b, float* x) {
+static void decode(const BlockQ3_K& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int k = 0; k < 16; ++k) {
         const float scale = d * static_cast<float>(b.scales.scale(k));
@@ -29,7 +35,7 @@ static void decode(const BlockQ3_K& b, float* x) {
     }
 }
 
-static void decode(const BlockQ4_K& b, float* x) {
+static void decode(const BlockQ4_K& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     const float dmin = b.dmin.get();
     for (int k = 0; k < 8; k += 2) {  // two sub-blocks share their bytes
@@ -43,7 +49,7 @@ static void decode(const BlockQ4_K& b, float* x) {
     }
 }
 
-static void decode(const BlockQ5_K& b, float* x) {
+static void decode(const BlockQ5_K& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     const float dmin = b.dmin.get();
     for (int k = 0; k < 8; ++k) {
@@ -58,7 +64,7 @@ static void decode(const BlockQ5_K& b, float* x) {
     }
 }
 
-static void decode(const BlockQ6_K& b, float* x) {
+static void decode(const BlockQ6_K& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int k = 0; k < 16; ++k) {
         const int half = k / 8;       // of 128 elements: 64 bytes of ql, 32 bytes of qh
@@ -73,16 +79,33 @@ static void decode(const BlockQ6_K& b, float* x) {
     }
 }
 
-static void decode(const BlockQ8_K& b, float* x) {
+static void decode(const BlockQ8_K& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int j = 0; j < 256; ++j) x[j] = static_cast<float>(b.qs[j]) * d;
 }
 
-template DequantizeBlocks dequantize<BlockQ2_K>;
-template DequantizeBlocks dequantize<BlockQ3_K>;
-template DequantizeBlocks dequantize<BlockQ4_K>;
-template DequantizeBlocks dequantize<BlockQ5_K>;
-template DequantizeBlocks dequantize<BlockQ6_K>;
-template DequantizeBlocks dequantize<BlockQ8_K>;
+void dequantize_k(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
+    switch (type) {
+        case TensorType::Q2_K: return decode_run<BlockQ2_K, decode>(blocks, n_blocks, out);
+        case TensorType::Q3_K: return decode_run<BlockQ3_K, decode>(blocks, n_blocks, out);
+        case TensorType::Q4_K: return decode_run<BlockQ4_K, decode>(blocks, n_blocks, out);
+        case TensorType::Q5_K: return decode_run<BlockQ5_K, decode>(blocks, n_blocks, out);
+        case TensorType::Q6_K: return decode_run<BlockQ6_K, decode>(blocks, n_blocks, out);
+        case TensorType::Q8_K: return decode_run<BlockQ8_K, decode>(blocks, n_blocks, out);
+        default: return;
+    }
+}
+
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ggufkit::quant {
+
+HWY_EXPORT(dequantize_k);
+void dequantize_k(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
+    HWY_DYNAMIC_DISPATCH(dequantize_k)(type, blocks, n_blocks, out);
+}
 
 }  // namespace ggufkit::quant
+#endif

@@ -5,10 +5,10 @@
 
 namespace ggufkit::quant {
 
-QuantizeRow quantize_q2_k;
-QuantizeRow quantize_q3_k;
-QuantizeRow quantize_q4_k;
-QuantizeRow quantize_q5_k;
-QuantizeRow quantize_q6_k;
+QuantizeRows quantize_q2_k;
+QuantizeRows quantize_q3_k;
+QuantizeRows quantize_q4_k;
+QuantizeRows quantize_q5_k;
+QuantizeRows quantize_q6_k;
 
 }  // namespace ggufkit::quant

@@ -1,4 +1,9 @@
 // The encoders of the k-quants: what sets the formats apart, and how their codes are packed.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "quant/k/quantize.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -8,35 +13,37 @@
 #include "quant/k/symmetric.hpp"
 #include "quant/planes.hpp"
 
-namespace ggufkit::quant {
-namespace {
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
 
 struct Q2_K {
-    static constexpr int sub_block = 16, max_code = 3, max_scale = 15;
+    static constexpr int sub_block = 16, max_code = 3, max_scale = 15, starts = 4;
 };
 struct Q3_K {
-    static constexpr int sub_block = 16, half_range = 4, half_scales = 32;
+    static constexpr int sub_block = 16, half_range = 4, half_scales = 32, starts = 8;
+    static constexpr bool long_with_importance = true;
     static constexpr Weighting weighting = Weighting::square;
 };
 struct Q4_K {
-    static constexpr int sub_block = 32, max_code = 15, max_scale = 63;
+    static constexpr int sub_block = 32, max_code = 15, max_scale = 63, starts = 12;
 };
 struct Q5_K {
-    static constexpr int sub_block = 32, max_code = 31, max_scale = 63;
+    static constexpr int sub_block = 32, max_code = 31, max_scale = 63, starts = 4;
 };
 struct Q6_K {
-    static constexpr int sub_block = 16, half_range = 32, half_scales = 128;
+    static constexpr int sub_block = 16, half_range = 32, half_scales = 128, starts = 12;
+    static constexpr bool long_with_importance = false;
     static constexpr Weighting weighting = Weighting::linear;
 };
 
-void pack(const AffineCodes& c, BlockQ2_K& b) {
+inline void pack(const AffineCodes& c, BlockQ2_K& b) {
     for (int k = 0; k < 16; ++k) b.scales[k] = static_cast<std::uint8_t>(c.scale[k] | c.min[k] << 4);
     pack_planes<2, 32>(c.code, 0, b.qs);
     b.d.set(c.d);
     b.dmin.set(c.dmin);
 }
 
-void pack(const SymmetricCodes& c, BlockQ3_K& b) {
+inline void pack(const SymmetricCodes& c, BlockQ3_K& b) {
     pack_planes<1, 32>(c.code, 2, b.hmask);
     pack_planes<2, 32>(c.code, 0, b.qs);
     b.scales.set(c.scale);
@@ -55,47 +62,60 @@ void pack_common(const AffineCodes& c, Block& b) {
     pack_planes<4, 32>(c.code, 0, b.qs);
 }
 
-void pack(const AffineCodes& c, BlockQ4_K& b) { pack_common(c, b); }
+inline void pack(const AffineCodes& c, BlockQ4_K& b) { pack_common(c, b); }
 
-void pack(const AffineCodes& c, BlockQ5_K& b) {
+inline void pack(const AffineCodes& c, BlockQ5_K& b) {
     pack_common(c, b);
     pack_planes<1, 32>(c.code, 4, b.qh);
 }
 
-void pack(const SymmetricCodes& c, BlockQ6_K& b) {
+inline void pack(const SymmetricCodes& c, BlockQ6_K& b) {
     pack_planes<4, 64>(c.code, 0, b.ql);
     pack_planes<2, 32>(c.code, 4, b.qh);
     std::copy_n(c.scale, 16, b.scales);
     b.d.set(c.d);
 }
 
-template <class Encoder, class Block>
-void quantize(const float* row, std::size_t n, std::byte* out, const float* importance) {
-    typename Encoder::Codes codes;
-    Block block;
-    for (std::size_t i = 0; i < n; i += super_block_size, out += sizeof block) {
-        Encoder::encode(row + i, importance ? importance + i : nullptr, codes);
-        pack(codes, block);
-        std::memcpy(out, &block, sizeof block);
+template <class Format, template <class> class Encoder, class Block>
+void quantize(const SourceRows& rows, std::byte* out) {
+    using Found = Encoder<Format>;
+    for (std::size_t i = 0; i < rows.count(); i += std::size_t{Found::super_blocks} * super_block_size) {
+        const BatchSource<Found::sub_block> source(rows, i, super_block_size);
+        const Found found(source);
+        typename Found::Codes codes[Found::super_blocks];
+        found.write(codes);
+        for (std::size_t b = 0; b < Found::super_blocks && i + b * super_block_size < rows.count(); ++b) {
+            Block block;
+            pack(codes[b], block);
+            std::memcpy(out, &block, sizeof block);
+            out += sizeof block;
+        }
     }
 }
 
-}  // namespace
+void quantize_q2_k(const SourceRows& rows, std::byte* out) { quantize<Q2_K, AffineEncoder, BlockQ2_K>(rows, out); }
+void quantize_q3_k(const SourceRows& rows, std::byte* out) { quantize<Q3_K, SymmetricEncoder, BlockQ3_K>(rows, out); }
+void quantize_q4_k(const SourceRows& rows, std::byte* out) { quantize<Q4_K, AffineEncoder, BlockQ4_K>(rows, out); }
+void quantize_q5_k(const SourceRows& rows, std::byte* out) { quantize<Q5_K, AffineEncoder, BlockQ5_K>(rows, out); }
+void quantize_q6_k(const SourceRows& rows, std::byte* out) { quantize<Q6_K, SymmetricEncoder, BlockQ6_K>(rows, out); }
 
-void quantize_q2_k(const float* row, std::size_t n, std::byte* out, const float* importance) {
-    quantize<AffineEncoder<Q2_K>, BlockQ2_K>(row, n, out, importance);
-}
-void quantize_q3_k(const float* row, std::size_t n, std::byte* out, const float* importance) {
-    quantize<SymmetricEncoder<Q3_K>, BlockQ3_K>(row, n, out, importance);
-}
-void quantize_q4_k(const float* row, std::size_t n, std::byte* out, const float* importance) {
-    quantize<AffineEncoder<Q4_K>, BlockQ4_K>(row, n, out, importance);
-}
-void quantize_q5_k(const float* row, std::size_t n, std::byte* out, const float* importance) {
-    quantize<AffineEncoder<Q5_K>, BlockQ5_K>(row, n, out, importance);
-}
-void quantize_q6_k(const float* row, std::size_t n, std::byte* out, const float* importance) {
-    quantize<SymmetricEncoder<Q6_K>, BlockQ6_K>(row, n, out, importance);
-}
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ggufkit::quant {
+
+HWY_EXPORT(quantize_q2_k);
+HWY_EXPORT(quantize_q3_k);
+HWY_EXPORT(quantize_q4_k);
+HWY_EXPORT(quantize_q5_k);
+HWY_EXPORT(quantize_q6_k);
+
+void quantize_q2_k(const SourceRows& rows, std::byte* out) { HWY_DYNAMIC_DISPATCH(quantize_q2_k)(rows, out); }
+void quantize_q3_k(const SourceRows& rows, std::byte* out) { HWY_DYNAMIC_DISPATCH(quantize_q3_k)(rows, out); }
+void quantize_q4_k(const SourceRows& rows, std::byte* out) { HWY_DYNAMIC_DISPATCH(quantize_q4_k)(rows, out); }
+void quantize_q5_k(const SourceRows& rows, std::byte* out) { HWY_DYNAMIC_DISPATCH(quantize_q5_k)(rows, out); }
+void quantize_q6_k(const SourceRows& rows, std::byte* out) { HWY_DYNAMIC_DISPATCH(quantize_q6_k)(rows, out); }
 
 }  // namespace ggufkit::quant
+#endif

@@ -1,61 +1,59 @@
-// 256 values as the searches want them: sub-blocks in lanes, in a unit of their own, weighted.
-#pragma once
+// Sixteen sub-blocks of k-quants: one super-block of sixteen, or two of eight, each in its unit.
+//
+// Compiled once for each target, as search/lanes.hpp.
+#include "quant/search/batch.hpp"
 
-#include <algorithm>
-#include <cmath>
+#if defined(GGUFKIT_QUANT_K_SUPER_BLOCK_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_K_SUPER_BLOCK_HPP
+#undef GGUFKIT_QUANT_K_SUPER_BLOCK_HPP
+#else
+#define GGUFKIT_QUANT_K_SUPER_BLOCK_HPP
+#endif
 
-#include "quant/search/lanes.hpp"
-#include "quant/search/magnitude.hpp"
-#include "quant/search/weights.hpp"
-
-namespace ggufkit::quant {
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
 
 inline constexpr int super_block_size = 256;
 
-// Adds what is in the lanes, the first first.
-inline void add(float& sum, Lanes a) {
-    for (int k = 0; k < lane_count; ++k) sum += a[k];
-}
-
-// Sub-block k of what is kept in lanes, group after group.
-template <int groups>
-float sub_block(const Lanes (&lanes)[groups], int k) {
-    return lanes[k / lane_count][k % lane_count];
-}
-
 template <int n>
-struct SuperBlock {
-    static constexpr int count = super_block_size / n;
-    static constexpr int groups = count / lane_count;
+struct SuperBlocks {
+    static constexpr int size = super_block_size / n;  // sub-blocks of a super-block
+    static constexpr int count = batch_size / size;    // super-blocks
 
-    Unit unit;
-    LaneGroup<n> group[groups];
+    Unit unit[count];
+    PerSubBlock factor;  // the inverse of the unit
+    Batch<n> batch;
 
-    // `importance` is null or weighs the same 256 elements.
-    SuperBlock(const float* x, const float* importance, Weighting weighting) {
-        unit = Unit::of(x, super_block_size);
-        for (int g = 0; g < groups; ++g) {
-            to_lanes(x + g * lane_count * n, unit.inverse, group[g].x);
-            if (!importance) weigh(group[g], weighting);
+    SuperBlocks(const BatchSource<n>& source, Weighting weighting) {
+        for (int b = 0; b < count; ++b) {
+            unit[b] = Unit::of(peak_of(source.x + b * super_block_size, super_block_size));
+            std::fill_n(factor.values + b * size, size, unit[b].inverse);
         }
-        if (importance) weigh_by(importance);
+        batch.transpose(source.x, factor, batch.x);
+        if (source.importance) {
+            weigh_by(source.importance);
+        } else {
+            batch.weigh(weighting);
+        }
     }
 
   private:
-    static void to_lanes(const float* from, float factor, Lanes (&to)[n]) {
-        for (int i = 0; i < n; ++i) {
-            for (int k = 0; k < lane_count; ++k) to[i][k] = from[k * n + i] * factor;
-        }
-    }
     void weigh_by(const float* importance) {
-        float mean = 0;
-        for (const LaneGroup<n>& g : group) add(mean, mean_square(g) * (1.0f / count));
-        const float factor = Unit::of(importance, super_block_size).inverse;
-        for (int g = 0; g < groups; ++g) {
-            to_lanes(importance + g * lane_count * n, factor, group[g].w);
-            weigh_importance(group[g], splat(2.0f * mean));
+        PerSubBlock square, spread, own;
+        for (int first = 0; first < batch_size; first += lane_count) square.store(first, batch.mean_square(first));
+        for (int b = 0; b < count; ++b) {
+            float mean = 0;
+            for (int k = 0; k < size; ++k) mean += square[b * size + k] * (1.0f / size);
+            std::fill_n(spread.values + b * size, size, 8.0f * mean);
+            const float peak = peak_of(importance + b * super_block_size, super_block_size);
+            std::fill_n(own.values + b * size, size, Unit::of(peak).inverse);
         }
+        batch.transpose(importance, own, batch.w);
+        batch.weigh_importance(spread);
     }
 };
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,49 +1,73 @@
 // Super-blocks of x ~ d * scale * value (Q3_K, Q6_K): d is a binary16, scales are small signed integers, one a
 // sub-block. The counterpart of affine.hpp, step for step; spec/quantizers.md tells the whole story.
-#pragma once
-
-#include <cstdint>
+//
+// Compiled once for each target, as search/lanes.hpp.
 #include <limits>
 
+#include "quant/k/codes.hpp"
 #include "quant/k/super_block.hpp"
 #include "quant/search/symmetric.hpp"
 
-namespace ggufkit::quant {
+#if defined(GGUFKIT_QUANT_K_SYMMETRIC_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_K_SYMMETRIC_HPP
+#undef GGUFKIT_QUANT_K_SYMMETRIC_HPP
+#else
+#define GGUFKIT_QUANT_K_SYMMETRIC_HPP
+#endif
 
-struct SymmetricCodes {
-    float d;
-    std::int8_t scale[16];
-    std::uint8_t code[super_block_size];  // value + half_range
-};
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
 
-// Format: sub_block, half_range of values, half_scales of scales, weighting.
+// Format: sub_block of 16, half_range of values, half_scales of scales, starts, weighting.
 template <class Format>
 class SymmetricEncoder {
     static constexpr int n = Format::sub_block;
     static constexpr int half_range = Format::half_range;
     static constexpr int half_scales = Format::half_scales;
-    using Block = SuperBlock<n>;
+    using Blocks = SuperBlocks<n>;
     using Search = SymmetricSearch<n, half_range>;
-    static constexpr int groups = Block::groups;
+    static_assert(Blocks::count == 1);
 
   public:
     using Codes = SymmetricCodes;
+    static constexpr int sub_block = n;
+    static constexpr int super_blocks = 1;
 
-    static void encode(const float* x, const float* importance, Codes& out) {
-        SymmetricEncoder e(x, importance);
-        e.fit_freely();
-        e.choose_unit();
-        e.fit_integers();
-        e.refit_unit();
-        e.write(out);
+    explicit SymmetricEncoder(const BatchSource<n>& source) : source_(source), blocks_(source, Format::weighting) {
+        fit_freely();
+        choose_unit();
+        for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
+            fit_integers();
+            refit_unit();
+        }
+    }
+
+    void write(Codes (&out)[1]) const {
+        PerSubBlock inverse;
+        for (int first = 0; first < batch_size; first += lane_count) {
+            inverse.store(first, ratio(splat(1), splat(d_) * scale_.load(first)));
+        }
+        write_codes<n>(source_.x, blocks_.factor, inverse, PerSubBlock{}, -half_range, half_range - 1, out->code);
+        const Unit& unit = blocks_.unit[0];
+        const bool overflow = unit.overflows_half(peak_scale_ / half_scales);
+        out->d = overflow ? std::numeric_limits<float>::infinity() : d_ * unit.size;
+        for (int k = 0; k < batch_size; ++k) out->scale[k] = static_cast<std::int8_t>(scale_[k]);
     }
 
   private:
-    SymmetricEncoder(const float* x, const float* importance) : block_(x, importance, Format::weighting) {}
+    // The moments of sixteen sub-blocks, at rest.
+    struct Moments {
+        PerSubBlock xx, vv, vx;
 
-    struct Unit {
-        Lanes d;
-        Lanes per_d = ratio(splat(1), d);
+        SymmetricMoments load(int first) const { return {xx.load(first), vv.load(first), vx.load(first)}; }
+        void store(int first, const SymmetricMoments& m) {
+            xx.store(first, m.xx), vv.store(first, m.vv), vx.store(first, m.vx);
+        }
+    };
+
+    struct UnitOfScales {
+        explicit UnitOfScales(Lanes unit) : d(unit), per_d(ratio(splat(1), unit)) {}
+        Lanes d, per_d;
     };
     struct Integers {
         Lanes scale;
@@ -51,108 +75,118 @@ class SymmetricEncoder {
     };
 
     // The integer that suits the values behind `m`.
-    static Integers nearest(const SymmetricMoments& m, Lanes best_scale, const Unit& unit) {
+    static Integers nearest(const SymmetricMoments& m, Lanes best_scale, const UnitOfScales& unit) {
         const Lanes scale = clamp(round(best_scale * unit.per_d), -half_scales, half_scales - 1);
         return {scale, m.error(unit.d * scale)};
     }
 
     // The best scale of each sub-block by itself, any real number.
     void fit_freely() {
-        for (int g = 0; g < groups; ++g) {
-            moments_[g] = Search::search(block_.group[g]);
-            free_scale_[g] = moments_[g].best();
-            for (int k = 0; k < lane_count; ++k) {
-                if (std::abs(free_scale_[g][k]) > std::abs(peak_scale_)) peak_scale_ = free_scale_[g][k];
-            }
+        const Effort effort = source_.importance && Format::long_with_importance ? Effort::max : source_.effort;
+        const auto starts = symmetric_starts_for<n, half_range>(effort, Format::starts);
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const SymmetricMoments m = Search::search(blocks_.batch, first, starts);
+            moments_.store(first, m);
+            free_scale_.store(first, m.best());
+        }
+        for (int k = 0; k < batch_size; ++k) {
+            if (std::abs(free_scale_[k]) > std::abs(peak_scale_)) peak_scale_ = free_scale_[k];
         }
     }
+
+    // What the scale of largest magnitude is multiplied by.
+    struct Grid {
+        PerSubBlock per_d;
+
+        constexpr Grid() {
+            for (int k = 0; k < batch_size; ++k) {
+                const int around = k / 2 - 3;
+                per_d[k] = 1.0f / static_cast<float>(k % 2 == 0 ? -half_scales - around : half_scales - 1 + around);
+            }
+        }
+    };
 
     // d from those, of either sign, that make the scale of largest magnitude about the lowest or the highest integer:
     // the one that is best for the moments. Here a lane is a d.
     void choose_unit() {
-        constexpr int steps = 16;
-        const auto divisor = [](int step) {
-            const int around = step / 2 - 3;
-            return static_cast<float>(step % 2 == 0 ? -half_scales - around : half_scales - 1 + around);
-        };
-        float least = std::numeric_limits<float>::infinity();
-        for (int i = 0; i < steps; i += lane_count) {
-            Lanes d{};
-            for (int k = 0; k < lane_count; ++k) d[k] = block_.unit.nearest_half(peak_scale_ / divisor(i + k));
-            const Lanes error = error_of_nearest({d});
-            for (int k = 0; k < lane_count; ++k) {
-                if (!(error[k] < least)) continue;
-                least = error[k];
-                d_ = d[k];
+        static constexpr Grid grid;
+        const Lanes size = splat(blocks_.unit[0].size), inverse = splat(blocks_.unit[0].inverse);
+        PerSubBlock d, error;
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes some_d = nearest_half(splat(peak_scale_) * size * grid.per_d.load(first)) * inverse;
+            const Lanes per_d = ratio(splat(1), some_d);
+            Lanes sum = zero();  // of the errors, but for what is the same for all
+            for (int k = 0; k < batch_size; ++k) {
+                const Lanes scale = some_d * clamp(round(splat(free_scale_[k]) * per_d), -half_scales, half_scales - 1);
+                sum += scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
             }
+            d.store(first, some_d);
+            error.store(first, sum);
         }
-    }
-    Lanes error_of_nearest(const Unit& unit) const {
-        Lanes sum{};
-        for (int g = 0; g < groups; ++g) {
-            const SymmetricMoments& m = moments_[g];
-            for (int k = 0; k < lane_count; ++k) {
-                const SymmetricMoments everywhere{splat(m.xx[k]), splat(m.vv[k]), splat(m.vx[k])};
-                sum += nearest(everywhere, splat(free_scale_[g][k]), unit).error;
-            }
-        }
-        return sum;
+        d_ = d[static_cast<int>(std::min_element(error.values, error.values + batch_size) - error.values)];
     }
 
     // Integers for the chosen d. The nearest scale and its neighbours each make values of their own, and the integer
     // that suits those.
     void fit_integers() {
-        const Unit unit{splat(d_)};
-        for (int g = 0; g < groups; ++g) {
-            const Lanes middle = round(free_scale_[g] * unit.per_d);
-            Integers best{{}, splat(std::numeric_limits<float>::infinity())};
-            for (const float probe : {0.0f, -1.0f, 1.0f}) {
-                const SymmetricMoments m = coded(g, clamp(middle + probe, -half_scales, half_scales - 1));
-                const Integers found = nearest(m, m.best(), unit);
+        const UnitOfScales unit(splat(d_));
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes middle = round(free_scale_.load(first) * unit.per_d);
+            constexpr int probes = 3;
+            Lanes inverse[probes];
+            SymmetricMoments m[probes] = {moments_.load(first), moments_.load(first), moments_.load(first)};
+            for (int j = 0; j < probes; ++j) {
+                const Lanes scale = clamp(middle + splat(static_cast<float>(j - 1)), -half_scales, half_scales - 1);
+                inverse[j] = ratio(splat(1), splat(d_) * scale);
+            }
+            Search::moments(blocks_.batch, first, inverse, m);
+            Integers best = nearest(m[1], m[1].best(), unit);
+            for (const int j : {0, 2}) {
+                const Integers found = nearest(m[j], m[j].best(), unit);
                 const LaneMask better = found.error < best.error;
                 best.scale = select(better, found.scale, best.scale);
                 best.error = select(better, found.error, best.error);
             }
-            scale_[g] = best.scale;
+            scale_.store(first, best.scale);
         }
     }
-    SymmetricMoments coded(int g, Lanes scale) const {
-        return Search::moments(block_.group[g], moments_[g].xx, ratio(splat(1), d_ * scale));
+    SymmetricMoments coded(int first, Lanes scale) const {
+        return Search::moments(blocks_.batch, first, moments_.xx.load(first), ratio(splat(1), splat(d_) * scale));
     }
 
     // d by least squares over the super-block, if it is better even as binary16.
     void refit_unit() {
-        float vv = 0, vx = 0;
-        for (int g = 0; g < groups; ++g) {
-            moments_[g] = coded(g, scale_[g]);
-            add(vv, scale_[g] * scale_[g] * moments_[g].vv);
-            add(vx, scale_[g] * moments_[g].vx);
+        for (int first = 0; first < batch_size; first += lane_count) {
+            moments_.store(first, coded(first, scale_.load(first)));
         }
-        const float d = vv > 0 ? block_.unit.nearest_half(vx / vv) : d_;
+        float vv = 0, vx = 0;
+        for (int k = 0; k < batch_size; ++k) {
+            vv += scale_[k] * scale_[k] * moments_.vv[k];
+            vx += scale_[k] * moments_.vx[k];
+        }
+        const float d = vv > 0 ? blocks_.unit[0].nearest_half(vx / vv) : d_;
         if (error(d) < error(d_)) d_ = d;
     }
     float error(float d) const {
+        PerSubBlock errors;
+        for (int first = 0; first < batch_size; first += lane_count) {
+            errors.store(first, moments_.load(first).error(splat(d) * scale_.load(first)));
+        }
         float sum = 0;
-        for (int g = 0; g < groups; ++g) add(sum, moments_[g].error(d * scale_[g]));
+        for (int k = 0; k < batch_size; ++k) sum += errors[k];
         return sum;
     }
 
-    void write(Codes& out) const {
-        const bool overflow = block_.unit.overflows_half(peak_scale_ / half_scales);
-        out.d = overflow ? std::numeric_limits<float>::infinity() : d_ * block_.unit.size;
-        for (int k = 0; k < Block::count; ++k) out.scale[k] = static_cast<std::int8_t>(sub_block(scale_, k));
-        for (int g = 0; g < groups; ++g) {
-            write_codes(block_.group[g], ratio(splat(1), d_ * scale_[g]), Lanes{}, -half_range, half_range - 1,
-                        out.code + g * lane_count * n);
-        }
-    }
-
-    Block block_;
-    SymmetricMoments moments_[groups];
-    Lanes free_scale_[groups];
+    const BatchSource<n>& source_;
+    Blocks blocks_;
+    Moments moments_;
+    PerSubBlock free_scale_;
     float peak_scale_ = 0;
     float d_ = 0;
-    Lanes scale_[groups];
+    PerSubBlock scale_;
 };
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

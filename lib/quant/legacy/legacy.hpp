@@ -5,10 +5,10 @@
 
 namespace ggufkit::quant {
 
-QuantizeRow quantize_q4_0;
-QuantizeRow quantize_q4_1;
-QuantizeRow quantize_q5_0;
-QuantizeRow quantize_q5_1;
-QuantizeRow quantize_q8_0;
+QuantizeRows quantize_q4_0;
+QuantizeRows quantize_q4_1;
+QuantizeRows quantize_q5_0;
+QuantizeRows quantize_q5_1;
+QuantizeRows quantize_q8_0;
 
 }  // namespace ggufkit::quant

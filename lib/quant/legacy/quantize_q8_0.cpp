@@ -31,9 +31,11 @@ static void encode(const float* x, BlockQ8_0& block) {
     for (int j = 0; j < 32; ++j) block.qs[j] = static_cast<std::int8_t>(round_half_away(x[j] * inverse));
 }
 
-void quantize_q8_0(const float* row, std::size_t n, std::byte* out, const float*) {
+void quantize_q8_0(const SourceRows& rows, std::byte* out) {
     auto* const blocks = reinterpret_cast<BlockQ8_0*>(out);
-    for (std::size_t i = 0; i < n / BlockQ8_0::elements; ++i) encode(row + i * BlockQ8_0::elements, blocks[i]);
+    for (std::size_t i = 0; i < rows.count() / BlockQ8_0::elements; ++i) {
+        encode(rows.x + i * BlockQ8_0::elements, blocks[i]);
+    }
 }
 
 }  // namespace ggufkit::quant

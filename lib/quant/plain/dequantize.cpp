@@ -1,21 +1,44 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "quant/plain/dequantize.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include "quant/dequantize_run.hpp"
 #include "quant/plain/blocks.hpp"
 
-namespace ggufkit::quant {
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
 
 // F64 and wide integers round to the nearest float, as conversions do.
 template <class Number>
-static void decode(const BlockOf<Number>& block, float* x) {
+static void decode(const BlockOf<Number>& block, float* HWY_RESTRICT x) {
     x[0] = static_cast<float>(block.value.get());
 }
 
-template DequantizeBlocks dequantize<BlockF32>;
-template DequantizeBlocks dequantize<BlockF16>;
-template DequantizeBlocks dequantize<BlockBF16>;
-template DequantizeBlocks dequantize<BlockF64>;
-template DequantizeBlocks dequantize<BlockI8>;
-template DequantizeBlocks dequantize<BlockI16>;
-template DequantizeBlocks dequantize<BlockI32>;
-template DequantizeBlocks dequantize<BlockI64>;
+void dequantize_plain(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
+    switch (type) {
+        case TensorType::F32: return decode_run<BlockF32, decode>(blocks, n_blocks, out);
+        case TensorType::F16: return decode_run<BlockF16, decode>(blocks, n_blocks, out);
+        case TensorType::BF16: return decode_run<BlockBF16, decode>(blocks, n_blocks, out);
+        case TensorType::F64: return decode_run<BlockF64, decode>(blocks, n_blocks, out);
+        case TensorType::I8: return decode_run<BlockI8, decode>(blocks, n_blocks, out);
+        case TensorType::I16: return decode_run<BlockI16, decode>(blocks, n_blocks, out);
+        case TensorType::I32: return decode_run<BlockI32, decode>(blocks, n_blocks, out);
+        case TensorType::I64: return decode_run<BlockI64, decode>(blocks, n_blocks, out);
+        default: return;
+    }
+}
+
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ggufkit::quant {
+
+HWY_EXPORT(dequantize_plain);
+void dequantize_plain(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
+    HWY_DYNAMIC_DISPATCH(dequantize_plain)(type, blocks, n_blocks, out);
+}
 
 }  // namespace ggufkit::quant
+#endif

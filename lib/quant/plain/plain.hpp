@@ -5,8 +5,8 @@
 
 namespace ggufkit::quant {
 
-QuantizeRow quantize_f32;
-QuantizeRow quantize_f16;
-QuantizeRow quantize_bf16;
+QuantizeRows quantize_f32;
+QuantizeRows quantize_f16;
+QuantizeRows quantize_bf16;
 
 }  // namespace ggufkit::quant

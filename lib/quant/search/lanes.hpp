@@ -1,73 +1,88 @@
-// Four sub-blocks side by side.
+// Sixteen sub-blocks side by side, in as many vectors as a target needs for sixteen lanes.
 //
-// Every search here treats sub-blocks alike, so they share the lanes of a vector: lane k is sub-block k, and a sum over
+// Every search here treats sub-blocks alike, so they share the lanes of vectors: lane k is sub-block k, and a sum over
 // the elements of a sub-block is added up in the order of the elements, as a plain loop would. The numbers therefore do
-// not depend on how many lanes a CPU has. Arithmetic is IEEE single precision, without fused multiply-adds.
-#pragma once
+// not depend on how many lanes a target has. Arithmetic is IEEE single precision, without fused multiply-adds.
+//
+// Compiled once for each target: include it, and what builds on it, only below <hwy/foreach_target.h>.
+#include <hwy/highway.h>
 
-#include <cmath>
 #include <cstdint>
-#ifdef __SSE__
-#include <xmmintrin.h>
-#endif
 
-namespace ggufkit::quant {
+#include "quant/search/batch_size.hpp"
 
-inline constexpr int lane_count = 4;
-using Lanes = float __attribute__((vector_size(4 * lane_count)));
-using LaneMask = std::int32_t __attribute__((vector_size(4 * lane_count)));
-
-inline Lanes splat(float value) { return Lanes{} + value; }
-inline Lanes select(LaneMask mask, Lanes yes, Lanes no) { return mask ? yes : no; }
-#ifdef __SSE__  // g++ 12 makes four instructions of what is one
-inline Lanes smaller(Lanes a, Lanes b) { return _mm_min_ps(a, b); }
-inline Lanes larger(Lanes a, Lanes b) { return _mm_max_ps(a, b); }
+#if defined(GGUFKIT_QUANT_SEARCH_LANES_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_SEARCH_LANES_HPP
+#undef GGUFKIT_QUANT_SEARCH_LANES_HPP
 #else
-inline Lanes smaller(Lanes a, Lanes b) { return a < b ? a : b; }
-inline Lanes larger(Lanes a, Lanes b) { return a > b ? a : b; }
+#define GGUFKIT_QUANT_SEARCH_LANES_HPP
 #endif
-inline Lanes magnitude(Lanes a) { return larger(a, -a); }
+
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Tag = hn::CappedTag<float, batch_size>;
+using Lanes = hn::Vec<Tag>;
+using LaneMask = hn::Mask<Tag>;
+inline constexpr Tag tag{};
+inline constexpr int lane_count = static_cast<int>(hn::MaxLanes(Tag()));
+
+// A number for each sub-block of a batch.
+struct PerSubBlock {
+    alignas(64) float values[batch_size]{};
+
+    Lanes load(int first) const { return hn::Load(tag, values + first); }
+    void store(int first, Lanes lanes) { hn::Store(lanes, tag, values + first); }
+    constexpr float operator[](int k) const { return values[k]; }
+    constexpr float& operator[](int k) { return values[k]; }
+};
+
+inline Lanes splat(float value) { return hn::Set(tag, value); }
+inline Lanes zero() { return hn::Zero(tag); }
+inline Lanes select(LaneMask mask, Lanes yes, Lanes no) { return hn::IfThenElse(mask, yes, no); }
+inline Lanes smaller(Lanes a, Lanes b) { return hn::Min(a, b); }
+inline Lanes larger(Lanes a, Lanes b) { return hn::Max(a, b); }
+inline Lanes magnitude(Lanes a) { return hn::Abs(a); }
 inline Lanes clamp(Lanes a, int low, int high) {
     return smaller(larger(a, splat(static_cast<float>(low))), splat(static_cast<float>(high)));
 }
-inline Lanes square_root(Lanes a) {
-    for (int k = 0; k < lane_count; ++k) a[k] = std::sqrt(a[k]);
-    return a;
-}
+inline Lanes square_root(Lanes a) { return hn::Sqrt(a); }
 
 // To the nearest integer, ties to even; for magnitudes below 2^22, which codes and scales are far below.
 inline Lanes round(Lanes a) {
-    constexpr float shift = 0x1.8p23f;
+#if HWY_TARGET == HWY_BASELINE_SCALAR  // whose Round() may make 1 of the largest float below 0.5
+    const Lanes shift = splat(0x1.8p23f);
     return (a + shift) - shift;
+#else
+    return hn::Round(a);
+#endif
 }
 
 // a / b, or 0 where b is too small to divide by.
 inline Lanes ratio(Lanes a, Lanes b) {
     const LaneMask usable = magnitude(b) > splat(0x1p-100f);
-    return select(usable, a / select(usable, b, splat(1)), Lanes{});
+    return hn::IfThenElseZero(usable, a / select(usable, b, splat(1)));
 }
 
-// Element i of the sub-blocks in the lanes, and its weight, which is positive.
-template <int n>
-struct LaneGroup {
-    Lanes x[n];
-    Lanes w[n];
-};
+// The finite binary16 nearest to each, ties to even, as a float; by integer arithmetic, as in core/half.hpp.
+inline Lanes nearest_half(Lanes a) {
+    const hn::RebindToUnsigned<Tag> bits_tag;
+    const auto bits = hn::BitCast(bits_tag, smaller(magnitude(a), splat(65504)));
+    const auto odd = hn::And(hn::ShiftRight<13>(bits), hn::Set(bits_tag, 1));
+    const auto up = bits + odd + hn::Set(bits_tag, 0xfff);
+    const Lanes normal = hn::BitCast(tag, hn::AndNot(hn::Set(bits_tag, 0x1fff), up));
+    const Lanes half = splat(0.5f);  // aligns the last bit with 2^-24
+    const Lanes tiny = (hn::BitCast(tag, bits) + half) - half;
+    return hn::CopySign(select(magnitude(a) < splat(0x1p-14f), tiny, normal), a);
+}
 
 // Codes that are to be round(x * inverse + offset), between low and high.
-template <int n>
-inline Lanes code_of(const LaneGroup<n>& g, int i, Lanes inverse, Lanes offset, int low, int high) {
-    return clamp(round(g.x[i] * inverse + offset), low, high);
+inline Lanes code_of(Lanes x, Lanes inverse, Lanes offset, int low, int high) {
+    return round(clamp(x * inverse + offset, low, high));
 }
 
-// Writes them, less `low`: the n codes of lane 0, then those of lane 1, ….
-template <int n>
-void write_codes(const LaneGroup<n>& g, Lanes inverse, Lanes offset, int low, int high, std::uint8_t* codes) {
-    for (int i = 0; i < n; ++i) {
-        const Lanes code = code_of(g, i, inverse, offset, low, high);
-        const auto integer = __builtin_convertvector(code, LaneMask) - low;
-        for (int k = 0; k < lane_count; ++k) codes[k * n + i] = static_cast<std::uint8_t>(integer[k]);
-    }
-}
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
 
-}  // namespace ggufkit::quant
+#endif

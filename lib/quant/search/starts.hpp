@@ -3,12 +3,21 @@
 // model; spec/quantizers.md says how to do it again.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include <ggufkit/quantize.hpp>
+
 namespace ggufkit::quant {
 
 // The code of the lowest value is `shift`, that of the highest max_code + shift + stretch.
 struct AffineStart {
     float stretch;
     float shift;
+
+    // Whether no code gets past the lowest and the highest, and so needs no clamping.
+    constexpr bool stays_inside() const { return shift >= -0.4f && shift + stretch <= 0.4f; }
 };
 
 template <int sub_block, int max_code>
@@ -21,7 +30,7 @@ inline constexpr AffineStart affine_starts<16, 3>[] = {
 template <>
 inline constexpr AffineStart affine_starts<32, 15>[] = {
     {0.0f, 0.0f},  {-0.5f, 0.75f}, {0.0f, -0.25f}, {0.0f, 0.25f},  {0.5f, -0.25f}, {0.25f, -0.25f},
-    {0.25f, 0.0f}, {-1.0f, 0.0f},  {-2.0f, 2.0f},  {0.25f, 0.25f}, {-0.75f, 1.0f}, {0.5f, -0.5f},
+    {0.25f, 0.0f}, {-1.0f, 0.0f},  {-2.0f, 2.0f},  {-0.75f, 1.0f}, {0.25f, 0.25f}, {0.5f, -0.5f},
 };
 template <>
 inline constexpr AffineStart affine_starts<32, 31>[] = {
@@ -41,5 +50,43 @@ inline constexpr float symmetric_starts<32, 16>[] = {-16,   15.1f, -16.4f, 14.1f
                                                      14.9f, 13,    13.9f,  -16.2f, 15.4f};
 template <>
 inline constexpr float symmetric_starts<16, 32>[] = {-32, 31, 30, 29, 28, 27, -31.8f, 26, 30.8f, 25, -32.3f, 24};
+
+// A grid, for those who have the time: starts of either sign, from 0.7 to 1.2 times the range.
+template <int half_range>
+inline constexpr auto symmetric_grid = [] {
+    std::array<float, 32> starts{};
+    for (int i = 0; i < 32; ++i) {
+        const float stretch = 0.7f + 0.5f / 15 * static_cast<float>(i / 2);
+        starts[static_cast<std::size_t>(i)] = (i % 2 == 0 ? -stretch : stretch) * half_range;
+    }
+    return starts;
+}();
+// The same for affine types: lowest codes from -1 to 1.6, highest ones likewise beyond and within the range; a range of
+// few codes has a closer grid.
+template <int max_code>
+inline constexpr auto affine_grid = [] {
+    constexpr float step = max_code < 8 ? 0.2f : 0.375f;
+    std::array<AffineStart, 64> starts{};
+    for (int i = 0; i < 64; ++i) {
+        const float shift = step * static_cast<float>(i / 8) - (max_code < 8 ? 0.6f : 1.0f);
+        const float top = (max_code < 8 ? 0.6f : 1.0f) - step * static_cast<float>(i % 8);
+        starts[static_cast<std::size_t>(i)] = {top - shift, shift};
+    }
+    return starts;
+}();
+
+// What to begin with: the first four, or `usual` many, or the grid.
+template <int sub_block, int max_code>
+std::span<const AffineStart> affine_starts_for(Effort effort, std::size_t usual) {
+    if (effort == Effort::max) return affine_grid<max_code>;
+    return std::span(affine_starts<sub_block, max_code>)
+        .first(effort == Effort::fast ? std::min<std::size_t>(usual, 4) : usual);
+}
+template <int sub_block, int half_range>
+std::span<const float> symmetric_starts_for(Effort effort, std::size_t usual) {
+    if (effort == Effort::max) return symmetric_grid<half_range>;
+    return std::span(symmetric_starts<sub_block, half_range>)
+        .first(effort == Effort::fast ? std::min<std::size_t>(usual, 4) : usual);
+}
 
 }  // namespace ggufkit::quant

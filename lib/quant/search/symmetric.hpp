@@ -1,61 +1,98 @@
-// Searches for x ~ scale * value, value = -half_range..half_range - 1, for the sub-blocks in the lanes.
+// Searches for x ~ scale * value, value = -half_range..half_range - 1, for the sub-blocks of a batch.
 //
 // The counterpart of affine.hpp for types without minima. As values reach one step further down than up, the sign of a
 // scale matters, and starts come in both signs.
-#pragma once
-
-#include "quant/search/lanes.hpp"
+//
+// Compiled once for each target, as lanes.hpp.
+#include "quant/search/batch.hpp"
 #include "quant/search/starts.hpp"
 
-namespace ggufkit::quant {
+#if defined(GGUFKIT_QUANT_SEARCH_SYMMETRIC_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_SEARCH_SYMMETRIC_HPP
+#undef GGUFKIT_QUANT_SEARCH_SYMMETRIC_HPP
+#else
+#define GGUFKIT_QUANT_SEARCH_SYMMETRIC_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
 
 // Weighted sums of x^2, value^2 and value * x.
 struct SymmetricMoments {
     Lanes xx, vv, vx;
 
-    Lanes error(Lanes scale) const { return xx + scale * (scale * vv - 2.0f * vx); }
+    Lanes error(Lanes scale) const { return xx + scale * (scale * vv - (vx + vx)); }
     Lanes best() const { return ratio(vx, vv); }
 };
 
 template <int n, int half_range>
 struct SymmetricSearch {
-    using Group = LaneGroup<n>;
     using Moments = SymmetricMoments;
+    static constexpr int at_once = 2;  // starts, which share a pass over the elements
 
-    // The moments with the values round(x * inverse).
-    static Moments moments(const Group& g, Lanes xx, Lanes inverse) {
-        Moments m{xx, {}, {}};
+    // The moments with the values round(x * inverse), for as many inverses as `m` has room for; xx is there already.
+    template <int count>
+    static void moments(const Batch<n>& b, int first, const Lanes (&inverse)[count], Moments (&m)[count]) {
+        for (int j = 0; j < count; ++j) m[j].vv = m[j].vx = zero();
         for (int i = 0; i < n; ++i) {
-            const Lanes value = code_of(g, i, inverse, Lanes{}, -half_range, half_range - 1);
-            const Lanes wv = g.w[i] * value;
-            m.vv += wv * value;
-            m.vx += wv * g.x[i];
+            const Lanes x = b.x_at(i, first), w = b.w_at(i, first), wx = b.wx_at(i, first);
+            for (int j = 0; j < count; ++j) {
+                const Lanes value = round(clamp(x * inverse[j], -half_range, half_range - 1));
+                m[j].vv += w * value * value;
+                m[j].vx += wx * value;
+            }
         }
-        return m;
+    }
+    static Moments moments(const Batch<n>& b, int first, Lanes xx, Lanes inverse) {
+        const Lanes inverses[1] = {inverse};
+        Moments found[1] = {{xx, zero(), zero()}};
+        moments(b, first, inverses, found);
+        return found[0];
     }
 
-    // The moments with the best values that the starts, and from the best of them a step of Lloyd's method, lead to.
-    static Moments search(const Group& g) {
-        Lanes peak{}, xx{};
+    // The moments with the best values that the starts (an even number of them), and from the best of them a step of Lloyd's
+    // method, lead to.
+    static Moments search(const Batch<n>& b, int first, std::span<const float> starts) {
+        Lanes peak = zero(), xx = zero();
         for (int i = 0; i < n; ++i) {
-            peak = select(magnitude(g.x[i]) > magnitude(peak), g.x[i], peak);
-            xx += g.w[i] * g.x[i] * g.x[i];
+            const Lanes x = b.x_at(i, first);
+            peak = select(magnitude(x) > magnitude(peak), x, peak);
+            xx += b.wx_at(i, first) * x;
         }
         const Lanes per_peak = ratio(splat(1), peak);
 
-        Moments best{xx, {}, {}};
-        Lanes most = {};  // of the error of zeros, taken away
-        const auto consider = [&](const Moments& m) {
-            const Lanes gain = m.vx * m.best();
-            const LaneMask better = gain > most;
-            most = select(better, gain, most);
-            best.vv = select(better, m.vv, best.vv);
-            best.vx = select(better, m.vx, best.vx);
-        };
-        for (const float start : symmetric_starts<n, half_range>) consider(moments(g, xx, start * per_peak));
-        consider(moments(g, xx, ratio(splat(1), best.best())));
-        return best;
+        Best best{{xx, zero(), zero()}, zero()};
+        for (std::size_t s = 0; s < starts.size(); s += at_once) {
+            const float* const some = &starts[s];
+            Lanes inverse[at_once];
+            Moments found[at_once];
+            for (int j = 0; j < at_once; ++j) {
+                inverse[j] = splat(some[j]) * per_peak;
+                found[j].xx = xx;
+            }
+            moments(b, first, inverse, found);
+            for (const Moments& m : found) best.consider(m);
+        }
+        best.consider(moments(b, first, xx, ratio(splat(1), best.moments.best())));
+        return best.moments;
     }
+
+  private:
+    struct Best {
+        Moments moments;
+        Lanes gain;  // of the error of zeros, taken away
+
+        void consider(const Moments& m) {
+            const Lanes found = m.vx * m.best();
+            const LaneMask better = found > gain;
+            gain = select(better, found, gain);
+            moments.vv = select(better, m.vv, moments.vv);
+            moments.vx = select(better, m.vx, moments.vx);
+        }
+    };
 };
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,7 +1,13 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "quant/ternary/dequantize.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include "quant/dequantize_run.hpp"
 #include "quant/ternary/blocks.hpp"
 
-namespace ggufkit::quant {
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
 
 // `trits` trits of each of `n` bytes: trit t of byte m goes to x[n * t + m].
 static void decode_trits(const std::uint8_t* bytes, int n, int trits, float d, float* x) {
@@ -14,14 +20,14 @@ static void decode_trits(const std::uint8_t* bytes, int n, int trits, float d, f
     }
 }
 
-static void decode(const BlockTQ1_0& b, float* x) {
+static void decode(const BlockTQ1_0& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     decode_trits(b.qs, 32, 5, d, x);
     decode_trits(b.qs + 32, 16, 5, d, x + 160);
     decode_trits(b.qh, 4, 4, d, x + 240);
 }
 
-static void decode(const BlockTQ2_0& b, float* x) {
+static void decode(const BlockTQ2_0& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int k = 0; k < 8; ++k) {  // plane k%4 of half k/4
         for (int i = 0; i < 32; ++i) {
@@ -31,19 +37,36 @@ static void decode(const BlockTQ2_0& b, float* x) {
     }
 }
 
-static void decode(const BlockQ1_0& b, float* x) {
+static void decode(const BlockQ1_0& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int j = 0; j < 128; ++j) x[j] = static_cast<float>(2 * (b.qs[j / 8] >> (j % 8) & 1) - 1) * d;
 }
 
-static void decode(const BlockQ2_0& b, float* x) {
+static void decode(const BlockQ2_0& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     for (int j = 0; j < 64; ++j) x[j] = static_cast<float>((b.qs[j / 4] >> (2 * (j % 4)) & 3) - 1) * d;
 }
 
-template DequantizeBlocks dequantize<BlockTQ1_0>;
-template DequantizeBlocks dequantize<BlockTQ2_0>;
-template DequantizeBlocks dequantize<BlockQ1_0>;
-template DequantizeBlocks dequantize<BlockQ2_0>;
+void dequantize_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
+    switch (type) {
+        case TensorType::TQ1_0: return decode_run<BlockTQ1_0, decode>(blocks, n_blocks, out);
+        case TensorType::TQ2_0: return decode_run<BlockTQ2_0, decode>(blocks, n_blocks, out);
+        case TensorType::Q1_0: return decode_run<BlockQ1_0, decode>(blocks, n_blocks, out);
+        case TensorType::Q2_0: return decode_run<BlockQ2_0, decode>(blocks, n_blocks, out);
+        default: return;
+    }
+}
+
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ggufkit::quant {
+
+HWY_EXPORT(dequantize_ternary);
+void dequantize_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
+    HWY_DYNAMIC_DISPATCH(dequantize_ternary)(type, blocks, n_blocks, out);
+}
 
 }  // namespace ggufkit::quant
+#endif

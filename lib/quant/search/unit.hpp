@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 
 #include "core/half.hpp"
-#include "quant/search/lanes.hpp"
 
 namespace ggufkit::quant {
 
@@ -17,10 +15,8 @@ struct Unit {
     float size = 1;
     float inverse = 1;
 
-    // The unit for `count` values. What is far below any binary16 needs no unit of its own.
-    static Unit of(const float* values, std::size_t count) {
-        float peak = 0;
-        for (std::size_t i = 0; i < count; ++i) peak = std::max(peak, std::abs(values[i]));
+    // The unit for values up to `peak` in magnitude. What is far below any binary16 needs no unit of its own.
+    static Unit of(float peak) {
         const auto exponent = static_cast<int>(std::bit_cast<std::uint32_t>(peak) >> 23) - 127;
         const int k = std::clamp(exponent, -40, 126);
         return {std::bit_cast<float>(static_cast<std::uint32_t>(127 + k) << 23),

@@ -1,0 +1,162 @@
+// Sixteen sub-blocks of n values as searches want them: in lanes, in units of their own, and weighted.
+//
+// Compiled once for each target, as lanes.hpp.
+#include <algorithm>
+#include <cstring>
+
+#include "quant/kernels.hpp"
+#include "quant/search/lanes.hpp"
+#include "quant/search/unit.hpp"
+#include "quant/search/weighting.hpp"
+
+#if defined(GGUFKIT_QUANT_SEARCH_BATCH_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_SEARCH_BATCH_HPP
+#undef GGUFKIT_QUANT_SEARCH_BATCH_HPP
+#else
+#define GGUFKIT_QUANT_SEARCH_BATCH_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
+
+// The largest magnitude among `count` values, a multiple of 16.
+inline float peak_of(const float* values, int count) {
+    Lanes peak = zero();
+    for (int i = 0; i < count; i += lane_count) peak = larger(peak, magnitude(hn::LoadU(tag, values + i)));
+    return hn::GetLane(hn::MaxOfLanes(tag, peak));
+}
+
+// Sixteen sub-blocks that lie one after another in rows, and their importance. Where fewer are left, zeros follow them.
+template <int n>
+class BatchSource {
+  public:
+    static constexpr std::size_t size = std::size_t{n} * batch_size;
+
+    // Reads from value `first` of `rows`; ne0 is a multiple of `block`.
+    BatchSource(const SourceRows& rows, std::size_t first, std::size_t block) : x(rows.x + first), effort(rows.effort) {
+        const std::size_t count = std::min(size, rows.count() - first);
+        if (count < size) {
+            std::memset(x_copy_, 0, sizeof x_copy_);
+            std::memcpy(x_copy_, x, count * sizeof(float));
+            x = x_copy_;
+        }
+        if (!rows.importance) return;
+        std::memset(importance_copy_, 0, sizeof importance_copy_);
+        for (std::size_t i = 0; i < count; i += block) {
+            std::memcpy(importance_copy_ + i, rows.importance + (first + i) % rows.ne0, block * sizeof(float));
+        }
+        importance = importance_copy_;
+    }
+
+    const float* x;
+    const float* importance = nullptr;
+    Effort effort;
+
+  private:
+    alignas(64) float x_copy_[size];
+    alignas(64) float importance_copy_[size];
+};
+
+template <int n>
+struct Batch {
+    // Element i of sub-block k is at [i][k].
+    alignas(64) float x[n][batch_size];
+    alignas(64) float w[n][batch_size];   // its weight, which is positive
+    alignas(64) float wx[n][batch_size];  // their product
+
+    Lanes x_at(int i, int first) const { return hn::Load(tag, x[i] + first); }
+    Lanes w_at(int i, int first) const { return hn::Load(tag, w[i] + first); }
+    Lanes wx_at(int i, int first) const { return hn::Load(tag, wx[i] + first); }
+    Lanes importance_at(int i, int first) const { return w_at(i, first); }  // before it becomes the weight
+
+    // Lays sixteen sub-blocks that lie one after another side by side, each times its factor.
+    static void transpose(const float* from, const PerSubBlock& factor, float (&to)[n][batch_size]) {
+#if HWY_TARGET == HWY_BASELINE_SCALAR
+        for (int k = 0; k < batch_size; ++k) {
+            for (int i = 0; i < n; ++i) to[i][k] = from[k * n + i] * factor[k];
+        }
+#else  // four by four
+        const hn::FixedTag<float, 4> four;
+        for (int k = 0; k < batch_size; k += 4) {
+            const auto fa = hn::Set(four, factor[k]);
+            const auto fb = hn::Set(four, factor[k + 1]);
+            const auto fc = hn::Set(four, factor[k + 2]);
+            const auto fd = hn::Set(four, factor[k + 3]);
+            for (int i = 0; i < n; i += 4) {
+                const auto a = hn::LoadU(four, from + k * n + i) * fa;
+                const auto b = hn::LoadU(four, from + (k + 1) * n + i) * fb;
+                const auto c = hn::LoadU(four, from + (k + 2) * n + i) * fc;
+                const auto d = hn::LoadU(four, from + (k + 3) * n + i) * fd;
+                const auto ac_low = hn::InterleaveLower(four, a, c);
+                const auto bd_low = hn::InterleaveLower(four, b, d);
+                const auto ac_high = hn::InterleaveUpper(four, a, c);
+                const auto bd_high = hn::InterleaveUpper(four, b, d);
+                hn::Store(hn::InterleaveLower(four, ac_low, bd_low), four, to[i] + k);
+                hn::Store(hn::InterleaveUpper(four, ac_low, bd_low), four, to[i + 1] + k);
+                hn::Store(hn::InterleaveLower(four, ac_high, bd_high), four, to[i + 2] + k);
+                hn::Store(hn::InterleaveUpper(four, ac_high, bd_high), four, to[i + 3] + k);
+            }
+        }
+#endif
+    }
+
+    Lanes mean_square(int first) const {
+        Lanes sum = zero();
+        for (int i = 0; i < n; ++i) sum += x_at(i, first) * x_at(i, first);
+        return sum * splat(1.0f / n);
+    }
+
+    // The weights of elements that nothing else is known of. Large ones count more, small ones not much less.
+    void weigh(Weighting weighting) {
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes mean = mean_square(first);
+            const Lanes least = splat(least_weight);
+            const bool square = weighting == Weighting::square;
+            const Lanes base = (square ? splat(3) * mean : square_root(mean)) + least;
+            for (int i = 0; i < n; ++i) {
+                const Lanes value = x_at(i, first);
+                set_weight(i, first, value, base + (square ? value * value : magnitude(value)));
+            }
+        }
+    }
+
+    // The weights where an importance matrix knows more: importance * sqrt(spread + x^2). w holds the importance.
+    void weigh_importance(const PerSubBlock& spread) {
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes base = spread.load(first);
+            for (int i = 0; i < n; ++i) {
+                const Lanes value = x_at(i, first);
+                set_weight(i, first, value, w_at(i, first) * square_root(base + value * value) + splat(least_weight));
+            }
+        }
+    }
+
+  private:
+    void set_weight(int i, int first, Lanes value, Lanes weight) {
+        hn::Store(weight, tag, w[i] + first);
+        hn::Store(weight * value, tag, wx[i] + first);
+    }
+};
+
+// Writes the codes round(x * factor * inverse + offset), less `low`, of sixteen sub-blocks that lie one after another.
+template <int n>
+void write_codes(const float* x, const PerSubBlock& factor, const PerSubBlock& inverse, const PerSubBlock& offset,
+                 int low, int high, std::uint8_t* codes) {
+    const hn::Rebind<std::int32_t, Tag> integers;
+    const hn::Rebind<std::uint8_t, Tag> bytes;
+    for (int k = 0; k < batch_size; ++k) {
+        const Lanes f = splat(factor[k]);
+        const Lanes v = splat(inverse[k]);
+        const Lanes o = splat(offset[k]);
+        for (int i = k * n; i < (k + 1) * n; i += lane_count) {
+            const Lanes code = code_of(hn::LoadU(tag, x + i) * f, v, o, low, high);
+            const auto integer = hn::ConvertTo(integers, code - splat(static_cast<float>(low)));
+            hn::StoreU(hn::DemoteTo(bytes, integer), bytes, codes + i);
+        }
+    }
+}
+
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,17 @@
+// How much an error at each element counts. spec/quantizers.md says why.
+#pragma once
+
+#include <cstdint>
+
+namespace ggufkit::quant {
+
+// Without an importance matrix, of the sub-block:
+enum class Weighting : std::uint8_t {
+    linear,  // rms + |x|
+    square,  // 3 rms^2 + x^2
+};
+
+// Added to every weight, so that sums of weights can be divided by. Values are about 1 in their unit.
+inline constexpr float least_weight = 0x1p-40f;
+
+}  // namespace ggufkit::quant

@@ -1,0 +1,107 @@
+// Every target that this CPU can run writes the bytes that the scalar one writes, and so do rows one by one.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ggufkit/quantize.hpp>
+#include <string>
+#include <vector>
+
+#include "quant/simd/target.hpp"
+#include "support/weight_rows.hpp"
+
+using namespace ggufkit;
+
+namespace {
+
+struct Rows {
+    std::string name;
+    std::size_t ne0;
+    std::vector<float> values;
+};
+
+std::vector<float> scaled(std::vector<float> values, float factor) {
+    for (float& value : values) value *= factor;
+    return values;
+}
+
+// Widths that fill batches and leave some of them part empty, and values that arithmetic stumbles over.
+std::vector<Rows> all_rows(std::size_t block) {
+    std::vector<Rows> all;
+    for (const std::size_t blocks : {1, 2, 3, 7, 16, 17}) {
+        for (const auto& [tail, name] : test::tails) {
+            const std::size_t ne0 = block * blocks;
+            all.push_back({fmt::format("{} of {}", name, ne0), ne0, test::weight_rows(tail, 5, ne0, blocks)});
+        }
+    }
+    const std::size_t ne0 = 3 * block;
+    const auto plain = [&](std::uint64_t seed) { return test::weight_rows(test::Tail::normal, 3, ne0, seed); };
+    all.push_back({"zeros", ne0, std::vector<float>(3 * ne0)});
+    all.push_back({"a constant", ne0, std::vector<float>(3 * ne0, -0.37f)});
+    all.push_back({"subnormal floats", ne0, scaled(plain(1), 0x1p-125f)});
+    all.push_back({"subnormal scales", ne0, scaled(plain(2), 0x1p-17f)});
+    all.push_back({"values near the largest half", ne0, scaled(plain(3), 0x1p18f)});
+    auto outlier = plain(4);
+    outlier[ne0 + 5] = -50;
+    all.push_back({"an outlier", ne0, outlier});
+    auto ties = plain(5);
+    for (float& value : ties) value = std::nearbyint(value * 500.0f) * 0.25f;
+    all.push_back({"ties", ne0, ties});
+    return all;
+}
+
+std::vector<float> made_up_importance(std::size_t ne0) {
+    test::Random random(ne0);
+    std::vector<float> importance(ne0);
+    for (float& weight : importance) weight = random.below(9) == 0 ? 0.0f : 100 * test::gain(random);
+    return importance;
+}
+
+// The blocks, or nothing where a scale overflows.
+std::vector<std::byte> encode(TensorType type, std::span<const float> values, std::size_t ne0,
+                              std::span<const float> importance) {
+    const FormatInfo& format = format_of(type);
+    std::vector<std::byte> blocks(values.size() / format.block_elements * format.block_bytes);
+    if (!quantize_rows(type, values, ne0, blocks, importance)) blocks.clear();
+    return blocks;
+}
+
+std::vector<TensorType> quantizable_types() {
+    std::vector<TensorType> types;
+    for (const FormatInfo& format : formats()) {
+        if (format.usable() && can_quantize(format.type())) types.push_back(format.type());
+    }
+    return types;
+}
+
+}  // namespace
+
+TEST_CASE("the bytes are the same for every target, and for rows one by one") {
+    const std::string before(quant::simd_target());
+    REQUIRE(std::ranges::count(quant::simd_targets(), "scalar") == 1);
+    MESSAGE(fmt::format("targets: {}", fmt::join(quant::simd_targets(), " ")));
+    for (const TensorType type : quantizable_types()) {
+        CAPTURE(format_of(type).name);
+        for (const Rows& rows : all_rows(format_of(type).block_elements)) {
+            CAPTURE(rows.name);
+            const auto weights = made_up_importance(rows.ne0);
+            for (const auto& importance : {std::span<const float>{}, std::span(weights)}) {
+                REQUIRE(quant::use_simd_target("scalar"));
+                const auto expected = encode(type, rows.values, rows.ne0, importance);
+                std::vector<std::byte> one_by_one;
+                for (std::size_t i = 0; i < rows.values.size(); i += rows.ne0) {
+                    const auto row = encode(type, std::span(rows.values).subspan(i, rows.ne0), rows.ne0, importance);
+                    one_by_one.insert(one_by_one.end(), row.begin(), row.end());
+                }
+                if (!expected.empty()) CHECK(one_by_one == expected);
+                for (const std::string_view target : quant::simd_targets()) {
+                    CAPTURE(target);
+                    REQUIRE(quant::use_simd_target(target));
+                    CHECK(encode(type, rows.values, rows.ne0, importance) == expected);
+                }
+            }
+        }
+    }
+    REQUIRE(quant::use_simd_target(before));
+}
