@@ -55,7 +55,8 @@ class Reference {
         const auto ne0 = static_cast<std::int64_t>(from.ne0);
         const auto rows = static_cast<std::int64_t>(from.values.size()) / ne0;
         static const std::vector<float> ones(1 << 16, 1.0f);
-        const bool stand_in = from.importance.empty() && format_of(type).imatrix == ImatrixNeed::always;
+        const bool stand_in =
+            from.importance.empty() && format_of(type).imatrix != ImatrixNeed::none && type != TensorType::Q2_K;
         const auto& importance = stand_in ? ones : from.importance;
         quantize_(static_cast<int>(type), from.values.data(), out.data(), 0, rows, ne0,
                   importance.empty() ? nullptr : importance.data());

@@ -377,8 +377,9 @@ constexpr std::uint16_t packed_iq1[2048] = {
 // clang-format on
 
 constexpr PackedGrid packed[] = {
-    {"iq2_xxs", packed_iq2_xxs}, {"iq2_xs", packed_iq2_xs}, {"iq2_s", packed_iq2_s},
-    {"iq3_xxs", packed_iq3_xxs}, {"iq3_s", packed_iq3_s},   {"iq1", packed_iq1},
+    {"iq2_xxs", packed_iq2_xxs, 8, levels_iq2}, {"iq2_xs", packed_iq2_xs, 8, levels_iq2},
+    {"iq2_s", packed_iq2_s, 8, levels_iq2},     {"iq3_xxs", packed_iq3_xxs, 4, levels_iq3_xxs},
+    {"iq3_s", packed_iq3_s, 4, levels_iq3_s},   {"iq1", packed_iq1, 8, levels_iq1},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 // authors of the format (MIT licence) by searching for points that occur often in weights; no formula gives them.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -22,12 +23,17 @@ extern const Grid<256, 4> grid_iq3_xxs;
 extern const Grid<512, 4> grid_iq3_s;
 extern const Grid<2048, 8> grid_iq1;  // of IQ1_S and IQ1_M
 
-// A codebook as it is kept.
+// A codebook as it is kept. Coordinate i of a word is the level that its bits b i and up select, b bits for each.
+enum class GridId : std::uint8_t { iq2_xxs, iq2_xs, iq2_s, iq3_xxs, iq3_s, iq1 };
 struct PackedGrid {
     std::string_view name;
-    std::span<const std::uint16_t> words;
+    std::span<const std::uint16_t> words;  // ascending
+    int length;                            // coordinates
+    std::span<const std::int8_t> levels;
+
+    constexpr int bits() const { return static_cast<int>(std::bit_width(levels.size() - 1)); }
 };
-std::span<const PackedGrid> packed_grids() noexcept;
+std::span<const PackedGrid> packed_grids() noexcept;  // by id
 
 // The signs that a 7-bit code stands for: bit 7 makes the number of set bits even.
 constexpr unsigned signs_of_code(unsigned code) noexcept {

@@ -112,7 +112,9 @@ struct Batch {
             const Lanes mean = mean_square(first);
             const Lanes least = splat(least_weight);
             const bool square = weighting == Weighting::square;
-            const Lanes base = (square ? splat(3) * mean : square_root(mean)) + least;
+            const Lanes base =
+                (square ? splat(3) * mean : splat(weighting == Weighting::flat ? 2.0f : 1.0f) * square_root(mean)) +
+                least;
             for (int i = 0; i < n; ++i) {
                 const Lanes value = x_at(i, first);
                 set_weight(i, first, value, base + (square ? value * value : magnitude(value)));

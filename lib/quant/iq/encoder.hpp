@@ -1,0 +1,219 @@
+// Super-blocks of x ~ d * (2 scale + 1) * v, v made of the points of a codebook: d is a binary16, scales are small
+// integers, one a sub-block. Step for step what k/symmetric.hpp does, with points in place of values; but as points are
+// coarse, moments tell less of what other scales would cost. spec/quantizers.md tells the whole story.
+//
+// Compiled once for each target, as search/lanes.hpp.
+#include <limits>
+
+#include "quant/iq/nearest.hpp"
+#include "quant/k/super_block.hpp"
+
+#if defined(GGUFKIT_QUANT_IQ_ENCODER_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_IQ_ENCODER_HPP
+#undef GGUFKIT_QUANT_IQ_ENCODER_HPP
+#else
+#define GGUFKIT_QUANT_IQ_ENCODER_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
+
+template <class Format>
+class CodebookEncoder {
+    static constexpr int n = Format::sub_block;
+    static constexpr int top = 2 * Format::max_scale + 1;  // the largest multiple of d
+    using Blocks = SuperBlocks<n>;
+
+  public:
+    static constexpr int sub_block = n;
+    static constexpr int super_blocks = Blocks::count;
+
+    explicit CodebookEncoder(const BatchSource<n>& source)
+        : source_(source), blocks_(source, Weighting::flat), points_(tries(source.effort)) {
+        fit_freely();
+        for (int b = 0; b < super_blocks; ++b) choose_unit(b);
+        for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
+            fit_integers();
+            for (int b = 0; b < super_blocks; ++b) refit_unit(b);
+        }
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes inverse = ratio(splat(1), d_.load(first) * multiple_.load(first));
+            points_.choose(blocks_.batch, first, inverse, chosen_);
+        }
+    }
+
+    // d of super-block b, infinite where it would be too large for a binary16.
+    float d(int b) const {
+        const Unit& unit = blocks_.unit[b];
+        const bool overflow = unit.overflows_half(largest_[b] / top);
+        return overflow ? std::numeric_limits<float>::infinity() : d_[b * Blocks::size] * unit.size;
+    }
+    // Of sub-block k of the batch.
+    unsigned scale(int k) const { return static_cast<unsigned>(multiple_[k]) / 2; }
+    // The index in the codebook of point i of sub-block k.
+    unsigned point(int k, int i) const {
+        constexpr unsigned mask = (1u << Format::word_bits) - 1;
+        return neighbours_of<Format::grid>().index_of(static_cast<unsigned>(chosen_.word[i][k]) & mask);
+    }
+    bool down(int k, int group) const { return chosen_.mark[group][k] != 0; }
+    // The signs of a group of sub-block k: bit i is set where element i is negative in the file.
+    unsigned signs(int k, int group) const {
+        unsigned bits = 0;
+        for (int i = 0; i < 8; ++i) {
+            bits |= static_cast<unsigned>(std::signbit(blocks_.batch.x[8 * group + i][k])) << i;
+        }
+        if constexpr (Format::signs == Signs::even) {
+            if (const int part = chosen_.mark[group][k]; part != 0) bits ^= 1u << wrong_sign(k, group, part - 1);
+        }
+        return bits;
+    }
+
+  private:
+    static int tries(Effort effort) {
+        if (effort == Effort::max) return Neighbours::listed;
+        return effort == Effort::fast ? Format::usual_tries / 2 : Format::usual_tries;
+    }
+    static std::span<const float> starts(Effort effort) {
+        const std::span<const float> all = Format::starts;
+        return effort == Effort::max ? all : all.first(effort == Effort::fast ? 1 : Format::usual_starts);
+    }
+
+    // The element of a point whose wrong sign costs least.
+    int wrong_sign(int k, int group, int part) const {
+        auto word = static_cast<unsigned>(chosen_.word[group * Chosen<Format>::parts + part][k]);
+        int best = 0;
+        float least = std::numeric_limits<float>::infinity();
+        constexpr int bits = Format::word_bits / Format::length;
+        for (int i = part * Format::length; i < (part + 1) * Format::length; ++i, word >>= bits) {
+            const float value = Format::values[0][word & ((1u << bits) - 1)];
+            const float cost = std::abs(blocks_.batch.wx[8 * group + i][k]) * value;
+            if (cost < least) {
+                least = cost;
+                best = i;
+            }
+        }
+        return best;
+    }
+
+    struct Moments {
+        PerSubBlock xx, vv, vx;
+        SymmetricMoments load(int first) const { return {xx.load(first), vv.load(first), vx.load(first)}; }
+        void store(int first, const SymmetricMoments& m) {
+            xx.store(first, m.xx), vv.store(first, m.vv), vx.store(first, m.vx);
+        }
+    };
+
+    // The best scale of each sub-block by itself, any number that is not negative.
+    void fit_freely() {
+        const auto some_starts = starts(source_.effort);
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Batch<n>& b = blocks_.batch;
+            Lanes peak = zero(), xx = zero();
+            for (int i = 0; i < n; ++i) {
+                peak = larger(peak, magnitude(b.x_at(i, first)));
+                xx += b.wx_at(i, first) * b.x_at(i, first);
+            }
+            const Lanes per_peak = ratio(splat(1), peak);
+            SymmetricMoments best{xx, zero(), zero()};
+            Lanes gain = zero();
+            const auto consider = [&](const SymmetricMoments& m) {
+                const Lanes found = larger(m.vx, zero()) * m.best();
+                const LaneMask better = found > gain;
+                gain = select(better, found, gain);
+                best.vv = select(better, m.vv, best.vv);
+                best.vx = select(better, m.vx, best.vx);
+            };
+            for (const float start : some_starts) consider(points_.moments(b, first, xx, splat(start) * per_peak));
+            consider(points_.moments(b, first, xx, ratio(splat(1), best.best())));
+            moments_.store(first, best);
+            free_scale_.store(first, best.best());
+        }
+        for (int k = 0; k < batch_size; ++k) {
+            largest_[k / Blocks::size] = std::max(largest_[k / Blocks::size], free_scale_[k]);
+        }
+    }
+
+    // The odd number, at most `top`, that is nearest.
+    static Lanes nearest_odd(Lanes a) {
+        const Lanes half = clamp(round((a - splat(1)) * splat(0.5f)), 0, Format::max_scale);
+        return half + half + splat(1);
+    }
+
+    // d from those that make the largest scale more or less the largest multiple: the one that is best for the moments.
+    // Here a lane is a d.
+    void choose_unit(int b) {
+        const Lanes size = splat(blocks_.unit[b].size), inverse = splat(blocks_.unit[b].inverse);
+        PerSubBlock d, error;
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes some_d =
+                nearest_half(splat(largest_[b]) * size * (splat(1.0f / top) * grid.load(first))) * inverse;
+            const Lanes per_d = ratio(splat(1), some_d);
+            Lanes sum = zero();  // of the errors, but for what is the same for all
+            for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
+                const Lanes scale = some_d * nearest_odd(splat(free_scale_[k]) * per_d);
+                sum += scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
+            }
+            d.store(first, some_d);
+            error.store(first, sum);
+        }
+        const auto best = std::min_element(error.values, error.values + batch_size) - error.values;
+        std::fill_n(d_.values + b * Blocks::size, Blocks::size, d[static_cast<int>(best)]);
+    }
+    static constexpr PerSubBlock grid = [] {
+        PerSubBlock factors;
+        for (int k = 0; k < batch_size; ++k) factors[k] = 0.84f + 0.025f * static_cast<float>(k);
+        return factors;
+    }();
+
+    // The multiple nearest to the free scale and its neighbours each get points of their own; the best stays.
+    void fit_integers() {
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes d = d_.load(first);
+            const Lanes middle = nearest_odd(free_scale_.load(first) * ratio(splat(1), d));
+            const Lanes xx = moments_.xx.load(first);
+            SymmetricMoments best{};
+            Lanes multiple = zero(), error = zero();
+            for (const int step : {0, -2, 2}) {
+                const Lanes odd = clamp(middle + splat(static_cast<float>(step)), 1, top);
+                const Lanes scale = d * odd;
+                const SymmetricMoments m = points_.moments(blocks_.batch, first, xx, ratio(splat(1), scale));
+                const Lanes found = m.error(scale);
+                const LaneMask better = step == 0 ? found == found : found < error;
+                best.vv = select(better, m.vv, best.vv);
+                best.vx = select(better, m.vx, best.vx);
+                multiple = select(better, odd, multiple);
+                error = select(better, found, error);
+            }
+            moments_.store(first, {xx, best.vv, best.vx});
+            multiple_.store(first, multiple);
+        }
+    }
+
+    // d by least squares over the super-block, if it is better even as binary16.
+    void refit_unit(int b) {
+        const int from = b * Blocks::size;
+        float vv = 0, vx = 0;
+        for (int k = from; k < from + Blocks::size; ++k) {
+            vv += multiple_[k] * multiple_[k] * moments_.vv[k];
+            vx += multiple_[k] * moments_.vx[k];
+        }
+        const auto error = [&](float d) { return d * (d * vv - 2 * vx); };
+        const float d = vv > 0 && vx > 0 ? blocks_.unit[b].nearest_half(vx / vv) : d_[from];
+        if (error(d) < error(d_[from])) std::fill_n(d_.values + from, Blocks::size, d);
+    }
+
+    const BatchSource<n>& source_;
+    Blocks blocks_;
+    NearestPoints<Format> points_;
+    Moments moments_;
+    PerSubBlock free_scale_;
+    float largest_[super_blocks]{};
+    PerSubBlock d_;
+    PerSubBlock multiple_;  // 2 scale + 1
+    Chosen<Format> chosen_;
+};
+
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

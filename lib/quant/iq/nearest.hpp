@@ -1,0 +1,227 @@
+// The nearest points of a codebook, for sixteen sub-blocks at once: x ~ scale * v, v made of points.
+//
+// A sub-block is groups of eight elements, each one or two points. Signs are either free, or an even number of them in
+// a group is negative, which may force one element to the wrong side; or there are none, and all elements of a span are
+// shifted by an eighth up or down (IQ1). The measure is exact: the weighted squared error, wrong signs and all; only
+// which points are tried comes from lists (neighbours.hpp).
+//
+// Compiled once for each target, as search/lanes.hpp.
+#include "quant/iq/formats.hpp"
+#include "quant/iq/neighbours.hpp"
+#include "quant/search/batch.hpp"
+#include "quant/search/symmetric.hpp"
+
+#if defined(GGUFKIT_QUANT_IQ_NEAREST_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_IQ_NEAREST_HPP
+#undef GGUFKIT_QUANT_IQ_NEAREST_HPP
+#else
+#define GGUFKIT_QUANT_IQ_NEAREST_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
+
+using IntegerTag = hn::Rebind<std::int32_t, Tag>;
+using Integers = hn::Vec<IntegerTag>;
+inline constexpr IntegerTag integer_tag{};
+
+// Eight values, by the levels in the lanes.
+class Values {
+  public:
+    template <std::size_t count>
+    constexpr explicit Values(const float (&values)[count]) {
+        for (std::size_t i = 0; i < batch_size; ++i) table_[i] = values[i % count];
+    }
+    Lanes operator[](Integers level) const {
+#if HWY_TARGET == HWY_BASELINE_SCALAR || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_NEON
+        return hn::GatherIndex(tag, table_, level);
+#else
+        return hn::TableLookupLanes(hn::Load(tag, table_), hn::IndicesFromVec(tag, level));
+#endif
+    }
+
+  private:
+    alignas(64) float table_[batch_size]{};
+};
+
+// What was chosen for the groups of the sub-blocks: the words of the points, and of each group which of its points has
+// an element of the wrong sign (from 1, 0 for none), or whether its elements are shifted down.
+template <class Format>
+struct Chosen {
+    static constexpr int parts = 8 / Format::length;  // points of a group
+    std::int32_t word[Format::sub_block / Format::length][batch_size];
+    std::int32_t mark[Format::sub_block / 8][batch_size];
+};
+
+// Format: sub_block, length, levels, values (the value of each level), signs.
+template <class Format>
+class NearestPoints {
+    static constexpr int n = Format::sub_block;
+    static constexpr int length = Format::length;
+    static constexpr int levels = Format::levels;
+    static constexpr int bits = levels > 4 ? 3 : 2;
+    static constexpr int groups = n / 8;
+    static constexpr int parts = Chosen<Format>::parts;
+    static constexpr bool shifted = Format::signs == Signs::shifted;
+    static constexpr bool even = Format::signs == Signs::even;
+
+  public:
+    // `tries` points are looked at for each, an even number.
+    explicit NearestPoints(int tries) : lists_(neighbours_of<Format::grid>().lists()), pairs_(tries / 2) {}
+
+    // The moments with the nearest points at the scale 1 / inverse; xx is there already.
+    SymmetricMoments moments(const Batch<n>& b, int first, Lanes xx, Lanes inverse) const {
+        SymmetricMoments m{xx, zero(), zero()};
+        for (int g = 0; g < groups; g += groups_a_span) {
+            const Span s = nearest_span(b, first, g, inverse);
+            m.vv += s.vv;
+            m.vx += s.vx;
+        }
+        return m;
+    }
+    // These points.
+    void choose(const Batch<n>& b, int first, Lanes inverse, Chosen<Format>& chosen) const {
+        for (int g = 0; g < groups; g += groups_a_span) {
+            nearest_span(b, first, g, inverse).store(first, g, chosen);
+        }
+    }
+
+  private:
+    static constexpr int groups_a_span = Format::span / 8;
+
+    // One point, or several: the sums of w v^2 and w v x that they add, and their error in units of scale^2, without
+    // what is the same for all.
+    struct Point {
+        Lanes cost, vv, vx;
+        Integers word;
+
+        static Point none() {
+            return {splat(std::numeric_limits<float>::infinity()), zero(), zero(), hn::Zero(integer_tag)};
+        }
+
+        void take(LaneMask better, const Point& p) {
+            cost = select(better, p.cost, cost);
+            vv = select(better, p.vv, vv);
+            vx = select(better, p.vx, vx);
+            word = hn::IfThenElse(hn::RebindMask(integer_tag, better), p.word, word);
+        }
+    };
+    struct Span {
+        Lanes cost, vv, vx;
+        Integers word[groups_a_span * parts];
+        Integers mark[groups_a_span];
+
+        void add(int at, const Point& p) {
+            cost += p.cost;
+            vv += p.vv;
+            vx += p.vx;
+            word[at] = p.word;
+        }
+        void take(LaneMask better, const Span& s) {
+            cost = select(better, s.cost, cost);
+            vv = select(better, s.vv, vv);
+            vx = select(better, s.vx, vx);
+            const auto better_integer = hn::RebindMask(integer_tag, better);
+            for (int i = 0; i < groups_a_span * parts; ++i) {
+                word[i] = hn::IfThenElse(better_integer, s.word[i], word[i]);
+            }
+            for (int i = 0; i < groups_a_span; ++i) mark[i] = hn::IfThenElse(better_integer, s.mark[i], mark[i]);
+        }
+        void store(int first, int group, Chosen<Format>& chosen) const {
+            for (int i = 0; i < groups_a_span * parts; ++i) {
+                hn::Store(word[i], integer_tag, chosen.word[group * parts + i] + first);
+            }
+            for (int i = 0; i < groups_a_span; ++i) hn::Store(mark[i], integer_tag, chosen.mark[group + i] + first);
+        }
+    };
+
+    Span nearest_span(const Batch<n>& b, int first, int group, Lanes inverse) const {
+        Span best = span(b, first, group, inverse, 0);
+        if constexpr (shifted) {
+            const Span down = span(b, first, group, inverse, 1);
+            best.take(down.cost < best.cost, down);
+        }
+        return best;
+    }
+
+    Span span(const Batch<n>& b, int first, int group, Lanes inverse, int down) const {
+        Span s;
+        s.cost = s.vv = s.vx = zero();
+        for (int g = 0; g < groups_a_span; ++g) {
+            const int row = 8 * (group + g);
+            Point plain[parts], wrong[parts];
+            for (int p = 0; p < parts; ++p) nearest(b, first, row + p * length, inverse, down, plain[p], wrong[p]);
+            s.mark[g] = hn::Set(integer_tag, down);
+            if constexpr (even) s.mark[g] = choose_wrong_sign(b, first, row, plain, wrong);
+            for (int p = 0; p < parts; ++p) s.add(g * parts + p, plain[p]);
+        }
+        return s;
+    }
+
+    // Where the number of negative elements is odd, one of the points has to be the one with a wrong sign.
+    static Integers choose_wrong_sign(const Batch<n>& b, int first, int row, Point (&plain)[parts],
+                                      const Point (&wrong)[parts]) {
+        Lanes signs = b.x_at(row, first);
+        for (int i = 1; i < 8; ++i) signs = hn::Xor(signs, b.x_at(row + i, first));
+        const LaneMask odd = hn::MaskFromVec(hn::BitCast(tag, hn::BroadcastSignBit(hn::BitCast(integer_tag, signs))));
+        if constexpr (parts == 1) {
+            plain[0].take(odd, wrong[0]);
+            return hn::ConvertTo(integer_tag, hn::IfThenElseZero(odd, splat(1)));
+        } else {
+            const LaneMask second = wrong[1].cost - plain[1].cost < wrong[0].cost - plain[0].cost;
+            plain[0].take(hn::AndNot(second, odd), wrong[0]);
+            plain[1].take(hn::And(second, odd), wrong[1]);
+            return hn::ConvertTo(integer_tag, hn::IfThenElseZero(odd, select(second, splat(2), splat(1))));
+        }
+    }
+
+    // The point that is nearest, and the one that is when the element where it costs least has the wrong sign.
+    void nearest(const Batch<n>& b, int first, int row, Lanes inverse, int down, Point& plain, Point& wrong) const {
+        plain = wrong = Point::none();
+        static constexpr Values values[2] = {Values(Format::values[0]), Values(Format::values[1])};
+        Lanes w[length], wx[length];
+        Lanes cell = zero();
+        for (int i = length - 1; i >= 0; --i) {
+            w[i] = b.w_at(row + i, first);
+            wx[i] = sided(b.wx_at(row + i, first));
+            const Lanes x = sided(b.x_at(row + i, first));
+            const Lanes level = code_of(x, inverse * splat(1 / Format::step),
+                                        splat(-Format::values[down][0] / Format::step), 0, levels - 1);
+            cell = cell * splat(levels) + level;
+        }
+        const Integers list = hn::ConvertTo(integer_tag, cell) * hn::Set(integer_tag, Neighbours::listed / 2);
+        const Lanes twice_inverse = inverse + inverse;
+        for (int pair = 0; pair < pairs_; ++pair) {
+            Integers word = hn::GatherIndex(integer_tag, lists_, list + hn::Set(integer_tag, pair));
+            for (int half = 0; half < 2; ++half) {
+                Point p{zero(), zero(), zero(), word};
+                Lanes least = splat(std::numeric_limits<float>::infinity());
+                for (int i = 0; i < length; ++i) {
+                    const Lanes v = values[down][hn::And(word, hn::Set(integer_tag, (1 << bits) - 1))];
+                    p.vv += w[i] * v * v;
+                    const Lanes wvx = wx[i] * v;
+                    p.vx += wvx;
+                    if constexpr (even) least = smaller(least, wvx);
+                    word = hn::ShiftRight<bits>(word);
+                }
+                word = hn::ShiftRight<16 - length * bits>(word);
+                p.cost = p.vv - twice_inverse * p.vx;
+                plain.take(p.cost < plain.cost, p);
+                if constexpr (even) {
+                    p.vx -= least + least;
+                    p.cost = p.vv - twice_inverse * p.vx;
+                    wrong.take(p.cost < wrong.cost, p);
+                }
+            }
+        }
+    }
+    static Lanes sided(Lanes x) { return shifted ? x : magnitude(x); }
+
+    const std::int32_t* lists_;
+    int pairs_;
+};
+
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
