@@ -29,7 +29,10 @@ class CodebookEncoder {
     static constexpr int super_blocks = Blocks::count;
 
     explicit CodebookEncoder(const BatchSource<n>& source)
-        : source_(source), blocks_(source, Weighting::flat), points_(tries(source.effort)) {
+        : source_(source),
+          blocks_(source, Weighting::flat),
+          rough_(rough_tries(source.effort)),
+          points_(tries(source.effort)) {
         fit_freely();
         for (int b = 0; b < super_blocks; ++b) choose_unit(b);
         for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
@@ -38,7 +41,7 @@ class CodebookEncoder {
         }
         for (int first = 0; first < batch_size; first += lane_count) {
             const Lanes inverse = ratio(splat(1), d_.load(first) * multiple_.load(first));
-            points_.choose(blocks_.batch, first, inverse, chosen_);
+            final_.choose(blocks_.batch, first, inverse, chosen_);
         }
     }
 
@@ -72,6 +75,10 @@ class CodebookEncoder {
     static int tries(Effort effort) {
         if (effort == Effort::max) return Neighbours::listed;
         return effort == Effort::fast ? Format::usual_tries / 2 : Format::usual_tries;
+    }
+    static int rough_tries(Effort effort) {
+        if (effort == Effort::max) return Neighbours::listed;
+        return effort == Effort::fast ? 2 : Format::rough_tries;
     }
     static std::span<const float> starts(Effort effort) {
         const std::span<const float> all = Format::starts;
@@ -123,8 +130,8 @@ class CodebookEncoder {
                 best.vv = select(better, m.vv, best.vv);
                 best.vx = select(better, m.vx, best.vx);
             };
-            for (const float start : some_starts) consider(points_.moments(b, first, xx, splat(start) * per_peak));
-            consider(points_.moments(b, first, xx, ratio(splat(1), best.best())));
+            for (const float start : some_starts) consider(rough_.moments(b, first, xx, splat(start) * per_peak));
+            consider(rough_.moments(b, first, xx, ratio(splat(1), best.best())));
             moments_.store(first, best);
             free_scale_.store(first, best.best());
         }
@@ -204,7 +211,9 @@ class CodebookEncoder {
 
     const BatchSource<n>& source_;
     Blocks blocks_;
+    NearestPoints<Format> rough_;
     NearestPoints<Format> points_;
+    NearestPoints<Format> final_{Neighbours::listed};
     Moments moments_;
     PerSubBlock free_scale_;
     float largest_[super_blocks]{};

@@ -40,21 +40,21 @@ struct IQ2_XXS : PointsOfIQ2 {
     static constexpr Signs signs = Signs::even;
     static constexpr int sub_block = 32, max_scale = 15;
     static constexpr float starts[] = {6.5f, 8, 5.25f, 4.25f, 10, 7.25f, 12, 6};
-    static constexpr int usual_starts = 3, usual_tries = 8;
+    static constexpr int usual_starts = 3, rough_tries = 4, usual_tries = 8;
 };
 struct IQ2_XS : PointsOfIQ2 {
     static constexpr GridId grid = GridId::iq2_xs;
     static constexpr Signs signs = Signs::even;
     static constexpr int sub_block = 16, max_scale = 15;
     static constexpr float starts[] = {6, 4.5f, 7.75f, 3.5f, 9.25f, 5.25f, 11.5f, 6.75f};
-    static constexpr int usual_starts = 4, usual_tries = 8;
+    static constexpr int usual_starts = 4, rough_tries = 4, usual_tries = 8;
 };
 struct IQ2_S : PointsOfIQ2 {
     static constexpr GridId grid = GridId::iq2_s;
     static constexpr Signs signs = Signs::free;
     static constexpr int sub_block = 16, max_scale = 15;
     static constexpr float starts[] = {6, 4.5f, 7.5f, 3.5f, 9, 5.25f, 11.25f, 6.75f};
-    static constexpr int usual_starts = 3, usual_tries = 8;
+    static constexpr int usual_starts = 3, rough_tries = 6, usual_tries = 8;
 };
 struct IQ3_XXS : PointsOfIQ3 {
     static constexpr GridId grid = GridId::iq3_xxs;
@@ -62,7 +62,7 @@ struct IQ3_XXS : PointsOfIQ3 {
     static constexpr int sub_block = 32, max_scale = 15;
     static constexpr float values[2][8] = {{1, 3, 5, 7, 9, 11, 13, 15.5f}, {1, 3, 5, 7, 9, 11, 13, 15.5f}};
     static constexpr float starts[] = {16, 13, 18, 10.5f, 14.5f, 20, 12, 24};
-    static constexpr int usual_starts = 4, usual_tries = 12;
+    static constexpr int usual_starts = 7, rough_tries = 6, usual_tries = 12;
 };
 struct IQ3_S : PointsOfIQ3 {
     static constexpr GridId grid = GridId::iq3_s;
@@ -70,17 +70,17 @@ struct IQ3_S : PointsOfIQ3 {
     static constexpr int sub_block = 32, max_scale = 15;
     static constexpr float values[2][8] = {{1, 3, 5, 7, 9, 11, 13, 15}, {1, 3, 5, 7, 9, 11, 13, 15}};
     static constexpr float starts[] = {15.5f, 13.5f, 11.5f, 17, 20, 14.5f, 10, 12.5f};
-    static constexpr int usual_starts = 3, usual_tries = 6;
+    static constexpr int usual_starts = 3, rough_tries = 4, usual_tries = 6;
 };
 struct IQ1_S : PointsOfIQ1 {
     static constexpr int sub_block = 32, span = 32;
     static constexpr float starts[] = {1.8f, 1.3f, 2.4f, 3.2f, 1.5f, 1.1f, 2.1f, 2.8f};
-    static constexpr int usual_starts = 2, usual_tries = 6;
+    static constexpr int usual_starts = 2, rough_tries = 4, usual_tries = 6;
 };
 struct IQ1_M : PointsOfIQ1 {
     static constexpr int sub_block = 16, span = 8;
     static constexpr float starts[] = {1.6f, 1.2f, 2.3f, 3.2f, 1.4f, 1, 1.8f, 2.7f};
-    static constexpr int usual_starts = 2, usual_tries = 4;
+    static constexpr int usual_starts = 2, rough_tries = 2, usual_tries = 4;
 };
 
 }  // namespace ggufkit::quant
