@@ -8,11 +8,14 @@
 #include <string>
 
 #include "quant/finite.hpp"
+#include "quant/fp4/fp4.hpp"
+#include "quant/iq/iq4.hpp"
 #include "quant/k/k.hpp"
 #include "quant/kernels.hpp"
 #include "quant/legacy/legacy.hpp"
 #include "quant/plain/plain.hpp"
 #include "quant/simd/target.hpp"
+#include "quant/ternary/ternary.hpp"
 
 namespace ggufkit {
 namespace quant {
@@ -21,24 +24,41 @@ namespace {
 using enum TensorType;
 
 constexpr Kernels table[] = {
-    {F32, dequantize_plain, quantize_f32},    {F16, dequantize_plain, quantize_f16},
-    {Q4_0, dequantize_legacy, quantize_q4_0}, {Q4_1, dequantize_legacy, quantize_q4_1},
-    {Q5_0, dequantize_legacy, quantize_q5_0}, {Q5_1, dequantize_legacy, quantize_q5_1},
-    {Q8_0, dequantize_legacy, quantize_q8_0}, {Q8_1, dequantize_legacy, nullptr},
-    {Q2_K, dequantize_k, quantize_q2_k},      {Q3_K, dequantize_k, quantize_q3_k},
-    {Q4_K, dequantize_k, quantize_q4_k},      {Q5_K, dequantize_k, quantize_q5_k},
-    {Q6_K, dequantize_k, quantize_q6_k},      {Q8_K, dequantize_k, nullptr},
-    {IQ2_XXS, dequantize_iq, nullptr},        {IQ2_XS, dequantize_iq, nullptr},
-    {IQ3_XXS, dequantize_iq, nullptr},        {IQ1_S, dequantize_iq, nullptr},
-    {IQ4_NL, dequantize_iq, nullptr},         {IQ3_S, dequantize_iq, nullptr},
-    {IQ2_S, dequantize_iq, nullptr},          {IQ4_XS, dequantize_iq, nullptr},
-    {I8, dequantize_plain, nullptr},          {I16, dequantize_plain, nullptr},
-    {I32, dequantize_plain, nullptr},         {I64, dequantize_plain, nullptr},
-    {F64, dequantize_plain, nullptr},         {IQ1_M, dequantize_iq, nullptr},
-    {BF16, dequantize_plain, quantize_bf16},  {TQ1_0, dequantize_ternary, nullptr},
-    {TQ2_0, dequantize_ternary, nullptr},     {MXFP4, dequantize_fp4, nullptr},
-    {NVFP4, dequantize_fp4, nullptr},         {Q1_0, dequantize_ternary, nullptr},
-    {Q2_0, dequantize_ternary, nullptr},
+    {F32, dequantize_plain, quantize_f32},
+    {F16, dequantize_plain, quantize_f16},
+    {Q4_0, dequantize_legacy, quantize_q4_0},
+    {Q4_1, dequantize_legacy, quantize_q4_1},
+    {Q5_0, dequantize_legacy, quantize_q5_0},
+    {Q5_1, dequantize_legacy, quantize_q5_1},
+    {Q8_0, dequantize_legacy, quantize_q8_0},
+    {Q8_1, dequantize_legacy, nullptr},
+    {Q2_K, dequantize_k, quantize_q2_k},
+    {Q3_K, dequantize_k, quantize_q3_k},
+    {Q4_K, dequantize_k, quantize_q4_k},
+    {Q5_K, dequantize_k, quantize_q5_k},
+    {Q6_K, dequantize_k, quantize_q6_k},
+    {Q8_K, dequantize_k, nullptr},
+    {IQ2_XXS, dequantize_iq, nullptr},
+    {IQ2_XS, dequantize_iq, nullptr},
+    {IQ3_XXS, dequantize_iq, nullptr},
+    {IQ1_S, dequantize_iq, nullptr},
+    {IQ4_NL, dequantize_iq, quantize_iq4_nl},
+    {IQ3_S, dequantize_iq, nullptr},
+    {IQ2_S, dequantize_iq, nullptr},
+    {IQ4_XS, dequantize_iq, quantize_iq4_xs},
+    {I8, dequantize_plain, nullptr},
+    {I16, dequantize_plain, nullptr},
+    {I32, dequantize_plain, nullptr},
+    {I64, dequantize_plain, nullptr},
+    {F64, dequantize_plain, nullptr},
+    {IQ1_M, dequantize_iq, nullptr},
+    {BF16, dequantize_plain, quantize_bf16},
+    {TQ1_0, dequantize_ternary, quantize_tq1_0},
+    {TQ2_0, dequantize_ternary, quantize_tq2_0},
+    {MXFP4, dequantize_fp4, quantize_mxfp4},
+    {NVFP4, dequantize_fp4, quantize_nvfp4},
+    {Q1_0, dequantize_ternary, quantize_q1_0},
+    {Q2_0, dequantize_ternary, quantize_q2_0},
 };
 
 }  // namespace

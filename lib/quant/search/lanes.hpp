@@ -77,6 +77,21 @@ inline Lanes nearest_half(Lanes a) {
     return hn::CopySign(select(magnitude(a) < splat(0x1p-14f), tiny, normal), a);
 }
 
+// Entry `index` of a table of sixteen, in each lane.
+inline Lanes entry(const float (&table)[16], hn::Vec<hn::Rebind<std::int32_t, Tag>> index) {
+#if HWY_TARGET == HWY_AVX3
+    return hn::TableLookupLanes(hn::Load(tag, table), hn::IndicesFromVec(tag, index));
+#elif HWY_TARGET == HWY_AVX2
+    const hn::Rebind<std::int32_t, Tag> integers;
+    const auto half = hn::IndicesFromVec(tag, index & hn::Set(integers, 7));
+    const Lanes lower = hn::TableLookupLanes(hn::Load(tag, table), half);
+    const Lanes upper = hn::TableLookupLanes(hn::Load(tag, table + 8), half);
+    return select(hn::RebindMask(tag, index > hn::Set(integers, 7)), upper, lower);
+#else
+    return hn::GatherIndex(tag, table, index);
+#endif
+}
+
 // Codes that are to be round(x * inverse + offset), between low and high.
 inline Lanes code_of(Lanes x, Lanes inverse, Lanes offset, int low, int high) {
     return round(clamp(x * inverse + offset, low, high));
