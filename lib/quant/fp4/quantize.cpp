@@ -58,6 +58,7 @@ template <class Format>
 struct ListedScales {
     static constexpr int n = Format::n;
     static constexpr Weighting weighting = Weighting::none;
+    static constexpr int least_unit = Unit::least;
     using Scale = typename Format::Scales::Scale;
     using Search = SymmetricSearch<n, E2M1Doubled>;
 

@@ -21,6 +21,7 @@ template <int max_code, int starts>
 struct ScaleAndMin {
     static constexpr int n = 32;
     static constexpr Weighting weighting = Weighting::linear;
+    static constexpr int least_unit = Unit::least_for_half;
     using Search = AffineSearch<n, max_code>;
 
     ScaleAndMin(const Blocks<n>& b, std::uint8_t* codes) : blocks(b) {

@@ -32,8 +32,9 @@ class Blocks {
   public:
     // `row_rms` is that of the row that the block is in, and only looked at where there is importance that is to be
     // weighed by it.
-    Blocks(const BatchSource<n>& from, Weighting weighting, const PerSubBlock& row_rms) : source(from) {
-        to_units(source.x, unit, factor, peak);
+    Blocks(const BatchSource<n>& from, Weighting weighting, int least_exponent, const PerSubBlock& row_rms)
+        : source(from) {
+        to_units(source.x, least_exponent, unit, factor, peak);
         batch.transpose(source.x, factor, batch.x);
         if (source.importance) {
             weigh_by(weighting, row_rms);
@@ -66,7 +67,7 @@ class Blocks {
     void weigh_by(Weighting weighting, const PerSubBlock& row_rms) {
         Unit own[batch_size];
         PerSubBlock own_factor, own_peak, spread;
-        to_units(source.importance, own, own_factor, own_peak);
+        to_units(source.importance, Unit::least_for_half, own, own_factor, own_peak);
         batch.transpose(source.importance, own_factor, batch.w);
         if (weighting == Weighting::none) return batch.weigh_importance();
         for (int k = 0; k < batch_size; ++k) {
@@ -75,10 +76,11 @@ class Blocks {
         }
         batch.weigh_importance(spread);
     }
-    static void to_units(const float* from, Unit (&units)[batch_size], PerSubBlock& factors, PerSubBlock& peaks) {
+    static void to_units(const float* from, int least_exponent, Unit (&units)[batch_size], PerSubBlock& factors,
+                         PerSubBlock& peaks) {
         for (int k = 0; k < batch_size; ++k) {
             peaks[k] = peak_of(from + k * n, n);
-            units[k] = Unit::of(peaks[k]);
+            units[k] = Unit::of(peaks[k], least_exponent);
             factors[k] = units[k].inverse;
         }
     }
@@ -92,6 +94,7 @@ template <class Format>
 struct OneScale {
     static constexpr int n = Format::block;
     static constexpr Weighting weighting = Format::weighting;
+    static constexpr int least_unit = Unit::least_for_half;
     using Search = SymmetricSearch<n, typename Format::Values>;
 
     OneScale(const Blocks<n>& b, std::uint8_t* codes) : blocks(b) {
@@ -145,7 +148,7 @@ void quantize_blocks(const SourceRows& rows, std::byte* out) {
             }
             row_rms[k] = rms;
         }
-        const Blocks<n> blocks(source, Encoder::weighting, row_rms);
+        const Blocks<n> blocks(source, Encoder::weighting, Encoder::least_unit, row_rms);
         const Encoder found(blocks, codes);
         for (int k = 0; k < count; k += sub_blocks, out += sizeof(Block)) {
             Block block;

@@ -51,14 +51,13 @@ inline constexpr float symmetric_starts<32, 16>[] = {-16,   15.1f, -16.4f, 14.1f
 template <>
 inline constexpr float symmetric_starts<16, 32>[] = {-32, 31, 30, 29, 28, 27, -31.8f, 26, 30.8f, 25, -32.3f, 24};
 template <>
-inline constexpr float symmetric_starts<32, 127>[] = {-127, 113,  -108, -122, -134, 120,
-                                                      110,  -102, -138, -112, 90,   -130};
+inline constexpr float symmetric_starts<32, 127>[] = {-127, 113, -108, -122, -134, 120, 110, -102, -138, -112, 90, -85};
 template <>
 inline constexpr float symmetric_starts<64, 1>[] = {1, 2.5f, -2.5f, 3, 2.15f, -2.95f, 3.4f, -2.15f, 2.7f, 2.35f};
 template <>
 inline constexpr float symmetric_starts<128, 1>[] = {1, 1};
 template <>
-inline constexpr float symmetric_starts<256, 1>[] = {1, 2.5f, 2.95f, 2.2f, 3.4f, 2.7f, 2, 2.35f};
+inline constexpr float symmetric_starts<256, 1>[] = {1, 2.5f, 3.2f, 2.1f, 4.2f, 6, 2.9f, 8};
 
 // A grid, for those who have the time: starts of either sign, from 0.7 to 1.2 times the range.
 template <int half_range>

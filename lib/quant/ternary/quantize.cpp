@@ -19,7 +19,7 @@ struct FewValues {
     static constexpr bool long_with_importance = false;
     static constexpr Weighting weighting = Weighting::none;
 };
-using Trits = FewValues<256, IntegerValues<-1, 1>, 4>;
+using Trits = FewValues<256, IntegerValues<-1, 1>, 6>;
 using Bits = FewValues<128, SignValues, 2>;
 using TwoBits = FewValues<64, IntegerValues<-1, 2>, 6>;
 
