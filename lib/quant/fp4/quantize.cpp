@@ -22,34 +22,29 @@ struct E2M1Doubled {
         const Lanes a = smaller(magnitude(x), splat(12));
         // From one value to the next it is half the power of two below, and 1 among the small ones; rounding to a multiple
         // of that is what adding a number whose last bit it is does.
-        const hn::RebindToUnsigned<Tag> bits_tag;
-        const Lanes power = hn::And(a, hn::BitCast(tag, hn::Set(bits_tag, 0x7f800000)));
+        const Lanes power = hn::And(a, hn::BitCast(tag, hn::Set(integer_tag, 0x7f800000)));
         const Lanes shift = larger(power, splat(2)) * splat(0x1.8p22f);
         return (a + shift) - shift;
     }
     // Of values from 2 on the first mantissa bit and the exponent count codes.
     static Lanes code(Lanes x) {
-        const hn::RebindToSigned<Tag> bits_tag;
         const Lanes a = nearest_magnitude(x);
-        const auto counted = hn::ShiftRight<22>(hn::BitCast(bits_tag, a)) - hn::Set(bits_tag, 254);
+        const IntegerLanes counted = hn::ShiftRight<22>(hn::BitCast(integer_tag, a)) - hn::Set(integer_tag, 254);
         const Lanes code = select(a < splat(2), a, hn::ConvertTo(tag, counted));
-        return code + hn::IfThenElseZero(hn::And(x<zero(), a> zero()), splat(8));
+        return code + hn::IfThenElseZero(hn::And(x < zero(), zero() < a), splat(8));
     }
 };
-
-using Integers = hn::Vec<hn::RebindToSigned<Tag>>;
 
 // What the bits of a scale stand for. Both are floats with fewer bits, down to the subnormal ones.
 struct PowerOfTwo {
     using Scale = E8M0;
-    static Lanes value(Integers bits) {
-        const hn::RebindToSigned<Tag> integers;
-        return hn::BitCast(tag, hn::Max(hn::ShiftLeft<23>(bits), hn::Set(integers, 1 << 22)));
+    static Lanes value(IntegerLanes bits) {
+        return hn::BitCast(tag, hn::Max(hn::ShiftLeft<23>(bits), hn::Set(integer_tag, 1 << 22)));
     }
 };
 struct SmallFloat {
     using Scale = UE4M3;
-    static Lanes value(Integers bits) { return hn::BitCast(tag, hn::ShiftLeft<20>(bits)) * splat(0x1p120f); }
+    static Lanes value(IntegerLanes bits) { return hn::BitCast(tag, hn::ShiftLeft<20>(bits)) * splat(0x1p120f); }
 };
 
 // Format: n (elements of a sub-block), Scales, and which of them to try, counted from the one at or below a sixth of the
@@ -92,8 +87,7 @@ struct ListedScales {
     }
     // What the doubled values are multiplied by, in units.
     static Lanes half_scale(const Blocks<n>& b, int first, Lanes bits) {
-        const hn::RebindToSigned<Tag> integers;
-        return Format::Scales::value(hn::ConvertTo(integers, bits)) * (b.factor.load(first) * splat(0.5f));
+        return Format::Scales::value(hn::ConvertTo(integer_tag, bits)) * (b.factor.load(first) * splat(0.5f));
     }
 
     static Best search(const Blocks<n>& b, int first, Lanes below) {

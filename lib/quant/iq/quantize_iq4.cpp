@@ -15,12 +15,13 @@ namespace ggufkit::quant::HWY_NAMESPACE {
 
 struct Iq4Values {
     static constexpr int lowest = iq4_values[0];
+    static constexpr bool mirrored = false;
 
-    static auto code_of(Lanes x) {
-        const hn::Rebind<std::int32_t, Tag> integers;
-        const auto lower = hn::ConvertTo(integers, clamp(x * splat(Iq4Line::slope) + splat(Iq4Line::base), 0, 14));
+    static IntegerLanes code_of(Lanes x) {
+        const IntegerLanes lower =
+            hn::ConvertTo(integer_tag, clamp(x * splat(Iq4Line::slope) + splat(Iq4Line::base), 0, 14));
         const LaneMask above = x > entry(iq4_tables.middle, lower);
-        return lower + hn::IfThenElseZero(hn::RebindMask(integers, above), hn::Set(integers, 1));
+        return lower + hn::IfThenElseZero(hn::RebindMask(integer_tag, above), hn::Set(integer_tag, 1));
     }
     static Lanes nearest(Lanes x) { return entry(iq4_tables.value, code_of(x)); }
     static Lanes code(Lanes x) { return hn::ConvertTo(tag, code_of(x)); }

@@ -38,7 +38,7 @@ inline constexpr AffineStart affine_starts<32, 31>[] = {
     {-0.75f, 0.0f}, {-0.75f, -0.25f}, {0.25f, 0.0f}, {0.25f, -0.25f}, {-1.75f, 0.0f}, {-1.75f, 1.75f},
 };
 
-// The value of the element of largest magnitude.
+// The value of the element of largest magnitude; half_range is the magnitude of the lowest value.
 template <int sub_block, int half_range>
 inline constexpr float symmetric_starts[] = {};
 template <>
@@ -55,7 +55,7 @@ inline constexpr float symmetric_starts<32, 127>[] = {-127, 113, -108, -122, -13
 template <>
 inline constexpr float symmetric_starts<64, 1>[] = {1, 2.5f, -2.5f, 3, 2.15f, -2.95f, 3.4f, -2.15f, 2.7f, 2.35f};
 template <>
-inline constexpr float symmetric_starts<128, 1>[] = {1, 1};
+inline constexpr float symmetric_starts<128, 1>[] = {1, 1};  // signs leave no choice
 template <>
 inline constexpr float symmetric_starts<256, 1>[] = {1, 2.5f, 3.2f, 2.1f, 4.2f, 6, 2.9f, 8};
 

@@ -60,7 +60,8 @@ struct SymmetricSearch {
             peak = select(magnitude(x) > magnitude(peak), x, peak);
             xx += b.wx_at(i, first) * x;
         }
-        const Lanes per_peak = ratio(splat(1), peak);
+        // Where values are mirrored, the sign of a scale would say nothing.
+        const Lanes per_peak = ratio(splat(1), Values::mirrored ? magnitude(peak) : peak);
 
         Best best{{xx, zero(), zero()}, zero()};
         for (std::size_t s = 0; s < starts.size(); s += at_once) {

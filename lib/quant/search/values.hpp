@@ -14,10 +14,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
 
+// `mirrored` says that the negative of each value is one, too.
+
 // Code 0 is the lowest.
 template <int low, int high>
 struct IntegerValues {
     static constexpr int lowest = low;
+    static constexpr bool mirrored = low == -high;
     static Lanes nearest(Lanes x) { return round(clamp(x, low, high)); }
     static Lanes code(Lanes x) { return nearest(x) - splat(static_cast<float>(low)); }
 };
@@ -25,6 +28,7 @@ struct IntegerValues {
 // -1 and 1, code 0 and 1.
 struct SignValues {
     static constexpr int lowest = -1;
+    static constexpr bool mirrored = true;
     static Lanes nearest(Lanes x) { return select(x < zero(), splat(-1), splat(1)); }
     static Lanes code(Lanes x) { return select(x < zero(), zero(), splat(1)); }
 };
