@@ -115,7 +115,7 @@ struct ListedScales {
 
 struct MXFP4 {
     using Scales = PowerOfTwo;
-    static constexpr int n = 32, scales[] = {0, 1}, fast = 2, normal = 2, most = 2;
+    static constexpr int n = 32, scales[] = {0, 1, -1, -2}, fast = 2, normal = 2, most = 4;
 };
 struct NVFP4 {
     using Scales = SmallFloat;
