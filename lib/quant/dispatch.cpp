@@ -8,12 +8,15 @@
 #include <string>
 
 #include "quant/finite.hpp"
+#include "quant/fp4/fp4.hpp"
 #include "quant/iq/iq.hpp"
+#include "quant/iq/iq4.hpp"
 #include "quant/k/k.hpp"
 #include "quant/kernels.hpp"
 #include "quant/legacy/legacy.hpp"
 #include "quant/plain/plain.hpp"
 #include "quant/simd/target.hpp"
+#include "quant/ternary/ternary.hpp"
 
 namespace ggufkit {
 namespace quant {
@@ -40,10 +43,10 @@ constexpr Kernels table[] = {
     {IQ2_XS, dequantize_iq, quantize_iq2_xs},
     {IQ3_XXS, dequantize_iq, quantize_iq3_xxs},
     {IQ1_S, dequantize_iq, quantize_iq1_s},
-    {IQ4_NL, dequantize_iq, nullptr},
+    {IQ4_NL, dequantize_iq, quantize_iq4_nl},
     {IQ3_S, dequantize_iq, quantize_iq3_s},
     {IQ2_S, dequantize_iq, quantize_iq2_s},
-    {IQ4_XS, dequantize_iq, nullptr},
+    {IQ4_XS, dequantize_iq, quantize_iq4_xs},
     {I8, dequantize_plain, nullptr},
     {I16, dequantize_plain, nullptr},
     {I32, dequantize_plain, nullptr},
@@ -51,12 +54,12 @@ constexpr Kernels table[] = {
     {F64, dequantize_plain, nullptr},
     {IQ1_M, dequantize_iq, quantize_iq1_m},
     {BF16, dequantize_plain, quantize_bf16},
-    {TQ1_0, dequantize_ternary, nullptr},
-    {TQ2_0, dequantize_ternary, nullptr},
-    {MXFP4, dequantize_fp4, nullptr},
-    {NVFP4, dequantize_fp4, nullptr},
-    {Q1_0, dequantize_ternary, nullptr},
-    {Q2_0, dequantize_ternary, nullptr},
+    {TQ1_0, dequantize_ternary, quantize_tq1_0},
+    {TQ2_0, dequantize_ternary, quantize_tq2_0},
+    {MXFP4, dequantize_fp4, quantize_mxfp4},
+    {NVFP4, dequantize_fp4, quantize_nvfp4},
+    {Q1_0, dequantize_ternary, quantize_q1_0},
+    {Q2_0, dequantize_ternary, quantize_q2_0},
 };
 
 }  // namespace

@@ -60,11 +60,27 @@ std::vector<float> made_up_importance(std::size_t ne0) {
 
 // The blocks, or nothing where a scale overflows.
 std::vector<std::byte> encode(TensorType type, std::span<const float> values, std::size_t ne0,
-                              std::span<const float> importance) {
+                              std::span<const float> importance, Effort effort) {
     const FormatInfo& format = format_of(type);
     std::vector<std::byte> blocks(values.size() / format.block_elements * format.block_bytes);
-    if (!quantize_rows(type, values, ne0, blocks, importance)) blocks.clear();
+    if (!quantize_rows(type, values, ne0, blocks, importance, effort)) blocks.clear();
     return blocks;
+}
+
+void check_targets(TensorType type, const Rows& rows, std::span<const float> importance, Effort effort) {
+    REQUIRE(quant::use_simd_target("scalar"));
+    const auto expected = encode(type, rows.values, rows.ne0, importance, effort);
+    std::vector<std::byte> one_by_one;
+    for (std::size_t i = 0; i < rows.values.size(); i += rows.ne0) {
+        const auto row = encode(type, std::span(rows.values).subspan(i, rows.ne0), rows.ne0, importance, effort);
+        one_by_one.insert(one_by_one.end(), row.begin(), row.end());
+    }
+    if (!expected.empty()) CHECK(one_by_one == expected);
+    for (const std::string_view target : quant::simd_targets()) {
+        CAPTURE(target);
+        REQUIRE(quant::use_simd_target(target));
+        CHECK(encode(type, rows.values, rows.ne0, importance, effort) == expected);
+    }
 }
 
 std::vector<TensorType> quantizable_types() {
@@ -87,18 +103,11 @@ TEST_CASE("the bytes are the same for every target, and for rows one by one") {
             CAPTURE(rows.name);
             const auto weights = made_up_importance(rows.ne0);
             for (const auto& importance : {std::span<const float>{}, std::span(weights)}) {
-                REQUIRE(quant::use_simd_target("scalar"));
-                const auto expected = encode(type, rows.values, rows.ne0, importance);
-                std::vector<std::byte> one_by_one;
-                for (std::size_t i = 0; i < rows.values.size(); i += rows.ne0) {
-                    const auto row = encode(type, std::span(rows.values).subspan(i, rows.ne0), rows.ne0, importance);
-                    one_by_one.insert(one_by_one.end(), row.begin(), row.end());
-                }
-                if (!expected.empty()) CHECK(one_by_one == expected);
-                for (const std::string_view target : quant::simd_targets()) {
-                    CAPTURE(target);
-                    REQUIRE(quant::use_simd_target(target));
-                    CHECK(encode(type, rows.values, rows.ne0, importance) == expected);
+                for (const Effort effort : {Effort::normal, Effort::fast, Effort::max}) {
+                    if (effort != Effort::normal && rows.ne0 > 3 * format_of(type).block_elements)
+                        continue;  // for time
+                    CAPTURE(static_cast<int>(effort));
+                    check_targets(type, rows, importance, effort);
                 }
             }
         }

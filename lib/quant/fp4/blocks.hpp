@@ -13,6 +13,11 @@ struct E8M0 {
         const std::uint32_t e = bits;
         return std::bit_cast<float>(e < 2 ? 0x00200000u << e : (e - 1) << 23);
     }
+    // The bits of the scale at or below `value`, and of the last one that keeps 6 times it finite.
+    static constexpr int below(float value) noexcept {
+        return static_cast<int>(std::bit_cast<std::uint32_t>(value) >> 23);
+    }
+    static constexpr int last = 252;
 };
 
 // An unsigned float of four exponent and three mantissa bits; bit 7 is ignored. 0x7f is NaN and reads as 0, but 0xff
@@ -27,6 +32,13 @@ struct UE4M3 {
         if (exponent == 0) return static_cast<float>(mantissa) * 0x1p-10f;
         return std::bit_cast<float>((exponent + 119) << 23 | mantissa << 20);
     }
+    // The bits of the scale at or below `value`, and of the last one that is a number.
+    static constexpr int below(float value) noexcept {
+        if (value < 0x1p-6f) return static_cast<int>(value * 0x1p9f);
+        const int bits = static_cast<int>(std::bit_cast<std::uint32_t>(value) >> 20) - (120 << 3);
+        return bits < last ? bits : last;
+    }
+    static constexpr int last = 0x7e;
 };
 
 //     0   1                17

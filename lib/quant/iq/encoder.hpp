@@ -25,6 +25,7 @@ class CodebookEncoder {
     using Blocks = SuperBlocks<n>;
 
   public:
+    using Codes = CodebookCodes;
     static constexpr int sub_block = n;
     static constexpr int super_blocks = Blocks::count;
 
@@ -45,30 +46,22 @@ class CodebookEncoder {
         }
     }
 
-    // d of super-block b, infinite where it would be too large for a binary16.
-    float d(int b) const {
-        const Unit& unit = blocks_.unit[b];
-        const bool overflow = unit.overflows_half(largest_[b] / top);
-        return overflow ? std::numeric_limits<float>::infinity() : d_[b * Blocks::size] * unit.size;
-    }
-    // Of sub-block k of the batch.
-    unsigned scale(int k) const { return static_cast<unsigned>(multiple_[k]) / 2; }
-    // The index in the codebook of point i of sub-block k.
-    unsigned point(int k, int i) const {
-        constexpr unsigned mask = (1u << Format::word_bits) - 1;
-        return neighbours_of<Format::grid>().index_of(static_cast<unsigned>(chosen_.word[i][k]) & mask);
-    }
-    bool down(int k, int group) const { return chosen_.mark[group][k] != 0; }
-    // The signs of a group of sub-block k: bit i is set where element i is negative in the file.
-    unsigned signs(int k, int group) const {
-        unsigned bits = 0;
-        for (int i = 0; i < 8; ++i) {
-            bits |= static_cast<unsigned>(std::signbit(blocks_.batch.x[8 * group + i][k])) << i;
+    void write(Codes (&out)[super_blocks]) const {
+        constexpr int groups = n / 8, points = n / Format::length;
+        for (int b = 0; b < super_blocks; ++b) {
+            const Unit& unit = blocks_.unit[b];
+            const bool overflow = unit.overflows_half(largest_[b] / top);
+            out[b].d = overflow ? std::numeric_limits<float>::infinity() : d_[b * Blocks::size] * unit.size;
+            for (int j = 0; j < Blocks::size; ++j) {
+                const int k = b * Blocks::size + j;
+                out[b].scale[j] = static_cast<std::uint8_t>(static_cast<int>(multiple_[k]) / 2);
+                for (int i = 0; i < points; ++i) out[b].point[points * j + i] = point(k, i);
+                for (int g = 0; g < groups; ++g) {
+                    out[b].signs[groups * j + g] = signs(k, g);
+                    out[b].down[groups * j + g] = static_cast<std::uint8_t>(chosen_.mark[g][k]);
+                }
+            }
         }
-        if constexpr (Format::signs == Signs::even) {
-            if (const int part = chosen_.mark[group][k]; part != 0) bits ^= 1u << wrong_sign(k, group, part - 1);
-        }
-        return bits;
     }
 
   private:
@@ -85,6 +78,22 @@ class CodebookEncoder {
         return effort == Effort::max ? all : all.first(effort == Effort::fast ? 1 : Format::usual_starts);
     }
 
+    // The index in the codebook of point i of sub-block k.
+    std::uint16_t point(int k, int i) const {
+        constexpr unsigned mask = (1u << Format::word_bits) - 1;
+        return neighbours_of<Format::grid>().index_of(static_cast<unsigned>(chosen_.word[i][k]) & mask);
+    }
+    // Of a group of sub-block k: bit i is set where element i is to be negative.
+    std::uint8_t signs(int k, int group) const {
+        unsigned bits = 0;
+        for (int i = 0; i < 8; ++i) {
+            bits |= static_cast<unsigned>(std::signbit(blocks_.batch.x[8 * group + i][k])) << i;
+        }
+        if constexpr (Format::signs == Signs::even) {
+            if (const int part = chosen_.mark[group][k]; part != 0) bits ^= 1u << wrong_sign(k, group, part - 1);
+        }
+        return static_cast<std::uint8_t>(bits);
+    }
     // The element of a point whose wrong sign costs least.
     int wrong_sign(int k, int group, int part) const {
         auto word = static_cast<unsigned>(chosen_.word[group * Chosen<Format>::parts + part][k]);
@@ -92,7 +101,7 @@ class CodebookEncoder {
         float least = std::numeric_limits<float>::infinity();
         constexpr int bits = Format::word_bits / Format::length;
         for (int i = part * Format::length; i < (part + 1) * Format::length; ++i, word >>= bits) {
-            const float value = Format::values[0][word & ((1u << bits) - 1)];
+            const float value = Format::values[0].of[word & ((1u << bits) - 1)];
             const float cost = std::abs(blocks_.batch.wx[8 * group + i][k]) * value;
             if (cost < least) {
                 least = cost;

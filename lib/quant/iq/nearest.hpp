@@ -21,29 +21,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
 
-using IntegerTag = hn::Rebind<std::int32_t, Tag>;
-using Integers = hn::Vec<IntegerTag>;
-inline constexpr IntegerTag integer_tag{};
-
-// Eight values, by the levels in the lanes.
-class Values {
-  public:
-    template <std::size_t count>
-    constexpr explicit Values(const float (&values)[count]) {
-        for (std::size_t i = 0; i < batch_size; ++i) table_[i] = values[i % count];
-    }
-    Lanes operator[](Integers level) const {
-#if HWY_TARGET == HWY_BASELINE_SCALAR || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_NEON
-        return hn::GatherIndex(tag, table_, level);
-#else
-        return hn::TableLookupLanes(hn::Load(tag, table_), hn::IndicesFromVec(tag, level));
-#endif
-    }
-
-  private:
-    alignas(64) float table_[batch_size]{};
-};
-
 // What was chosen for the groups of the sub-blocks: the words of the points, and of each group which of its points has
 // an element of the wrong sign (from 1, 0 for none), or whether its elements are shifted down.
 template <class Format>
@@ -93,7 +70,7 @@ class NearestPoints {
     // what is the same for all.
     struct Point {
         Lanes cost, vv, vx;
-        Integers word;
+        IntegerLanes word;
 
         static Point none() {
             return {splat(std::numeric_limits<float>::infinity()), zero(), zero(), hn::Zero(integer_tag)};
@@ -108,8 +85,8 @@ class NearestPoints {
     };
     struct Span {
         Lanes cost, vv, vx;
-        Integers word[groups_a_span * parts];
-        Integers mark[groups_a_span];
+        IntegerLanes word[groups_a_span * parts];
+        IntegerLanes mark[groups_a_span];
 
         void add(int at, const Point& p) {
             cost += p.cost;
@@ -159,8 +136,8 @@ class NearestPoints {
     }
 
     // Where the number of negative elements is odd, one of the points has to be the one with a wrong sign.
-    static Integers choose_wrong_sign(const Batch<n>& b, int first, int row, Point (&plain)[parts],
-                                      const Point (&wrong)[parts]) {
+    static IntegerLanes choose_wrong_sign(const Batch<n>& b, int first, int row, Point (&plain)[parts],
+                                          const Point (&wrong)[parts]) {
         Lanes signs = b.x_at(row, first);
         for (int i = 1; i < 8; ++i) signs = hn::Xor(signs, b.x_at(row + i, first));
         const LaneMask odd = hn::MaskFromVec(hn::BitCast(tag, hn::BroadcastSignBit(hn::BitCast(integer_tag, signs))));
@@ -178,7 +155,6 @@ class NearestPoints {
     // The point that is nearest, and the one that is when the element where it costs least has the wrong sign.
     void nearest(const Batch<n>& b, int first, int row, Lanes inverse, int down, Point& plain, Point& wrong) const {
         plain = wrong = Point::none();
-        static constexpr Values values[2] = {Values(Format::values[0]), Values(Format::values[1])};
         Lanes w[length], wx[length];
         Lanes cell = zero();
         for (int i = length - 1; i >= 0; --i) {
@@ -186,18 +162,19 @@ class NearestPoints {
             wx[i] = sided(b.wx_at(row + i, first));
             const Lanes x = sided(b.x_at(row + i, first));
             const Lanes level = code_of(x, inverse * splat(1 / Format::step),
-                                        splat(-Format::values[down][0] / Format::step), 0, levels - 1);
+                                        splat(-Format::values[down].of[0] / Format::step), 0, levels - 1);
             cell = cell * splat(levels) + level;
         }
-        const Integers list = hn::ConvertTo(integer_tag, cell) * hn::Set(integer_tag, Neighbours::listed / 2);
+        const IntegerLanes list = hn::ConvertTo(integer_tag, cell) * hn::Set(integer_tag, Neighbours::listed / 2);
         const Lanes twice_inverse = inverse + inverse;
         for (int pair = 0; pair < pairs_; ++pair) {
-            Integers word = hn::GatherIndex(integer_tag, lists_, list + hn::Set(integer_tag, pair));
+            IntegerLanes word = hn::GatherIndex(integer_tag, lists_, list + hn::Set(integer_tag, pair));
             for (int half = 0; half < 2; ++half) {
                 Point p{zero(), zero(), zero(), word};
                 Lanes least = splat(std::numeric_limits<float>::infinity());
                 for (int i = 0; i < length; ++i) {
-                    const Lanes v = values[down][hn::And(word, hn::Set(integer_tag, (1 << bits) - 1))];
+                    const Lanes v =
+                        entry<levels>(Format::values[down].of, hn::And(word, hn::Set(integer_tag, (1 << bits) - 1)));
                     p.vv += w[i] * v * v;
                     const Lanes wvx = wx[i] * v;
                     p.vx += wvx;

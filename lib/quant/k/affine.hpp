@@ -49,7 +49,7 @@ class AffineEncoder {
             offset.store(first, dmin_.load(first) * min_.load(first) * v);
         }
         std::uint8_t codes[batch_size * n];
-        write_codes<n>(source_.x, blocks_.factor, inverse, offset, 0, Format::max_code, codes);
+        write_codes<IntegerValues<0, Format::max_code>, n>(source_.x, blocks_.factor, inverse, offset, codes);
         for (int b = 0; b < super_blocks; ++b) {
             const Unit& unit = blocks_.unit[b];
             const int from = b * Blocks::size;

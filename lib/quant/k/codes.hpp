@@ -16,7 +16,7 @@ struct AffineCodes {
 struct SymmetricCodes {
     float d;
     std::int8_t scale[16];
-    std::uint8_t code[256];  // value + half_range
+    std::uint8_t code[256];  // that of a value
 };
 
 }  // namespace ggufkit::quant

@@ -5,7 +5,6 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "quant/k/affine.hpp"
 #include "quant/k/blocks.hpp"
@@ -20,7 +19,8 @@ struct Q2_K {
     static constexpr int sub_block = 16, max_code = 3, max_scale = 15, starts = 4;
 };
 struct Q3_K {
-    static constexpr int sub_block = 16, half_range = 4, half_scales = 32, starts = 8;
+    using Values = IntegerValues<-4, 3>;
+    static constexpr int sub_block = 16, half_scales = 32, starts = 8;
     static constexpr bool long_with_importance = true;
     static constexpr Weighting weighting = Weighting::square;
 };
@@ -31,7 +31,8 @@ struct Q5_K {
     static constexpr int sub_block = 32, max_code = 31, max_scale = 63, starts = 4;
 };
 struct Q6_K {
-    static constexpr int sub_block = 16, half_range = 32, half_scales = 128, starts = 12;
+    using Values = IntegerValues<-32, 31>;
+    static constexpr int sub_block = 16, half_scales = 128, starts = 12;
     static constexpr bool long_with_importance = false;
     static constexpr Weighting weighting = Weighting::linear;
 };
@@ -76,28 +77,21 @@ inline void pack(const SymmetricCodes& c, BlockQ6_K& b) {
     b.d.set(c.d);
 }
 
-template <class Format, template <class> class Encoder, class Block>
-void quantize(const SourceRows& rows, std::byte* out) {
-    using Found = Encoder<Format>;
-    for (std::size_t i = 0; i < rows.count(); i += std::size_t{Found::super_blocks} * super_block_size) {
-        const BatchSource<Found::sub_block> source(rows, i, super_block_size);
-        const Found found(source);
-        typename Found::Codes codes[Found::super_blocks];
-        found.write(codes);
-        for (std::size_t b = 0; b < Found::super_blocks && i + b * super_block_size < rows.count(); ++b) {
-            Block block;
-            pack(codes[b], block);
-            std::memcpy(out, &block, sizeof block);
-            out += sizeof block;
-        }
-    }
+void quantize_q2_k(const SourceRows& rows, std::byte* out) {
+    quantize_super_blocks<AffineEncoder<Q2_K>, BlockQ2_K, pack>(rows, out);
 }
-
-void quantize_q2_k(const SourceRows& rows, std::byte* out) { quantize<Q2_K, AffineEncoder, BlockQ2_K>(rows, out); }
-void quantize_q3_k(const SourceRows& rows, std::byte* out) { quantize<Q3_K, SymmetricEncoder, BlockQ3_K>(rows, out); }
-void quantize_q4_k(const SourceRows& rows, std::byte* out) { quantize<Q4_K, AffineEncoder, BlockQ4_K>(rows, out); }
-void quantize_q5_k(const SourceRows& rows, std::byte* out) { quantize<Q5_K, AffineEncoder, BlockQ5_K>(rows, out); }
-void quantize_q6_k(const SourceRows& rows, std::byte* out) { quantize<Q6_K, SymmetricEncoder, BlockQ6_K>(rows, out); }
+void quantize_q3_k(const SourceRows& rows, std::byte* out) {
+    quantize_super_blocks<SymmetricEncoder<Q3_K>, BlockQ3_K, pack>(rows, out);
+}
+void quantize_q4_k(const SourceRows& rows, std::byte* out) {
+    quantize_super_blocks<AffineEncoder<Q4_K>, BlockQ4_K, pack>(rows, out);
+}
+void quantize_q5_k(const SourceRows& rows, std::byte* out) {
+    quantize_super_blocks<AffineEncoder<Q5_K>, BlockQ5_K, pack>(rows, out);
+}
+void quantize_q6_k(const SourceRows& rows, std::byte* out) {
+    quantize_super_blocks<SymmetricEncoder<Q6_K>, BlockQ6_K, pack>(rows, out);
+}
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,6 +1,9 @@
 // Sixteen sub-blocks of k-quants: one super-block of sixteen, or two of eight, each in its unit.
 //
 // Compiled once for each target, as search/lanes.hpp.
+#include <algorithm>
+#include <cstring>
+
 #include "quant/search/batch.hpp"
 
 #if defined(GGUFKIT_QUANT_K_SUPER_BLOCK_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -52,6 +55,24 @@ struct SuperBlocks {
         batch.weigh_importance(spread);
     }
 };
+
+// An encoder finds what is in as many super-blocks as share a batch; `pack` puts it in its place.
+template <class Encoder, class Block, void (*pack)(const typename Encoder::Codes&, Block&)>
+void quantize_super_blocks(const SourceRows& rows, std::byte* out) {
+    constexpr std::size_t count = Encoder::super_blocks;
+    for (std::size_t i = 0; i < rows.count(); i += count * super_block_size) {
+        const BatchSource<Encoder::sub_block> source(rows, i, super_block_size);
+        const Encoder found(source);
+        typename Encoder::Codes codes[count];
+        found.write(codes);
+        for (std::size_t b = 0; b < count && i + b * super_block_size < rows.count(); ++b) {
+            Block block{};
+            pack(codes[b], block);
+            std::memcpy(out, &block, sizeof block);
+            out += sizeof block;
+        }
+    }
+}
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,4 +1,4 @@
-// Super-blocks of x ~ d * scale * value (Q3_K, Q6_K): d is a binary16, scales are small signed integers, one a
+// Super-blocks of x ~ d * scale * value (Q3_K, Q6_K, IQ4_XS): d is a binary16, scales are small signed integers, one a
 // sub-block. The counterpart of affine.hpp, step for step; spec/quantizers.md tells the whole story.
 //
 // Compiled once for each target, as search/lanes.hpp.
@@ -18,40 +18,45 @@
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
 
-// Format: sub_block of 16, half_range of values, half_scales of scales, starts, weighting.
+// Format: sub_block, Values, half_scales of scales, starts, weighting.
 template <class Format>
 class SymmetricEncoder {
     static constexpr int n = Format::sub_block;
-    static constexpr int half_range = Format::half_range;
+    using Values = typename Format::Values;
     static constexpr int half_scales = Format::half_scales;
     using Blocks = SuperBlocks<n>;
-    using Search = SymmetricSearch<n, half_range>;
-    static_assert(Blocks::count == 1);
+    using Search = SymmetricSearch<n, Values>;
 
   public:
     using Codes = SymmetricCodes;
     static constexpr int sub_block = n;
-    static constexpr int super_blocks = 1;
+    static constexpr int super_blocks = Blocks::count;
 
     explicit SymmetricEncoder(const BatchSource<n>& source) : source_(source), blocks_(source, Format::weighting) {
         fit_freely();
-        choose_unit();
+        for (int b = 0; b < super_blocks; ++b) choose_unit(b);
         for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
             fit_integers();
-            refit_unit();
+            take_moments();
+            for (int b = 0; b < super_blocks; ++b) refit_unit(b);
         }
     }
 
-    void write(Codes (&out)[1]) const {
+    void write(Codes (&out)[super_blocks]) const {
         PerSubBlock inverse;
         for (int first = 0; first < batch_size; first += lane_count) {
-            inverse.store(first, ratio(splat(1), splat(d_) * scale_.load(first)));
+            inverse.store(first, ratio(splat(1), d_.load(first) * scale_.load(first)));
         }
-        write_codes<n>(source_.x, blocks_.factor, inverse, PerSubBlock{}, -half_range, half_range - 1, out->code);
-        const Unit& unit = blocks_.unit[0];
-        const bool overflow = unit.overflows_half(peak_scale_ / half_scales);
-        out->d = overflow ? std::numeric_limits<float>::infinity() : d_ * unit.size;
-        for (int k = 0; k < batch_size; ++k) out->scale[k] = static_cast<std::int8_t>(scale_[k]);
+        std::uint8_t codes[batch_size * n];
+        write_codes<Values, n>(source_.x, blocks_.factor, inverse, PerSubBlock{}, codes);
+        for (int b = 0; b < super_blocks; ++b) {
+            const Unit& unit = blocks_.unit[b];
+            const int from = b * Blocks::size;
+            const bool overflow = unit.overflows_half(peak_scale_[b] / half_scales);
+            out[b].d = overflow ? std::numeric_limits<float>::infinity() : d_[from] * unit.size;
+            for (int k = 0; k < Blocks::size; ++k) out[b].scale[k] = static_cast<std::int8_t>(scale_[from + k]);
+            std::memcpy(out[b].code, codes + b * super_block_size, super_block_size);
+        }
     }
 
   private:
@@ -83,14 +88,15 @@ class SymmetricEncoder {
     // The best scale of each sub-block by itself, any real number.
     void fit_freely() {
         const Effort effort = source_.importance && Format::long_with_importance ? Effort::max : source_.effort;
-        const auto starts = symmetric_starts_for<n, half_range>(effort, Format::starts);
+        const auto starts = symmetric_starts_for<n, -Values::lowest>(effort, Format::starts);
         for (int first = 0; first < batch_size; first += lane_count) {
             const SymmetricMoments m = Search::search(blocks_.batch, first, starts);
             moments_.store(first, m);
             free_scale_.store(first, m.best());
         }
         for (int k = 0; k < batch_size; ++k) {
-            if (std::abs(free_scale_[k]) > std::abs(peak_scale_)) peak_scale_ = free_scale_[k];
+            float& peak = peak_scale_[k / Blocks::size];
+            if (std::abs(free_scale_[k]) > std::abs(peak)) peak = free_scale_[k];
         }
     }
 
@@ -108,36 +114,37 @@ class SymmetricEncoder {
 
     // d from those, of either sign, that make the scale of largest magnitude about the lowest or the highest integer:
     // the one that is best for the moments. Here a lane is a d.
-    void choose_unit() {
+    void choose_unit(int b) {
         static constexpr Grid grid;
-        const Lanes size = splat(blocks_.unit[0].size), inverse = splat(blocks_.unit[0].inverse);
+        const Lanes size = splat(blocks_.unit[b].size), inverse = splat(blocks_.unit[b].inverse);
         PerSubBlock d, error;
         for (int first = 0; first < batch_size; first += lane_count) {
-            const Lanes some_d = nearest_half(splat(peak_scale_) * size * grid.per_d.load(first)) * inverse;
+            const Lanes some_d = nearest_half(splat(peak_scale_[b]) * size * grid.per_d.load(first)) * inverse;
             const Lanes per_d = ratio(splat(1), some_d);
             Lanes sum = zero();  // of the errors, but for what is the same for all
-            for (int k = 0; k < batch_size; ++k) {
+            for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
                 const Lanes scale = some_d * clamp(round(splat(free_scale_[k]) * per_d), -half_scales, half_scales - 1);
                 sum += scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
             }
             d.store(first, some_d);
             error.store(first, sum);
         }
-        d_ = d[static_cast<int>(std::min_element(error.values, error.values + batch_size) - error.values)];
+        set_unit(b, d[static_cast<int>(std::min_element(error.values, error.values + batch_size) - error.values)]);
     }
+    void set_unit(int b, float d) { std::fill_n(d_.values + b * Blocks::size, Blocks::size, d); }
 
     // Integers for the chosen d. The nearest scale and its neighbours each make values of their own, and the integer
     // that suits those.
     void fit_integers() {
-        const UnitOfScales unit(splat(d_));
         for (int first = 0; first < batch_size; first += lane_count) {
+            const UnitOfScales unit(d_.load(first));
             const Lanes middle = round(free_scale_.load(first) * unit.per_d);
             constexpr int probes = 3;
             Lanes inverse[probes];
             SymmetricMoments m[probes] = {moments_.load(first), moments_.load(first), moments_.load(first)};
             for (int j = 0; j < probes; ++j) {
                 const Lanes scale = clamp(middle + splat(static_cast<float>(j - 1)), -half_scales, half_scales - 1);
-                inverse[j] = ratio(splat(1), splat(d_) * scale);
+                inverse[j] = ratio(splat(1), unit.d * scale);
             }
             Search::moments(blocks_.batch, first, inverse, m);
             Integers best = nearest(m[1], m[1].best(), unit);
@@ -150,30 +157,34 @@ class SymmetricEncoder {
             scale_.store(first, best.scale);
         }
     }
-    SymmetricMoments coded(int first, Lanes scale) const {
-        return Search::moments(blocks_.batch, first, moments_.xx.load(first), ratio(splat(1), splat(d_) * scale));
+
+    // The moments of the values that suit the integers.
+    void take_moments() {
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes inverse = ratio(splat(1), d_.load(first) * scale_.load(first));
+            moments_.store(first, Search::moments(blocks_.batch, first, moments_.xx.load(first), inverse));
+        }
     }
 
     // d by least squares over the super-block, if it is better even as binary16.
-    void refit_unit() {
-        for (int first = 0; first < batch_size; first += lane_count) {
-            moments_.store(first, coded(first, scale_.load(first)));
-        }
+    void refit_unit(int b) {
+        const int from = b * Blocks::size;
         float vv = 0, vx = 0;
-        for (int k = 0; k < batch_size; ++k) {
+        for (int k = from; k < from + Blocks::size; ++k) {
             vv += scale_[k] * scale_[k] * moments_.vv[k];
             vx += scale_[k] * moments_.vx[k];
         }
-        const float d = vv > 0 ? blocks_.unit[0].nearest_half(vx / vv) : d_;
-        if (error(d) < error(d_)) d_ = d;
+        if (vv <= 0) return;
+        const float d = blocks_.unit[b].nearest_half(vx / vv);
+        if (error(b, d) < error(b, d_[from])) set_unit(b, d);
     }
-    float error(float d) const {
+    float error(int b, float d) const {
         PerSubBlock errors;
         for (int first = 0; first < batch_size; first += lane_count) {
             errors.store(first, moments_.load(first).error(splat(d) * scale_.load(first)));
         }
         float sum = 0;
-        for (int k = 0; k < batch_size; ++k) sum += errors[k];
+        for (int k = 0; k < Blocks::size; ++k) sum += errors[b * Blocks::size + k];
         return sum;
     }
 
@@ -181,8 +192,8 @@ class SymmetricEncoder {
     Blocks blocks_;
     Moments moments_;
     PerSubBlock free_scale_;
-    float peak_scale_ = 0;
-    float d_ = 0;
+    float peak_scale_[super_blocks]{};
+    PerSubBlock d_;
     PerSubBlock scale_;
 };
 

@@ -7,6 +7,7 @@
 #include "quant/kernels.hpp"
 #include "quant/search/lanes.hpp"
 #include "quant/search/unit.hpp"
+#include "quant/search/values.hpp"
 #include "quant/search/weighting.hpp"
 
 #if defined(GGUFKIT_QUANT_SEARCH_BATCH_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -109,6 +110,10 @@ struct Batch {
     // The weights of elements that nothing else is known of. Large ones count more, small ones not much less.
     void weigh(Weighting weighting) {
         for (int first = 0; first < batch_size; first += lane_count) {
+            if (weighting == Weighting::none) {
+                for (int i = 0; i < n; ++i) set_weight(i, first, x_at(i, first), splat(1));
+                continue;
+            }
             const Lanes mean = mean_square(first);
             const Lanes least = splat(least_weight);
             const bool square = weighting == Weighting::square;
@@ -132,6 +137,13 @@ struct Batch {
             }
         }
     }
+    void weigh_importance() {
+        for (int first = 0; first < batch_size; first += lane_count) {
+            for (int i = 0; i < n; ++i) {
+                set_weight(i, first, x_at(i, first), w_at(i, first) + splat(least_weight));
+            }
+        }
+    }
 
   private:
     void set_weight(int i, int first, Lanes value, Lanes weight) {
@@ -140,10 +152,10 @@ struct Batch {
     }
 };
 
-// Writes the codes round(x * factor * inverse + offset), less `low`, of sixteen sub-blocks that lie one after another.
-template <int n>
+// Writes the codes of the values nearest to x * factor * inverse + offset, of sixteen sub-blocks that lie one after another.
+template <class Values, int n>
 void write_codes(const float* x, const PerSubBlock& factor, const PerSubBlock& inverse, const PerSubBlock& offset,
-                 int low, int high, std::uint8_t* codes) {
+                 std::uint8_t* codes) {
     const hn::Rebind<std::int32_t, Tag> integers;
     const hn::Rebind<std::uint8_t, Tag> bytes;
     for (int k = 0; k < batch_size; ++k) {
@@ -151,8 +163,8 @@ void write_codes(const float* x, const PerSubBlock& factor, const PerSubBlock& i
         const Lanes v = splat(inverse[k]);
         const Lanes o = splat(offset[k]);
         for (int i = k * n; i < (k + 1) * n; i += lane_count) {
-            const Lanes code = code_of(hn::LoadU(tag, x + i) * f, v, o, low, high);
-            const auto integer = hn::ConvertTo(integers, code - splat(static_cast<float>(low)));
+            const Lanes code = Values::code(hn::LoadU(tag, x + i) * f * v + o);
+            const auto integer = hn::ConvertTo(integers, code);
             hn::StoreU(hn::DemoteTo(bytes, integer), bytes, codes + i);
         }
     }

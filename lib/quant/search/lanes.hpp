@@ -25,7 +25,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<float, batch_size>;
 using Lanes = hn::Vec<Tag>;
 using LaneMask = hn::Mask<Tag>;
+using IntegerTag = hn::RebindToSigned<Tag>;
+using IntegerLanes = hn::Vec<IntegerTag>;
 inline constexpr Tag tag{};
+inline constexpr IntegerTag integer_tag{};
 inline constexpr int lane_count = static_cast<int>(hn::MaxLanes(Tag()));
 
 // A number for each sub-block of a batch.
@@ -75,6 +78,22 @@ inline Lanes nearest_half(Lanes a) {
     const Lanes half = splat(0.5f);  // aligns the last bit with 2^-24
     const Lanes tiny = (hn::BitCast(tag, bits) + half) - half;
     return hn::CopySign(select(magnitude(a) < splat(0x1p-14f), tiny, normal), a);
+}
+
+// Entry `index` of a table of sixteen, in each lane; of its first `used` entries.
+template <int used = 16>
+Lanes entry(const float (&table)[16], IntegerLanes index) {
+#if HWY_TARGET == HWY_AVX3
+    return hn::TableLookupLanes(hn::Load(tag, table), hn::IndicesFromVec(tag, index));
+#elif HWY_TARGET == HWY_AVX2
+    if constexpr (used <= 8) return hn::TableLookupLanes(hn::Load(tag, table), hn::IndicesFromVec(tag, index));
+    const auto half = hn::IndicesFromVec(tag, index & hn::Set(integer_tag, 7));
+    const Lanes lower = hn::TableLookupLanes(hn::Load(tag, table), half);
+    const Lanes upper = hn::TableLookupLanes(hn::Load(tag, table + 8), half);
+    return select(hn::RebindMask(tag, index > hn::Set(integer_tag, 7)), upper, lower);
+#else
+    return hn::GatherIndex(tag, table, index);
+#endif
 }
 
 // Codes that are to be round(x * inverse + offset), between low and high.

@@ -38,7 +38,7 @@ inline constexpr AffineStart affine_starts<32, 31>[] = {
     {-0.75f, 0.0f}, {-0.75f, -0.25f}, {0.25f, 0.0f}, {0.25f, -0.25f}, {-1.75f, 0.0f}, {-1.75f, 1.75f},
 };
 
-// The value of the element of largest magnitude.
+// The value of the element of largest magnitude; half_range is the magnitude of the lowest value.
 template <int sub_block, int half_range>
 inline constexpr float symmetric_starts[] = {};
 template <>
@@ -50,6 +50,14 @@ inline constexpr float symmetric_starts<32, 16>[] = {-16,   15.1f, -16.4f, 14.1f
                                                      14.9f, 13,    13.9f,  -16.2f, 15.4f};
 template <>
 inline constexpr float symmetric_starts<16, 32>[] = {-32, 31, 30, 29, 28, 27, -31.8f, 26, 30.8f, 25, -32.3f, 24};
+template <>
+inline constexpr float symmetric_starts<32, 127>[] = {-127, 113, -108, -122, -134, 120, 110, -102, -138, -112, 90, -85};
+template <>
+inline constexpr float symmetric_starts<64, 1>[] = {1, 2.5f, -2.5f, 3, 2.15f, -2.95f, 3.4f, -2.15f, 2.7f, 2.35f};
+template <>
+inline constexpr float symmetric_starts<128, 1>[] = {1, 1};  // signs leave no choice
+template <>
+inline constexpr float symmetric_starts<256, 1>[] = {1, 2.5f, 3.2f, 2.1f, 4.2f, 6, 2.9f, 8};
 
 // A grid, for those who have the time: starts of either sign, from 0.7 to 1.2 times the range.
 template <int half_range>
@@ -75,7 +83,7 @@ inline constexpr auto affine_grid = [] {
     return starts;
 }();
 
-// What to begin with: the first four, or `usual` many, or the grid.
+// What to begin with: the first four, or `usual` many, or the grid; where values are few, all there are instead of that.
 template <int sub_block, int max_code>
 std::span<const AffineStart> affine_starts_for(Effort effort, std::size_t usual) {
     if (effort == Effort::max) return affine_grid<max_code>;
@@ -84,6 +92,7 @@ std::span<const AffineStart> affine_starts_for(Effort effort, std::size_t usual)
 }
 template <int sub_block, int half_range>
 std::span<const float> symmetric_starts_for(Effort effort, std::size_t usual) {
+    if (effort == Effort::max && half_range == 1) return symmetric_starts<sub_block, half_range>;
     if (effort == Effort::max) return symmetric_grid<half_range>;
     return std::span(symmetric_starts<sub_block, half_range>)
         .first(effort == Effort::fast ? std::min<std::size_t>(usual, 4) : usual);

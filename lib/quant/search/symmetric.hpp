@@ -1,11 +1,12 @@
-// Searches for x ~ scale * value, value = -half_range..half_range - 1, for the sub-blocks of a batch.
+// Searches for x ~ scale * value, for the sub-blocks of a batch; values.hpp has the sets of values.
 //
-// The counterpart of affine.hpp for types without minima. As values reach one step further down than up, the sign of a
-// scale matters, and starts come in both signs.
+// The counterpart of affine.hpp for types without minima. As values reach further down than up (but for those of the
+// last bits), the sign of a scale matters, and starts come in both signs.
 //
 // Compiled once for each target, as lanes.hpp.
 #include "quant/search/batch.hpp"
 #include "quant/search/starts.hpp"
+#include "quant/search/values.hpp"
 
 #if defined(GGUFKIT_QUANT_SEARCH_SYMMETRIC_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GGUFKIT_QUANT_SEARCH_SYMMETRIC_HPP
@@ -25,19 +26,19 @@ struct SymmetricMoments {
     Lanes best() const { return ratio(vx, vv); }
 };
 
-template <int n, int half_range>
+template <int n, class Values>
 struct SymmetricSearch {
     using Moments = SymmetricMoments;
     static constexpr int at_once = 2;  // starts, which share a pass over the elements
 
-    // The moments with the values round(x * inverse), for as many inverses as `m` has room for; xx is there already.
+    // The moments with the values nearest to x * inverse, for as many inverses as `m` has room for; xx is there already.
     template <int count>
     static void moments(const Batch<n>& b, int first, const Lanes (&inverse)[count], Moments (&m)[count]) {
         for (int j = 0; j < count; ++j) m[j].vv = m[j].vx = zero();
         for (int i = 0; i < n; ++i) {
             const Lanes x = b.x_at(i, first), w = b.w_at(i, first), wx = b.wx_at(i, first);
             for (int j = 0; j < count; ++j) {
-                const Lanes value = round(clamp(x * inverse[j], -half_range, half_range - 1));
+                const Lanes value = Values::nearest(x * inverse[j]);
                 m[j].vv += w * value * value;
                 m[j].vx += wx * value;
             }
@@ -59,7 +60,8 @@ struct SymmetricSearch {
             peak = select(magnitude(x) > magnitude(peak), x, peak);
             xx += b.wx_at(i, first) * x;
         }
-        const Lanes per_peak = ratio(splat(1), peak);
+        // Where values are mirrored, the sign of a scale would say nothing.
+        const Lanes per_peak = ratio(splat(1), Values::mirrored ? magnitude(peak) : peak);
 
         Best best{{xx, zero(), zero()}, zero()};
         for (std::size_t s = 0; s < starts.size(); s += at_once) {

@@ -15,10 +15,13 @@ struct Unit {
     float size = 1;
     float inverse = 1;
 
-    // The unit for values up to `peak` in magnitude. What is far below any binary16 needs no unit of its own.
-    static Unit of(float peak) {
+    // What is far below any binary16 needs no unit of its own.
+    static constexpr int least_for_half = -40, least = -126;
+
+    // The unit for values up to `peak` in magnitude, 2^least_exponent or larger.
+    static Unit of(float peak, int least_exponent = least_for_half) {
         const auto exponent = static_cast<int>(std::bit_cast<std::uint32_t>(peak) >> 23) - 127;
-        const int k = std::clamp(exponent, -40, 126);
+        const int k = std::clamp(exponent, least_exponent, 126);
         return {std::bit_cast<float>(static_cast<std::uint32_t>(127 + k) << 23),
                 std::bit_cast<float>(static_cast<std::uint32_t>(127 - k) << 23)};
     }

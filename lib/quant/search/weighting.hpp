@@ -10,6 +10,7 @@ enum class Weighting : std::uint8_t {
     linear,  // rms + |x|
     square,  // 3 rms^2 + x^2
     flat,    // 2 rms + |x|
+    none,    // 1; and importance counts as it is
 };
 
 // Added to every weight, so that sums of weights can be divided by. Values are about 1 in their unit.
