@@ -18,6 +18,7 @@
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/quantize.hpp>
 #include <ggufkit/writer.hpp>
 
 namespace ggufkit {
@@ -47,6 +48,7 @@ struct Recipe {
     bool pure = false;  // the default type everywhere, no mix
     std::vector<TypeOverride> overrides;
     bool has_imatrix = false;  // some mixes depend on it
+    Effort effort = Effort::normal;
 };
 
 struct PlannedTensor {
@@ -67,6 +69,7 @@ struct PlannedTensor {
 struct Plan {
     const FileType* file_type = nullptr;
     bool has_imatrix = false;
+    Effort effort = Effort::normal;
     std::vector<PlannedTensor> tensors;  // in the output's order
     Layout layout;
     ByteOrder byte_order = ByteOrder::little;

@@ -72,6 +72,7 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     Plan plan;
     plan.file_type = recipe.file_type;
     plan.has_imatrix = recipe.has_imatrix;
+    plan.effort = recipe.effort;
     plan.byte_order = header->byte_order;
     plan.tensors.reserve(choices->size());
     for (const auto& [tensor, source, bytes, type, reason] : *choices) {

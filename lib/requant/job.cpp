@@ -54,6 +54,7 @@ Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& 
             .source_offset = static_cast<std::uint64_t>(data->data() - shard.file().data()),
             .source_big_endian = shard.byte_order() == ByteOrder::big,
             .output_big_endian = plan.byte_order == ByteOrder::big,
+            .effort = plan.effort,
             .units = tensor.bytes_in / from.block_bytes,
             .unit_elements = from.block_elements,
             .unit_bytes_in = from.block_bytes,
@@ -75,7 +76,7 @@ Result<void> convert_rows(const Job& job, std::uint64_t begin, std::span<const s
                           std::span<std::byte> out) {
     const PlannedTensor& tensor = *job.tensor;
     if (auto decoded = dequantize_rows(tensor.from, in, floats); !decoded) return decoded;
-    auto encoded = quantize_rows(tensor.to, floats, job.unit_elements, out);
+    auto encoded = quantize_rows(tensor.to, floats, job.unit_elements, out, {}, job.effort);
     if (encoded) return {};
     const std::uint64_t row = encoded.error().offset.value_or(0) / job.unit_elements;
     return in_row(job, begin + row * job.unit_bytes_in, std::move(encoded).error());

@@ -12,7 +12,9 @@
 #include <ggufkit/plan.hpp>
 #include <map>
 #include <thread>
+#include <tuple>
 
+#include "quant/simd/target.hpp"
 #include "support/small_model.hpp"
 #include "support/temporary.hpp"
 #include "tools/tool.hpp"
@@ -130,6 +132,9 @@ TEST_CASE("misuse is told apart from failure") {
         {input, output, "Q8_0", "--tensor-type", "ffn=Q8_K"},
         {input, output, "Q8_0", "--tensor-type", "(=Q8_0"},
         {input, output, "Q8_0", "--color", "mauve"},
+        {input, output, "Q8_0", "--effort", "much"},
+        {input, output, "Q8_0", "--effort", ""},
+        {input, output, "Q8_0", "--effort"},
     };
     for (const auto& arguments : misuses) {
         const CommandResult result = requant(arguments);
@@ -258,6 +263,64 @@ TEST_CASE("--tensor-type and --pure reach the plan") {
     CHECK(chosen["blk.1.attn_v.weight"] == "Q8_0");  // the first match wins
     CHECK(chosen["blk.1.attn_q.weight"] == "Q5_K");
     CHECK(chosen["blk.0.attn_q.weight"] == "Q4_K");
+}
+
+TEST_CASE("the same bytes from every instruction set, for any number of threads, of every type that can be made") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf";
+    SmallModel model;
+    model.set("general.architecture", "llama");
+    std::vector<std::string> arguments{input, "", "Q4_K_M", "--force"};
+    for (const FormatInfo& format : formats()) {
+        if (!format.usable() || !can_quantize(format.type())) continue;
+        const std::string block = "blk." + std::to_string(format.id) + ".";
+        model.tensor(block + "ffn_up.weight", TensorType::F16, {512, 150});
+        arguments.push_back("--tensor-type=" + block + "=" + std::string(format.name));
+    }
+    model.save(input);
+    std::string first;
+    for (const std::string_view simd : quant::simd_targets()) {
+        for (const char* threads : {"1", "3"}) {
+            CAPTURE(simd);
+            arguments[1] = folder / "out.gguf";
+            auto with_threads = arguments;
+            with_threads.insert(with_threads.end(), {"--threads", threads});
+            const CommandResult result =
+                run_tool("gguf-requant", with_threads, 80, {"GGUFKIT_SIMD=" + std::string(simd)});
+            REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+            const std::string written = read(folder / "out.gguf");
+            if (first.empty()) first = written;
+            CHECK((written == first));
+        }
+    }
+}
+
+TEST_CASE("--effort changes the bytes, not the types; the default has a name") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf";
+    f16_model().save(input);
+    const auto made = [&](std::vector<std::string> flags) {
+        for (const char* argument : {input.c_str(), "out.gguf", "Q4_K_M", "--json", "--force"}) {
+            flags.emplace_back(argument == std::string_view("out.gguf") ? folder / "out.gguf" : argument);
+        }
+        const CommandResult result = requant(flags);
+        REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+        json::object report = json_of(result);
+        report.erase("seconds");
+        const std::string effort = text_of(report.at("effort"));
+        report.erase("effort");
+        return std::tuple(effort, read(folder / "out.gguf"), report);
+    };
+    const auto [usual, usual_bytes, usual_report] = made({});
+    CHECK(usual == "default");
+    CHECK((std::get<1>(made({"--effort", "default"})) == usual_bytes));
+    for (const char* other : {"fast", "max"}) {
+        const auto [effort, bytes, report] = made({"--effort", other});
+        CHECK(effort == other);
+        CHECK((bytes != usual_bytes));
+        CHECK(bytes.size() == usual_bytes.size());
+        CHECK(report == usual_report);
+    }
 }
 
 TEST_CASE("an existing output is only replaced with --force, an input never") {

@@ -44,6 +44,7 @@ void print_json(cli::Console& console, const Plan& plan, const Request& request,
         .field("input", request.input.string())
         .field("output", request.output.string())
         .field("file_type", plan.file_type->name)
+        .field("effort", name(plan.effort))
         .key("tensors")
         .begin_array();
     for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);

@@ -30,7 +30,12 @@ m-Q8_0.gguf to m-Q4_K_M.gguf.
 
 OUTPUT appears under its name complete and on disk, or not at all: whatever
 fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
-reserved before work starts. Its bytes do not depend on the number of threads.
+reserved before work starts. Its bytes do not depend on the number of threads
+or on the machine.
+
+The environment variable GGUFKIT_SIMD makes the work use another instruction set
+than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
+them write the same bytes.
 
 Examples:
   gguf-requant m-Q8_0.gguf Q4_K_M
@@ -49,6 +54,7 @@ Exit codes:
 struct Options {
     std::vector<std::string> positionals;
     std::string threads;
+    std::string effort = "default";
     std::vector<std::string> tensor_types;
     bool pure = false;
     bool dry_run = false;
@@ -94,6 +100,9 @@ class Command {
         }
         recipe_.file_type = request_.file_type;
         recipe_.pure = options_.pure;
+        const auto effort = requant::read_effort(options_.effort);
+        if (!effort) return fail(effort.error());
+        recipe_.effort = *effort;
         for (const std::string& argument : options_.tensor_types) {
             auto override = requant::read_override(argument);
             if (!override) return fail(override.error());
@@ -166,6 +175,10 @@ int main(int argc, char** argv) {
         ->type_name("REGEX=TYPE")
         ->allow_extra_args(false);
     app.add_flag("--pure", options.pure, "The file type's main type everywhere, no mix");
+    app.add_option("--effort", options.effort,
+                   "How long to search for the closest blocks:\nfast, default or max. It changes the bytes,\n"
+                   "not the types or sizes")
+        ->type_name("HOW");
     app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")->type_name("N");
     app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
     app.add_flag("--force", options.force, "Replace OUTPUT where there is such a file");
