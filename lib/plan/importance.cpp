@@ -1,0 +1,72 @@
+#include "plan/importance.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "plan/file_types.hpp"
+#include "plan/roles.hpp"
+
+namespace ggufkit::plan {
+
+namespace {
+
+// What llama.cpp refuses to do without an imatrix, and so do we: embeddings and output excepted, types of which the
+// registry says so, but Q2_K only in the file type Q2_K_S.
+bool needs_imatrix(const PlannedTensor& tensor, const FileType& file_type) {
+    const auto role = role_of(tensor.name, false).role;
+    if (role == Role::output || role == Role::token_embd) return false;
+    switch (format_of(tensor.to).imatrix) {
+        case ImatrixNeed::none: return false;
+        case ImatrixNeed::always: return true;
+        case ImatrixNeed::file_type_rule:
+            return tensor.to != TensorType::Q2_K || id_of(file_type) == FileTypeId::Q2_K_S;
+    }
+    return false;
+}
+
+// Embeddings are looked up, not multiplied: an imatrix has nothing about them, or nothing that counts.
+bool is_embedding(const PlannedTensor& tensor) { return role_of(tensor.name, false).role == Role::token_embd; }
+
+class Matching {
+  public:
+    explicit Matching(const Recipe& recipe) : recipe_(recipe) {}
+
+    std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index) const {
+        const bool needed = needs_imatrix(tensor, *recipe_.file_type);
+        const auto gap = [&](bool fatal, std::string detail) {
+            return ImatrixGap{index, fatal && !recipe_.imatrix_gaps_allowed, std::move(detail)};
+        };
+        const auto need = [&] {
+            return fmt::format("{} needs an imatrix in the file type {}", format_of(tensor.to).name,
+                               recipe_.file_type->name);
+        };
+        if (recipe_.imatrix == nullptr) return needed ? std::optional(gap(true, need())) : std::nullopt;
+
+        const std::span<const float> weights = recipe_.imatrix->find(tensor.name);
+        const std::uint64_t columns = tensor.ne[0] * tensor.ne[2] * tensor.ne[3];
+        if (weights.empty())
+            return gap(needed, needed ? need() + ", which has no entry for it" : "no entry in the imatrix");
+        if (weights.size() == columns) {
+            tensor.importance = weights;
+            return std::nullopt;
+        }
+        return gap(!is_embedding(tensor), fmt::format("{} weights in the imatrix, not {}", weights.size(), columns));
+    }
+
+  private:
+    const Recipe& recipe_;
+};
+
+}  // namespace
+
+void assign_importance(Plan& plan, const Recipe& recipe) {
+    const Matching matching(recipe);
+    for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+        PlannedTensor& tensor = plan.tensors[i];
+        if (tensor.from == tensor.to || !format_of(tensor.to).quantized()) continue;
+        if (auto gap = matching.match(tensor, i)) plan.imatrix_gaps.push_back(*std::move(gap));
+    }
+}
+
+}  // namespace ggufkit::plan
