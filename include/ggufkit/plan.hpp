@@ -90,7 +90,8 @@ struct Plan {
     double bpw() const;  // bits of tensor data a weight
 };
 
-// Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text), BAD_ROW (a row is no whole number of
+// Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text; an imatrix of which no entry is of a
+// tensor of the model, unless gaps are allowed), BAD_ROW (a row is no whole number of
 // blocks of a type that has no fallback), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
 

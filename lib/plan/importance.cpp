@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "plan/file_types.hpp"
@@ -59,6 +60,18 @@ class Matching {
 };
 
 }  // namespace
+
+Result<void> check_same_model(const Model& model, const Recipe& recipe) {
+    if (recipe.imatrix == nullptr || recipe.imatrix_gaps_allowed) return {};
+    const auto entries = recipe.imatrix->entries();
+    const auto known = [&](const Imatrix::Entry& entry) { return model.find_tensor(entry.tensor) != nullptr; };
+    if (entries.empty() || std::ranges::any_of(entries, known)) return {};
+    return fail(
+        {.code = Errc::bad_argument,
+         .subject = fmt::format("imatrix '{}'", recipe.imatrix->origin().file),
+         .detail = fmt::format("is of another model: this one has no tensor '{}', nor any other that it is about",
+                               entries.front().tensor)});
+}
 
 void assign_importance(Plan& plan, const Recipe& recipe) {
     const Matching matching(recipe);

@@ -74,6 +74,7 @@ double Plan::bpw() const {
 
 Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     if (recipe.file_type == nullptr) return fail({.code = Errc::bad_argument, .detail = "no file type was given"});
+    if (auto same = plan::check_same_model(model, recipe); !same) return fail(std::move(same).error());
     const auto choices = plan::choose_types(model, recipe);
     if (!choices) return fail(choices.error());
     const auto header = make_header(model, recipe, *choices);

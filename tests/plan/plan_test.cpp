@@ -436,10 +436,24 @@ TEST_CASE("plan: everything that an imatrix lacks is found, and only what cannot
     CHECK(check_executable(plan));
 }
 
+TEST_CASE("plan: an imatrix of another model is refused") {
+    const Planned model(make_shape("one-layer"));
+    const Imatrix other = Imatrix::of({{"blk.99.attn_q.weight", {1}}, {"v.blk.0.attn_q.weight", {1}}}).value();
+    Recipe wanted = recipe("Q4_0");
+    wanted.imatrix = &other;
+    const auto refused = model.attempt(wanted);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::bad_argument);
+    CHECK(refused.error().detail ==
+          "is of another model: this one has no tensor 'blk.99.attn_q.weight', nor any other that it is about");
+    wanted.imatrix_gaps_allowed = true;
+    CHECK(model.attempt(wanted));
+}
+
 TEST_CASE("plan: an imatrix leaves llama-quantize's keys at the end of the metadata") {
     const Planned model(make_shape("one-layer"));
     const auto keys = [&](Imatrix::Origin origin) {
-        const Imatrix imatrix = Imatrix::of({{"a", {1}}, {"b", {1}}}, std::move(origin)).value();
+        const Imatrix imatrix = Imatrix::of({{"output.weight", {1}}, {"b", {1}}}, std::move(origin)).value();
         Recipe wanted = recipe("Q4_0");
         wanted.imatrix = &imatrix;
         const Plan plan = model.plan(wanted);
