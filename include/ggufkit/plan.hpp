@@ -78,7 +78,7 @@ struct ImatrixGap {
 
 struct Plan {
     const FileType* file_type = nullptr;
-    const Imatrix* imatrix = nullptr;
+    const Imatrix* imatrix = nullptr;        // borrowed
     std::vector<ImatrixGap> imatrix_gaps{};  // in the order of the tensors
     Effort effort = Effort::normal;
     std::vector<PlannedTensor> tensors;  // in the output's order
@@ -91,8 +91,8 @@ struct Plan {
 };
 
 // Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text; an imatrix of which no entry is of a
-// tensor of the model, unless gaps are allowed), BAD_ROW (a row is no whole number of
-// blocks of a type that has no fallback), those of TensorInfo::bytes() and of make_layout().
+// tensor of the model, unless gaps are allowed), BAD_ROW (a row is no whole number of blocks of a type that has no
+// fallback), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
 
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose

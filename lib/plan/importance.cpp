@@ -29,35 +29,27 @@ bool needs_imatrix(const PlannedTensor& tensor, const FileType& file_type) {
 // Embeddings are looked up, not multiplied: an imatrix has nothing about them, or nothing that counts.
 bool is_embedding(const PlannedTensor& tensor) { return role_of(tensor.name, false).role == Role::token_embd; }
 
-class Matching {
-  public:
-    explicit Matching(const Recipe& recipe) : recipe_(recipe) {}
+// Gives a tensor its importance, or says what is missing.
+std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, const Recipe& recipe) {
+    const bool needed = needs_imatrix(tensor, *recipe.file_type);
+    const auto gap = [&](bool fatal, std::string detail) {
+        return ImatrixGap{index, fatal && !recipe.imatrix_gaps_allowed, std::move(detail)};
+    };
+    const auto need = [&](std::string_view but) {
+        return fmt::format("{} needs an imatrix in the file type {}{}", format_of(tensor.to).name,
+                           recipe.file_type->name, but);
+    };
+    if (recipe.imatrix == nullptr) return needed ? std::optional(gap(true, need(""))) : std::nullopt;
 
-    std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index) const {
-        const bool needed = needs_imatrix(tensor, *recipe_.file_type);
-        const auto gap = [&](bool fatal, std::string detail) {
-            return ImatrixGap{index, fatal && !recipe_.imatrix_gaps_allowed, std::move(detail)};
-        };
-        const auto need = [&] {
-            return fmt::format("{} needs an imatrix in the file type {}", format_of(tensor.to).name,
-                               recipe_.file_type->name);
-        };
-        if (recipe_.imatrix == nullptr) return needed ? std::optional(gap(true, need())) : std::nullopt;
-
-        const std::span<const float> weights = recipe_.imatrix->find(tensor.name);
-        const std::uint64_t columns = tensor.ne[0] * tensor.ne[2] * tensor.ne[3];
-        if (weights.empty())
-            return gap(needed, needed ? need() + ", which has no entry for it" : "no entry in the imatrix");
-        if (weights.size() == columns) {
-            tensor.importance = weights;
-            return std::nullopt;
-        }
+    const std::span<const float> weights = recipe.imatrix->find(tensor.name);
+    const std::uint64_t columns = tensor.ne[0] * tensor.ne[2] * tensor.ne[3];
+    if (weights.empty()) return gap(needed, needed ? need(", which has no entry for it") : "no entry in the imatrix");
+    if (weights.size() != columns) {
         return gap(!is_embedding(tensor), fmt::format("{} weights in the imatrix, not {}", weights.size(), columns));
     }
-
-  private:
-    const Recipe& recipe_;
-};
+    tensor.importance = weights;
+    return std::nullopt;
+}
 
 }  // namespace
 
@@ -74,11 +66,10 @@ Result<void> check_same_model(const Model& model, const Recipe& recipe) {
 }
 
 void assign_importance(Plan& plan, const Recipe& recipe) {
-    const Matching matching(recipe);
     for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
         PlannedTensor& tensor = plan.tensors[i];
         if (tensor.from == tensor.to || !format_of(tensor.to).quantized()) continue;
-        if (auto gap = matching.match(tensor, i)) plan.imatrix_gaps.push_back(*std::move(gap));
+        if (auto gap = match(tensor, i, recipe)) plan.imatrix_gaps.push_back(*std::move(gap));
     }
 }
 
