@@ -3,7 +3,7 @@
 // Purpose: file types (recipes) as data; make_plan() chooses the type of every tensor as the reference does, and
 //   lays the file out.
 // Ownership: a Plan owns its text and the header's bytes; it names source tensors by index into the Model it was
-//   made from.
+//   made from, and borrows the numbers of the Imatrix.
 // Thread-safety: make_plan() is pure.
 // Source: spec/recipes.md.
 #pragma once
@@ -17,7 +17,9 @@
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
+#include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/quantize.hpp>
 #include <ggufkit/writer.hpp>
 
 namespace ggufkit {
@@ -46,7 +48,9 @@ struct Recipe {
     const FileType* file_type = nullptr;
     bool pure = false;  // the default type everywhere, no mix
     std::vector<TypeOverride> overrides;
-    bool has_imatrix = false;  // some mixes depend on it
+    const Imatrix* imatrix = nullptr;   // borrowed; some mixes depend on whether there is one
+    bool imatrix_gaps_allowed = false;  // tensors that need what it lacks are made without, rather than refused
+    Effort effort = Effort::normal;
 };
 
 struct PlannedTensor {
@@ -60,13 +64,23 @@ struct PlannedTensor {
     std::uint64_t bytes_out;
     std::uint64_t offset;  // in the output file, absolute
     std::string reason;    // "recipe: attn_v, a layer with more bits", "copied: one-dimensional", "fallback: …", …
+    std::span<const float> importance{};  // ne[0] weights for each matrix, or none; borrowed from the imatrix
 
     std::uint64_t rows() const { return ne[1] * ne[2] * ne[3]; }
 };
 
+// A tensor that is quantized without importance, though its type needs some or the others have it.
+struct ImatrixGap {
+    std::size_t tensor;  // index into Plan::tensors
+    bool fatal;          // check_executable() refuses: its type needs it, or the imatrix has another shape
+    std::string detail;  // "no entry in the imatrix", "256 weights in the imatrix, not 1024", …
+};
+
 struct Plan {
     const FileType* file_type = nullptr;
-    bool has_imatrix = false;
+    const Imatrix* imatrix = nullptr;        // borrowed
+    std::vector<ImatrixGap> imatrix_gaps{};  // in the order of the tensors
+    Effort effort = Effort::normal;
     std::vector<PlannedTensor> tensors;  // in the output's order
     Layout layout;
     ByteOrder byte_order = ByteOrder::little;
@@ -76,12 +90,13 @@ struct Plan {
     double bpw() const;  // bits of tensor data a weight
 };
 
-// Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text), BAD_ROW (a row is no whole number of
-// blocks of a type that has no fallback), those of TensorInfo::bytes() and of make_layout().
+// Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text; an imatrix of which no entry is of a
+// tensor of the model, unless gaps are allowed), BAD_ROW (a row is no whole number of blocks of a type that has no
+// fallback), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
 
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose
-// type cannot be read or made, or needs an imatrix that there is not.
+// type cannot be read or made, or the first of the fatal gaps in the imatrix.
 Result<void> check_executable(const Plan& plan);
 
 }  // namespace ggufkit

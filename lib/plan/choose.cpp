@@ -105,7 +105,7 @@ class Mix {
         of_model_.add(large_70b, facts.is_70b());
         of_model_.add(facts.architecture == "falcon" ? falcon : not_falcon, true);
         of_model_.add(not_bailingmoe3, facts.architecture != "bailingmoe3");
-        of_model_.add(recipe.has_imatrix ? with_imatrix : without_imatrix, true);
+        of_model_.add(recipe.imatrix != nullptr ? with_imatrix : without_imatrix, true);
     }
 
     Verdict decide(const Candidate& candidate) const {

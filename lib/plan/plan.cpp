@@ -1,17 +1,42 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ggufkit/plan.hpp>
 #include <ggufkit/quantize.hpp>
 
+#include "core/text.hpp"
 #include "plan/choose.hpp"
-#include "plan/file_types.hpp"
-#include "plan/roles.hpp"
+#include "plan/importance.hpp"
 
 namespace ggufkit {
 
 namespace {
 
 constexpr std::uint32_t quantization_version = 2;
+
+// Texts longer than llama.cpp keeps are cut like there, but between characters.
+std::string_view cut(std::string_view text) {
+    constexpr std::size_t longest = 127;
+    if (text.size() <= longest) return text;
+    std::size_t end = longest;
+    while (end > longest - 4 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+    return text.substr(0, end);
+}
+
+// Where the importance came from, in llama-quantize's keys.
+void describe_imatrix(Header& header, const Imatrix& imatrix) {
+    const auto& [file, dataset, chunks] = imatrix.origin();
+    const auto text = [&](std::string_view key, const std::string& value) {
+        if (!value.empty()) header.set_last(key, Value::of_string(is_utf8(value) ? cut(value) : cut(printable(value))));
+    };
+    const auto count = [&](std::string_view key, std::uint64_t value) {
+        header.set_last(key, Value::of_unsigned(ValueType::uint32, value));
+    };
+    text("quantize.imatrix.file", file);
+    text("quantize.imatrix.dataset", dataset);
+    count("quantize.imatrix.entries_count", imatrix.entries().size());
+    if (chunks > 0) count("quantize.imatrix.chunks_count", chunks);
+}
 
 // The metadata of the source, with the keys that a requantized file changes; the tensors as chosen.
 Result<Header> make_header(const Model& model, const Recipe& recipe, std::span<const plan::Choice> choices) {
@@ -20,26 +45,13 @@ Result<Header> make_header(const Model& model, const Recipe& recipe, std::span<c
     header->set_last("general.quantization_version", Value::of_unsigned(ValueType::uint32, quantization_version));
     header->set_last("general.file_type", Value::of_unsigned(ValueType::uint32, recipe.file_type->id));
     for (const auto* key : {"split.no", "split.count", "split.tensors.count"}) header->remove(key);
+    if (recipe.imatrix != nullptr) describe_imatrix(*header, *recipe.imatrix);
     header->tensors.clear();
     header->tensors.reserve(choices.size());
     for (const plan::Choice& choice : choices)
         header->tensors.push_back(
             {std::string(choice.tensor->name), choice.tensor->n_dims, choice.tensor->ne, choice.type});
     return header;
-}
-
-// What llama.cpp refuses to do without an imatrix, and so do we: embeddings and output excepted, types of which the
-// registry says so, but Q2_K only in the file type Q2_K_S.
-bool needs_imatrix(const PlannedTensor& tensor, const FileType& file_type) {
-    const auto role = plan::role_of(tensor.name, false).role;
-    if (role == plan::Role::output || role == plan::Role::token_embd) return false;
-    switch (format_of(tensor.to).imatrix) {
-        case ImatrixNeed::none: return false;
-        case ImatrixNeed::always: return true;
-        case ImatrixNeed::file_type_rule:
-            return tensor.to != TensorType::Q2_K || plan::id_of(file_type) == plan::FileTypeId::Q2_K_S;
-    }
-    return false;
 }
 
 }  // namespace
@@ -62,6 +74,7 @@ double Plan::bpw() const {
 
 Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     if (recipe.file_type == nullptr) return fail({.code = Errc::bad_argument, .detail = "no file type was given"});
+    if (auto same = plan::check_same_model(model, recipe); !same) return fail(std::move(same).error());
     const auto choices = plan::choose_types(model, recipe);
     if (!choices) return fail(choices.error());
     const auto header = make_header(model, recipe, *choices);
@@ -71,7 +84,8 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
 
     Plan plan;
     plan.file_type = recipe.file_type;
-    plan.has_imatrix = recipe.has_imatrix;
+    plan.imatrix = recipe.imatrix;
+    plan.effort = recipe.effort;
     plan.byte_order = header->byte_order;
     plan.tensors.reserve(choices->size());
     for (const auto& [tensor, source, bytes, type, reason] : *choices) {
@@ -88,6 +102,7 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
                                 .reason = reason});
     }
     plan.layout = *std::move(layout);
+    plan::assign_importance(plan, recipe);
     return plan;
 }
 
@@ -103,9 +118,9 @@ Result<void> check_executable(const Plan& plan) {
         const std::string_view to = format_of(tensor.to).name;
         if (!can_dequantize(tensor.from)) return refuse(tensor, fmt::format("{} cannot be decoded here", from));
         if (!can_quantize(tensor.to)) return refuse(tensor, fmt::format("there is no quantizer for {} here", to));
-        if (!plan.has_imatrix && needs_imatrix(tensor, *plan.file_type))
-            return refuse(tensor, fmt::format("{} needs an imatrix in the file type {}", to, plan.file_type->name));
     }
+    const auto fatal = std::ranges::find_if(plan.imatrix_gaps, &ImatrixGap::fatal);
+    if (fatal != plan.imatrix_gaps.end()) return refuse(plan.tensors[fatal->tensor], fatal->detail);
     return {};
 }
 

@@ -44,7 +44,8 @@ Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& 
     const auto bytes_out = tensor_bytes(to, tensor.ne);
     if (source.info->type_id != from.id || source.info->ne != tensor.ne || data->size() != tensor.bytes_in ||
         !bytes_out || *bytes_out != tensor.bytes_out || tensor.bytes_out > plan.layout.file_bytes ||
-        tensor.offset > plan.layout.file_bytes - tensor.bytes_out) {
+        tensor.offset > plan.layout.file_bytes - tensor.bytes_out ||
+        (!tensor.importance.empty() && tensor.importance.size() != tensor.ne[0] * tensor.ne[2] * tensor.ne[3])) {
         return refuse();
     }
 
@@ -54,6 +55,7 @@ Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& 
             .source_offset = static_cast<std::uint64_t>(data->data() - shard.file().data()),
             .source_big_endian = shard.byte_order() == ByteOrder::big,
             .output_big_endian = plan.byte_order == ByteOrder::big,
+            .effort = plan.effort,
             .units = tensor.bytes_in / from.block_bytes,
             .unit_elements = from.block_elements,
             .unit_bytes_in = from.block_bytes,
@@ -70,15 +72,33 @@ Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& 
     return job;
 }
 
-// The rows that begin at byte `begin` of the tensor.
-Result<void> convert_rows(const Job& job, std::uint64_t begin, std::span<const std::byte> in, std::span<float> floats,
+// Encodes rows of one matrix, `row` being the first of them.
+Result<void> encode_rows(const Job& job, std::uint64_t row, std::span<const float> floats, std::span<std::byte> out) {
+    const PlannedTensor& tensor = *job.tensor;
+    const std::size_t ne0 = job.unit_elements;
+    const auto importance =
+        tensor.importance.empty() ? tensor.importance : tensor.importance.subspan(row / tensor.ne[1] * ne0, ne0);
+    auto encoded = quantize_rows(tensor.to, floats, ne0, out, importance, job.effort);
+    if (encoded) return {};
+    row += encoded.error().offset.value_or(0) / ne0;
+    return in_row(job, row * job.unit_bytes_in, std::move(encoded).error());
+}
+
+// The rows from `first` on, which may be of several matrices.
+Result<void> convert_rows(const Job& job, std::uint64_t first, std::span<const std::byte> in, std::span<float> floats,
                           std::span<std::byte> out) {
     const PlannedTensor& tensor = *job.tensor;
     if (auto decoded = dequantize_rows(tensor.from, in, floats); !decoded) return decoded;
-    auto encoded = quantize_rows(tensor.to, floats, job.unit_elements, out);
-    if (encoded) return {};
-    const std::uint64_t row = encoded.error().offset.value_or(0) / job.unit_elements;
-    return in_row(job, begin + row * job.unit_bytes_in, std::move(encoded).error());
+    const std::uint64_t end = first + floats.size() / job.unit_elements;
+    for (std::uint64_t row = first; row < end;) {
+        const std::uint64_t rows = std::min(end, (row / tensor.ne[1] + 1) * tensor.ne[1]) - row;
+        auto encoded =
+            encode_rows(job, row, floats.subspan((row - first) * job.unit_elements, rows * job.unit_elements),
+                        out.subspan((row - first) * job.unit_bytes_out, rows * job.unit_bytes_out));
+        if (!encoded) return encoded;
+        row += rows;
+    }
+    return {};
 }
 
 }  // namespace
@@ -125,7 +145,7 @@ Result<Piece> make_piece(const Job& job, std::uint64_t piece, Tile& tile) {
         return in_row(job, begin + within, std::move(checked).error());
     }
     if (job.converts()) {
-        if (auto converted = convert_rows(job, begin, in, floats, out); !converted) {
+        if (auto converted = convert_rows(job, first, in, floats, out); !converted) {
             return fail(std::move(converted).error());
         }
     }

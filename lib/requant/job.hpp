@@ -6,6 +6,7 @@
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
 #include <ggufkit/plan.hpp>
+#include <ggufkit/quantize.hpp>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Job {
     std::uint64_t source_offset;  // in that file
     bool source_big_endian;
     bool output_big_endian;
+    Effort effort;
     std::uint64_t units;
     std::uint64_t unit_elements;
     std::uint64_t unit_bytes_in;

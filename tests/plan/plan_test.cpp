@@ -7,6 +7,7 @@
 #include <ggufkit/quantize.hpp>
 #include <limits>
 
+#include "support/imatrix_files.hpp"
 #include "support/synthetic_model.hpp"
 #include "support/temporary.hpp"
 
@@ -341,11 +342,12 @@ TEST_CASE("plan: NVFP4, which llama.cpp numbers but does not make, has the mix o
 
 TEST_CASE("plan: what cannot be carried out here can be shown, and says so when asked") {
     const Planned model(make_shape("llama-3-8b"));
+    const Imatrix ones = imatrix_of_ones(model.model());
     CHECK(check_executable(model.plan(recipe("Q8_0"))));
     for (const FileType& file_type : file_types()) {
         CAPTURE(file_type.name);
         Recipe wanted = recipe(file_type.name);
-        wanted.has_imatrix = true;
+        wanted.imatrix = &ones;
         const Plan plan = model.plan(wanted);
         const auto missing =
             std::ranges::find_if(plan.tensors, [](const auto& t) { return t.from != t.to && !can_quantize(t.to); });
@@ -366,6 +368,116 @@ TEST_CASE("plan: what cannot be carried out here can be shown, and says so when 
     CHECK(refused.error().code == Errc::unsupported);
     CHECK(refused.error().detail == "Q2_K needs an imatrix in the file type Q2_K_S");
     Recipe with_imatrix = recipe("Q2_K_S");
-    with_imatrix.has_imatrix = true;
+    with_imatrix.imatrix = &ones;
     CHECK(check_executable(model.plan(with_imatrix)));
+}
+
+TEST_CASE("plan: every quantized tensor gets its importance, of every expert") {
+    const Planned model(make_shape("mixtral-8x7b"));
+    const Imatrix ones = imatrix_of_ones(model.model());
+    Recipe wanted = recipe("Q4_K_M");
+    wanted.imatrix = &ones;
+    const Plan plan = model.plan(wanted);
+    CHECK(plan.imatrix == &ones);
+    CHECK(plan.imatrix_gaps.empty());
+    std::size_t experts = 0;
+    for (const PlannedTensor& t : plan.tensors) {
+        CAPTURE(t.name);
+        const bool quantized = t.from != t.to;
+        CHECK(t.importance.size() == (quantized ? t.ne[0] * t.ne[2] : 0));
+        CHECK(t.importance.data() == (quantized ? ones.find(t.name).data() : nullptr));
+        if (quantized && t.ne[2] > 1) ++experts;
+    }
+    CHECK(experts > 0);
+}
+
+TEST_CASE("plan: everything that an imatrix lacks is found, and only what cannot do without is refused") {
+    const Planned model(make_shape("llama-3-8b"));
+    std::vector<Imatrix::Entry> entries;
+    for (const auto& [info, shard] : model.model().tensors()) {
+        if (info->name == "output.weight" || info->name == "blk.3.attn_q.weight") continue;
+        const bool wrong = info->name == "token_embd.weight" || info->name == "blk.5.attn_k.weight";
+        entries.push_back({std::string(info->name), std::vector<float>(wrong ? 7 : info->ne[0], 1.0f)});
+    }
+    const Imatrix imatrix = Imatrix::of(std::move(entries)).value();
+    const auto gaps = [&](std::string_view file_type, bool allowed) {
+        Recipe wanted = recipe(file_type);
+        wanted.imatrix = &imatrix;
+        wanted.imatrix_gaps_allowed = allowed;
+        const Plan plan = model.plan(wanted);
+        std::string text;
+        for (const auto& [index, fatal, detail] : plan.imatrix_gaps) {
+            CHECK(plan.tensors[index].importance.empty());
+            text += fmt::format("{}: {}{}\n", plan.tensors[index].name, fatal ? "FATAL " : "", detail);
+        }
+        const bool any_fatal = std::ranges::any_of(plan.imatrix_gaps, &ImatrixGap::fatal);
+        CHECK(check_executable(plan).has_value() == !any_fatal);
+        return text;
+    };
+    const std::string output = "output.weight: no entry in the imatrix\n";
+    const std::string embeddings = "token_embd.weight: 7 weights in the imatrix, not 4096\n";
+    const std::string keys = "7 weights in the imatrix, not 1024\n";
+    CHECK(gaps("Q4_K_M", false) == output + embeddings + "blk.3.attn_q.weight: no entry in the imatrix\n" +
+                                       "blk.5.attn_k.weight: FATAL 7 weights in the imatrix, not 4096\n");
+    CHECK(gaps("Q2_K_S", false) ==
+          output + embeddings +
+              "blk.3.attn_q.weight: FATAL Q2_K needs an imatrix in the file type Q2_K_S, which has no entry for it\n" +
+              "blk.5.attn_k.weight: FATAL 7 weights in the imatrix, not 4096\n");
+    CHECK(gaps("Q2_K_S", true) ==
+          output + embeddings +
+              "blk.3.attn_q.weight: Q2_K needs an imatrix in the file type Q2_K_S, which has no entry for it\n" +
+              "blk.5.attn_k.weight: 7 weights in the imatrix, not 4096\n");
+    CHECK(gaps("F16", false) == "");
+
+    Recipe without = recipe("Q2_K_S");
+    without.imatrix_gaps_allowed = true;
+    const Plan plan = model.plan(without);
+    CHECK(plan.imatrix_gaps.size() > 100);
+    CHECK(check_executable(plan));
+}
+
+TEST_CASE("plan: an imatrix of another model is refused") {
+    const Planned model(make_shape("one-layer"));
+    const Imatrix other = Imatrix::of({{"blk.99.attn_q.weight", {1}}, {"v.blk.0.attn_q.weight", {1}}}).value();
+    Recipe wanted = recipe("Q4_0");
+    wanted.imatrix = &other;
+    const auto refused = model.attempt(wanted);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::bad_argument);
+    CHECK(refused.error().detail ==
+          "is of another model: this one has no tensor 'blk.99.attn_q.weight', nor any other that it is about");
+    wanted.imatrix_gaps_allowed = true;
+    CHECK(model.attempt(wanted));
+}
+
+TEST_CASE("plan: an imatrix leaves llama-quantize's keys at the end of the metadata") {
+    const Planned model(make_shape("one-layer"));
+    const auto keys = [&](Imatrix::Origin origin) {
+        const Imatrix imatrix = Imatrix::of({{"output.weight", {1}}, {"b", {1}}}, std::move(origin)).value();
+        Recipe wanted = recipe("Q4_0");
+        wanted.imatrix = &imatrix;
+        const Plan plan = model.plan(wanted);
+        const auto view = parse(plan.layout.header).value();
+        std::vector<std::string> found;
+        for (const KeyValue& entry : view.metadata()) {
+            if (!entry.key.starts_with("quantize.")) {
+                CHECK(found.empty());
+                continue;
+            }
+            const auto text = entry.value.as_string();
+            CHECK((text || entry.value.type() == ValueType::uint32));
+            found.push_back(fmt::format("{}={}", entry.key.substr(17),
+                                        text ? std::string(*text) : std::to_string(*entry.value.as_unsigned())));
+        }
+        return found;
+    };
+    using Keys = std::vector<std::string>;
+    CHECK(keys({"dir/m.imatrix", "text.txt", 12}) ==
+          Keys{"file=dir/m.imatrix", "dataset=text.txt", "entries_count=2", "chunks_count=12"});
+    CHECK(keys({}) == Keys{"entries_count=2"});
+    // 127 bytes at most, whole characters.
+    const std::string x126(126, 'x');
+    CHECK(keys({x126 + "yz", "", 0}).front() == "file=" + x126 + "y");
+    CHECK(keys({x126 + "\xc3\xa9", "", 0}).front() == "file=" + x126);
+    CHECK(keys({"latin-\xe9", "", 0}).front() == "file=latin-\\xe9");
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "made_model.hpp"
+#include "support/random_blocks.hpp"
 #include "support/temporary.hpp"
 
 namespace fs = std::filesystem;
@@ -79,6 +80,46 @@ TEST_CASE("execute: the same bytes as whole tensors in one call, for any number 
         }
         CHECK(files.count() == 2);
     }
+}
+
+TEST_CASE("execute: each matrix of a stack has its own importance, and it matters") {
+    const MadeModel source = MadeModel()
+                                 .add("stack", F16, {256, 37, 13})  // pieces begin and end within matrices
+                                 .add("deep", F16, {512, 3, 2, 5})
+                                 .add("flat", F16, {256, 300});
+    const Types types{{"stack", Q4_K}, {"deep", Q4_0}, {"flat", Q6_K}};
+    std::map<std::string, std::vector<float>> importance;
+    Random random(3);
+    for (const auto& [name, size] :
+         {std::pair{"stack", 256 * 13}, std::pair{"deep", 512 * 10}, std::pair{"flat", 256}}) {
+        auto& weights = importance[name];
+        for (int i = 0; i < size; ++i) weights.push_back(random.unit() * random.unit() * 10);
+    }
+    const auto expected = source.requantized(types, importance).bytes();
+    CHECK(expected != source.requantized(types).bytes());
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    Plan plan = plan_for(model, types);
+    for (PlannedTensor& tensor : plan.tensors) tensor.importance = importance.at(tensor.name);
+    for (const unsigned threads : {1u, 3u}) {
+        const auto result = execute(model, plan, files.out, {.threads = threads, .overwrite = true});
+        REQUIRE_MESSAGE(result, result.error().message());
+        CHECK(read_file(files.out) == expected);
+    }
+    plan.tensors[0].importance = plan.tensors[0].importance.first(256);  // of one matrix
+    CHECK(execute(model, plan, files.out, {.overwrite = true}).error().code == Errc::bad_argument);
+}
+
+TEST_CASE("execute: a value too large for its type is told with its row, also in the later matrices of a piece") {
+    MadeModel source;
+    source.add("t", F32, {256, 5, 20});
+    const float huge = 1e30f;
+    std::memcpy(source.data[0].data() + ((17 * 5 + 3) * 256 + 9) * 4, &huge, 4);
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    const Error error = refusal(files, model, plan_for(model, {{"t", Q4_K}}));
+    CHECK(error.code == Errc::bad_quant);
+    CHECK(error.detail.starts_with("row 3 of matrix 17:"));
 }
 
 TEST_CASE("execute: every byte order to every byte order") {

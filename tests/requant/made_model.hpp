@@ -79,7 +79,9 @@ struct MadeModel {
 
     // What the tensors of this model are in other types: the specification that execute() is compared with, whole
     // tensors in one call each.
-    MadeModel requantized(const std::map<std::string, TensorType>& types) const {
+    // `importance` has the weights of each matrix of a tensor, one matrix after the other.
+    MadeModel requantized(const std::map<std::string, TensorType>& types,
+                          const std::map<std::string, std::vector<float>>& importance = {}) const {
         MadeModel made = *this;
         for (std::size_t i = 0; i < data.size(); ++i) {
             Header::Tensor& tensor = made.header.tensors[i];
@@ -89,7 +91,18 @@ struct MadeModel {
             std::vector<float> values(data[i].size() / from.block_bytes * from.block_elements);
             made.data[i].resize(must(tensor_bytes(format_of(wanted->second), tensor.ne)));
             auto decoded = dequantize_rows(tensor.type, data[i], values);
-            if (decoded) decoded = quantize_rows(wanted->second, values, tensor.ne[0], made.data[i]);
+            const auto weights = importance.find(tensor.name);
+            if (decoded && weights == importance.end()) {
+                decoded = quantize_rows(wanted->second, values, tensor.ne[0], made.data[i]);
+            } else if (decoded) {
+                const std::size_t ne0 = tensor.ne[0], matrices = weights->second.size() / ne0;
+                const std::size_t in = values.size() / matrices, out = made.data[i].size() / matrices;
+                for (std::size_t m = 0; decoded && m < matrices; ++m) {
+                    decoded = quantize_rows(wanted->second, std::span(values).subspan(m * in, in), ne0,
+                                            std::span(made.data[i]).subspan(m * out, out),
+                                            std::span(weights->second).subspan(m * ne0, ne0));
+                }
+            }
             if (!decoded) throw std::runtime_error(decoded.error().message());
             tensor.type = wanted->second;
         }

@@ -117,8 +117,11 @@ std::string mix_text(const Header& source, const ChooseTypes& choose) {
 
 ChooseTypes planned_types(const Model& model) {
     return [&model](const FileType& file_type, bool imatrix) -> ChosenTypes {
-        const auto plan =
-            make_plan(model, {.file_type = &file_type, .pure = false, .overrides = {}, .has_imatrix = imatrix});
+        const Imatrix unknown;
+        Recipe recipe;
+        recipe.file_type = &file_type;
+        recipe.imatrix = imatrix ? &unknown : nullptr;
+        const auto plan = make_plan(model, recipe);
         if (!plan) return std::nullopt;
         std::vector<std::pair<std::string, TensorType>> types;
         for (const PlannedTensor& tensor : plan->tensors) types.emplace_back(tensor.name, tensor.to);

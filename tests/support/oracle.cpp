@@ -127,6 +127,11 @@ CommandResult oracle(std::vector<std::string> arguments, std::span<const std::by
     return run_command(arguments, input);
 }
 
+CommandResult judge(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), *reference_dir() + "/llama-kld");
+    return run_command(arguments);
+}
+
 CommandResult node_script(const std::string& script, std::vector<std::string> arguments) {
     // A script finds its modules from where it lies, which is why setup.sh copies the scripts into the reference
     // folder.

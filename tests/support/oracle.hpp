@@ -27,7 +27,10 @@ std::optional<std::string> reference_dir();
 // llama-oracle with these arguments.
 CommandResult oracle(std::vector<std::string> arguments, std::span<const std::byte> input = {});
 
-// A script of the reference set-up run by node: kld.mjs, hf_dump.mjs.
+// llama-kld with these arguments.
+CommandResult judge(std::vector<std::string> arguments);
+
+// A script of the reference set-up run by node: hf_dump.mjs.
 CommandResult node_script(const std::string& script, std::vector<std::string> arguments);
 
 // Ends the process with 77, which ctest reports as skipped; fails instead where CI is set, since CI always has the

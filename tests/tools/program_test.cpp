@@ -1,6 +1,7 @@
 // What the three tools share as programs: help, misuse, pipes, full disks, colour.
 #include <doctest/doctest.h>
 
+#include "quant/simd/target.hpp"
 #include "support/small_model.hpp"
 #include "support/temporary.hpp"
 #include "tools/tool.hpp"
@@ -37,6 +38,31 @@ TEST_CASE("--help fits 80 columns, teaches by example and names the exit codes")
         for (std::size_t end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) CHECK(end - begin <= 80);
         CHECK(run_tool(tool, {"-h"}).text() == text);
         CHECK(run_tool(tool, {"--version"}).text() == std::string(tool) + " 0.1.0\n");
+    }
+}
+
+TEST_CASE("an instruction set that is not there is misuse, and the ones that are there are named") {
+    const TemporaryFolder folder;
+    const std::string model = small_llama().save(folder / "m.gguf");
+    const auto run = [&](const char* tool, const std::string& simd) {
+        std::vector<std::string> arguments{model};
+        if (tool != tools[0]) arguments.push_back(tool == tools[1] ? folder / "out.gguf" : model);
+        if (tool == tools[1]) arguments.insert(arguments.end(), {"Q8_0", "--force"});
+        return run_tool(tool, arguments, 80, {"GGUFKIT_SIMD=" + simd});
+    };
+    std::string names;
+    for (const std::string_view name : quant::simd_targets()) names += (names.empty() ? "" : ", ") + std::string(name);
+    for (const char* tool : tools) {
+        CAPTURE(tool);
+        const CommandResult unknown = run(tool, "mmx");
+        CHECK(unknown.exit_code == 2);
+        CHECK(unknown.text() == "");
+        CHECK(unknown.err == std::string(tool) +
+                                 ": GGUFKIT_SIMD=mmx names no instruction set that can be used here; "
+                                 "there are " +
+                                 names + "\nTry '" + tool + " --help'.\n");
+        CHECK(run(tool, "").exit_code == 0);
+        for (const std::string_view name : quant::simd_targets()) CHECK(run(tool, std::string(name)).exit_code == 0);
     }
 }
 

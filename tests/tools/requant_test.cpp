@@ -12,7 +12,10 @@
 #include <ggufkit/plan.hpp>
 #include <map>
 #include <thread>
+#include <tuple>
 
+#include "quant/simd/target.hpp"
+#include "support/imatrix_files.hpp"
 #include "support/small_model.hpp"
 #include "support/temporary.hpp"
 #include "tools/tool.hpp"
@@ -130,6 +133,9 @@ TEST_CASE("misuse is told apart from failure") {
         {input, output, "Q8_0", "--tensor-type", "ffn=Q8_K"},
         {input, output, "Q8_0", "--tensor-type", "(=Q8_0"},
         {input, output, "Q8_0", "--color", "mauve"},
+        {input, output, "Q8_0", "--effort", "much"},
+        {input, output, "Q8_0", "--effort", ""},
+        {input, output, "Q8_0", "--effort"},
     };
     for (const auto& arguments : misuses) {
         const CommandResult result = requant(arguments);
@@ -258,6 +264,136 @@ TEST_CASE("--tensor-type and --pure reach the plan") {
     CHECK(chosen["blk.1.attn_v.weight"] == "Q8_0");  // the first match wins
     CHECK(chosen["blk.1.attn_q.weight"] == "Q5_K");
     CHECK(chosen["blk.0.attn_q.weight"] == "Q4_K");
+}
+
+TEST_CASE("the same bytes from every instruction set, for any number of threads, of every type that can be made") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf";
+    SmallModel model;
+    model.set("general.architecture", "llama");
+    std::vector<std::string> arguments{input, "", "Q4_K_M", "--force"};
+    for (const FormatInfo& format : formats()) {
+        if (!format.usable() || !can_quantize(format.type())) continue;
+        const std::string block = "blk." + std::to_string(format.id) + ".";
+        model.tensor(block + "ffn_up.weight", TensorType::F16, {512, 150});
+        arguments.push_back("--tensor-type=" + block + "=" + std::string(format.name));
+    }
+    model.save(input);
+    std::string first;
+    for (const std::string_view simd : quant::simd_targets()) {
+        for (const char* threads : {"1", "3"}) {
+            CAPTURE(simd);
+            arguments[1] = folder / "out.gguf";
+            auto with_threads = arguments;
+            with_threads.insert(with_threads.end(), {"--threads", threads});
+            const CommandResult result =
+                run_tool("gguf-requant", with_threads, 80, {"GGUFKIT_SIMD=" + std::string(simd)});
+            REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+            const std::string written = read(folder / "out.gguf");
+            if (first.empty()) first = written;
+            CHECK((written == first));
+        }
+    }
+}
+
+TEST_CASE("--effort changes the bytes, not the types; the default has a name") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf";
+    f16_model().save(input);
+    const auto made = [&](std::vector<std::string> flags) {
+        for (const char* argument : {input.c_str(), "out.gguf", "Q4_K_M", "--json", "--force"}) {
+            flags.emplace_back(argument == std::string_view("out.gguf") ? folder / "out.gguf" : argument);
+        }
+        const CommandResult result = requant(flags);
+        REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+        json::object report = json_of(result);
+        report.erase("seconds");
+        const std::string effort = text_of(report.at("effort"));
+        report.erase("effort");
+        return std::tuple(effort, read(folder / "out.gguf"), report);
+    };
+    const auto [usual, usual_bytes, usual_report] = made({});
+    CHECK(usual == "default");
+    CHECK((std::get<1>(made({"--effort", "default"})) == usual_bytes));
+    for (const char* other : {"fast", "max"}) {
+        const auto [effort, bytes, report] = made({"--effort", other});
+        CHECK(effort == other);
+        CHECK((bytes != usual_bytes));
+        CHECK(bytes.size() == usual_bytes.size());
+        CHECK(report == usual_report);
+    }
+}
+
+TEST_CASE(
+    "--imatrix: both forms make the same tensors, other ones than without, and the output says where it is from") {
+    const TemporaryFolder folder;
+    const std::string input = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf",
+                      fixture = GGUFKIT_TEST_DATA "/tiny-llama.imatrix";
+    const auto made = [&](const std::string& name, std::vector<std::string> flags) {
+        for (const std::string& argument : {input, folder / name, std::string("Q4_K_M"), std::string("--json")}) {
+            flags.push_back(argument);
+        }
+        const CommandResult result = requant(flags);
+        REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+        const bool weighed = flags[0] == "--imatrix";
+        CHECK(result.err == (weighed ? "gguf-requant: note: made without importance, no entry in the imatrix: "
+                                       "output.weight, token_embd.weight\n"
+                                     : ""));
+        return json_of(result);
+    };
+    const json::object gguf = made("gguf.gguf", {"--imatrix", fixture + ".gguf"});
+    made("old.gguf", {"--imatrix", fixture + ".dat"});
+    CHECK(made("plain.gguf", {"--color=never"}).at("imatrix").is_null());
+    CHECK(gguf.at("imatrix") ==
+          json::object{{"file", fixture + ".gguf"}, {"dataset", "calibration.txt"}, {"entries", 42}, {"chunks", 351}});
+    CHECK(gguf.at("imatrix_gaps").as_array().size() == 2);
+    CHECK(gguf.at("imatrix_gaps").at(0) ==
+          json::object{{"tensor", "output.weight"}, {"fatal", false}, {"detail", "no entry in the imatrix"}});
+    const json::object forms = json_of(run_tool("gguf-diff", {folder / "gguf.gguf", folder / "old.gguf", "--json"}));
+    CHECK(forms.at("tensors").as_array().empty());
+    CHECK(forms.at("metadata").as_array().size() == 1);
+    CHECK(forms.at("metadata").at(0).at("key") == "quantize.imatrix.file");
+    const json::object plain = json_of(run_tool("gguf-diff", {folder / "gguf.gguf", folder / "plain.gguf", "--json"}));
+    CHECK(plain.at("tensors").as_array().size() == 42);
+}
+
+TEST_CASE(
+    "a type that needs an imatrix is refused without one, unless asked to warn; so is an imatrix that does not fit") {
+    const TemporaryFolder folder;
+    const std::string input = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf", output = folder / "out.gguf";
+    const auto run = [&](std::vector<std::string> flags) {
+        flags.insert(flags.end(), {input, output, "Q2_K_S", "--force"});
+        return requant(flags);
+    };
+    const CommandResult without = run({});
+    CHECK(without.exit_code == 1);
+    CHECK(without.err == "gguf-requant: tensor 'blk.0.attn_k.weight': Q2_K needs an imatrix in the file type Q2_K_S\n");
+    CHECK(names_in(folder).empty());
+    const CommandResult warned = run({"--imatrix-missing", "warn"});
+    CHECK(warned.exit_code == 0);
+    CHECK(warned.err.starts_with("gguf-requant: note: made without importance, Q2_K needs an imatrix"));
+    CHECK(warned.err.ends_with(" and 38 more\n"));
+    const std::string unweighed = read(output);
+    CHECK(run({"--imatrix", GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf"}).exit_code == 0);
+    CHECK((read(output) != unweighed));
+
+    write_bytes(folder / "half", gguf_imatrix({{"blk.0.attn_k.weight", std::vector<float>(128, 1), {1}}}));
+    const CommandResult half = run({"--imatrix", folder / "half"});
+    CHECK(half.exit_code == 1);
+    CHECK(half.err.find("'blk.0.attn_k.weight': 128 weights in the imatrix, not 256\n") != half.err.npos);
+    for (const char* tensor : {"blk.0.attn_q", "blk.5.ffn_up"}) {  // all at once
+        CHECK(half.err.find("'" + std::string(tensor) +
+                            ".weight': Q2_K needs an imatrix in the file type Q2_K_S, which "
+                            "has no entry for it\n") != half.err.npos);
+    }
+    CHECK(run({"--imatrix", folder / "half", "--imatrix-missing", "warn"}).exit_code == 0);
+    CHECK(run({"--imatrix-missing", "ignore"}).exit_code == 2);
+    for (const std::string& file : {folder / "no-such-file", input, std::string(GGUFKIT_SOURCE_DIR "/README.md")}) {
+        const CommandResult bad = run({"--imatrix", file});
+        CAPTURE(bad.err);
+        CHECK(bad.exit_code == 1);
+        CHECK(bad.err.starts_with("gguf-requant: " + file));
+    }
 }
 
 TEST_CASE("an existing output is only replaced with --force, an input never") {

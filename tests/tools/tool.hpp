@@ -13,10 +13,12 @@ namespace ggufkit::test {
 inline std::string program(std::string_view name) { return std::string(GGUFKIT_BIN_DIR) + "/" + std::string(name); }
 
 // Standard output goes into a pipe; lines are `columns` wide, or as in a plain pipe where that is 0.
-inline CommandResult run_tool(std::string_view name, std::vector<std::string> arguments, int columns = 80) {
+inline CommandResult run_tool(std::string_view name, std::vector<std::string> arguments, int columns = 80,
+                              std::vector<std::string> environment = {}) {
     arguments.insert(arguments.begin(), program(name));
-    return run_command(arguments, {},
-                       {"COLUMNS=" + (columns == 0 ? "" : std::to_string(columns)), "TERM=xterm", "NO_COLOR="});
+    environment.push_back("COLUMNS=" + (columns == 0 ? "" : std::to_string(columns)));
+    environment.insert(environment.end(), {"TERM=xterm", "NO_COLOR="});
+    return run_command(arguments, {}, environment);
 }
 
 // In a shell, where standard output may go anywhere: "\"$BIN/gguf-info\" x > /dev/full".

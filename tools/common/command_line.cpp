@@ -1,13 +1,19 @@
 #include "common/command_line.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
+
+#include "quant/simd/target.hpp"
 
 namespace ggufkit::cli {
 
@@ -35,6 +41,16 @@ class ManualFormatter : public CLI::Formatter {
   private:
     const Manual& manual_;
 };
+
+// The library does with the best instruction set where it cannot do as GGUFKIT_SIMD says; a person wants to know.
+std::optional<std::string> simd_fault() {
+    const char* const asked = std::getenv("GGUFKIT_SIMD");
+    if (asked == nullptr || *asked == '\0') return std::nullopt;
+    const auto names = quant::simd_targets();
+    if (std::ranges::find(names, asked) != names.end()) return std::nullopt;
+    return fmt::format("GGUFKIT_SIMD={} names no instruction set that can be used here; there are {}", asked,
+                       fmt::join(names, ", "));
+}
 
 Color color_named(const std::string& name) {
     return name == "always" ? Color::always : name == "never" ? Color::never : Color::automatic;
@@ -65,6 +81,7 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
         return refuse(Console(manual_.name, Color::automatic), fault.what());
     }
     Console console(manual_.name, color_named(color_));
+    if (const auto fault = simd_fault()) return refuse(console, *fault);
     try {
         return console.finish(work(console), failure_);
     } catch (const std::exception& fault) {  // no memory, no thread

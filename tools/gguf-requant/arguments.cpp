@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 
 #include "common/command_line.hpp"
@@ -28,6 +29,12 @@ const FileType* read_type(std::string_view text) {
     return id ? find_file_type(*id) : find_file_type(text);
 }
 
+struct EffortName {
+    Effort effort;
+    std::string_view name;
+};
+constexpr EffortName efforts[] = {{Effort::fast, "fast"}, {Effort::normal, "default"}, {Effort::max, "max"}};
+
 // "m-00002-of-00005" without its number; other names as they are.
 std::string_view without_shard(std::string_view stem) {
     std::string_view rest = stem;
@@ -47,6 +54,14 @@ Result<unsigned> read_threads(std::string_view text) {
     if (number && *number >= 1 && *number <= cli::most_threads) return *number;
     return misuse(fmt::format("'{}' is no number of threads from 1 to {}", text, cli::most_threads));
 }
+
+Result<Effort> read_effort(std::string_view text) {
+    const auto* const row = std::ranges::find(efforts, text, &EffortName::name);
+    if (row != std::end(efforts)) return row->effort;
+    return misuse(fmt::format("'{}' is no effort: there are fast, default and max", text));
+}
+
+std::string_view name(Effort effort) { return std::ranges::find(efforts, effort, &EffortName::effort)->name; }
 
 std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type) {
     const std::string name = input.stem().string();

@@ -31,4 +31,8 @@ std::filesystem::path derived_output(const std::filesystem::path& input, const F
 // A whole number from 1 to cli::most_threads.
 Result<unsigned> read_threads(std::string_view text);
 
+// "fast", "default", "max".
+Result<Effort> read_effort(std::string_view text);
+std::string_view name(Effort effort);
+
 }  // namespace ggufkit::requant

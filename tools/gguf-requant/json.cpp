@@ -22,6 +22,30 @@ void write_tensor(JsonWriter& json, const PlannedTensor& tensor) {
         .end_object();
 }
 
+void write_imatrix(JsonWriter& json, const Plan& plan) {
+    json.key("imatrix");
+    if (plan.imatrix == nullptr) {
+        json.null();
+    } else {
+        const auto& [file, dataset, chunks] = plan.imatrix->origin();
+        json.begin_object()
+            .field("file", file)
+            .field("dataset", dataset)
+            .field("entries", plan.imatrix->entries().size())
+            .field("chunks", chunks)
+            .end_object();
+    }
+    json.key("imatrix_gaps").begin_array();
+    for (const auto& [tensor, fatal, detail] : plan.imatrix_gaps) {
+        json.begin_object()
+            .field("tensor", plan.tensors[tensor].name)
+            .field("fatal", fatal)
+            .field("detail", detail)
+            .end_object();
+    }
+    json.end_array();
+}
+
 void write_problem(JsonWriter& json, const std::optional<Error>& problem) {
     json.key("problem");
     if (!problem) {
@@ -44,8 +68,9 @@ void print_json(cli::Console& console, const Plan& plan, const Request& request,
         .field("input", request.input.string())
         .field("output", request.output.string())
         .field("file_type", plan.file_type->name)
-        .key("tensors")
-        .begin_array();
+        .field("effort", name(plan.effort));
+    write_imatrix(json, plan);
+    json.key("tensors").begin_array();
     for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);
     json.end_array().field("bytes_in", plan.bytes_in()).field("bytes_out", plan.bytes_out()).field("bpw", plan.bpw());
     write_problem(json, problem);

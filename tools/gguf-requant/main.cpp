@@ -1,6 +1,7 @@
 // gguf-requant: a model in other tensor types.
 #include <chrono>
 #include <ggufkit/requant.hpp>
+#include <optional>
 
 #include "arguments.hpp"
 #include "common/command_line.hpp"
@@ -30,12 +31,18 @@ m-Q8_0.gguf to m-Q4_K_M.gguf.
 
 OUTPUT appears under its name complete and on disk, or not at all: whatever
 fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
-reserved before work starts. Its bytes do not depend on the number of threads.
+reserved before work starts. Its bytes do not depend on the number of threads
+or on the machine.
+
+The environment variable GGUFKIT_SIMD makes the work use another instruction set
+than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
+them write the same bytes.
 
 Examples:
   gguf-requant m-Q8_0.gguf Q4_K_M
   gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
   gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K' --threads 4
+  gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf --effort max
   gguf-requant m-f16.gguf Q6_K --json | jq .bytes_out
 
 Exit codes:
@@ -49,6 +56,9 @@ Exit codes:
 struct Options {
     std::vector<std::string> positionals;
     std::string threads;
+    std::string effort = "default";
+    std::optional<std::string> imatrix;
+    std::string imatrix_missing = "error";
     std::vector<std::string> tensor_types;
     bool pure = false;
     bool dry_run = false;
@@ -72,6 +82,9 @@ class Command {
 
         const auto model = Model::open(request_.input);
         if (!model) return refuse(cli::sentence(request_.input, model.error()));
+        if (auto read = read_imatrix(); !read) {
+            return refuse(cli::sentence(*options_.imatrix, read.error()));
+        }
         const auto plan = make_plan(*model, recipe_);
         if (!plan && plan.error().code == Errc::bad_argument)
             return line_.refuse(console_, cli::sentence(plan.error()));
@@ -94,11 +107,24 @@ class Command {
         }
         recipe_.file_type = request_.file_type;
         recipe_.pure = options_.pure;
+        const auto effort = requant::read_effort(options_.effort);
+        if (!effort) return fail(effort.error());
+        recipe_.effort = *effort;
+        recipe_.imatrix_gaps_allowed = options_.imatrix_missing == "warn";
         for (const std::string& argument : options_.tensor_types) {
             auto override = requant::read_override(argument);
             if (!override) return fail(override.error());
             recipe_.overrides.push_back(std::move(*override));
         }
+        return {};
+    }
+
+    Result<void> read_imatrix() {
+        if (!options_.imatrix) return {};
+        auto imatrix = Imatrix::open(*options_.imatrix);
+        if (!imatrix) return fail(std::move(imatrix).error());
+        imatrix_ = *std::move(imatrix);
+        recipe_.imatrix = &imatrix_;
         return {};
     }
 
@@ -115,11 +141,13 @@ class Command {
         } else {
             requant::print_plan(console_, plan, request_);
         }
+        requant::report_gaps(console_, plan);
         return problem ? refuse(cli::sentence(*problem)) : 0;
     }
 
     int carry_out(const Model& model, const Plan& plan) const {
         using Clock = std::chrono::steady_clock;
+        requant::report_gaps(console_, plan);
         const auto start = Clock::now();
         const auto done = [&] {
             const cli::Interrupt interrupt;
@@ -151,6 +179,7 @@ class Command {
     const cli::CommandLine& line_;
     cli::Console& console_;
     requant::Request request_;
+    Imatrix imatrix_;
     Recipe recipe_;
 };
 
@@ -166,6 +195,18 @@ int main(int argc, char** argv) {
         ->type_name("REGEX=TYPE")
         ->allow_extra_args(false);
     app.add_flag("--pure", options.pure, "The file type's main type everywhere, no mix");
+    app.add_option("--imatrix", options.imatrix,
+                   "Weigh errors by this importance matrix, a file\nof llama-imatrix; some types need one")
+        ->type_name("FILE");
+    app.add_option("--imatrix-missing", options.imatrix_missing,
+                   "error (default) or warn: whether tensors that\nneed what the imatrix lacks stop the work or\n"
+                   "are made without")
+        ->type_name("HOW")
+        ->check(CLI::IsMember({"error", "warn"}));
+    app.add_option("--effort", options.effort,
+                   "How long to search for the closest blocks:\nfast, default or max. It changes the bytes,\n"
+                   "not the types or sizes")
+        ->type_name("HOW");
     app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")->type_name("N");
     app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
     app.add_flag("--force", options.force, "Replace OUTPUT where there is such a file");

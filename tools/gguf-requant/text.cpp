@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <ggufkit/quantize.hpp>
 #include <map>
@@ -48,7 +50,29 @@ std::string size_line(const Plan& plan) {
                        plan.bpw());
 }
 
+// "a, b, c, d and 3 more".
+std::string some_of(const std::vector<std::string_view>& names) {
+    constexpr std::size_t shown = 4;
+    if (names.size() <= shown + 1) return fmt::format("{}", fmt::join(names, ", "));
+    return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + shown, ", "), names.size() - shown);
+}
+
 }  // namespace
+
+void report_gaps(const Console& console, const Plan& plan) {
+    std::map<std::string_view, std::vector<std::string_view>> tolerated;
+    for (const auto& [index, fatal, detail] : plan.imatrix_gaps) {
+        const PlannedTensor& tensor = plan.tensors[index];
+        if (!fatal) {
+            tolerated[detail].push_back(tensor.name);
+        } else if (plan.imatrix != nullptr) {  // without one, one sentence is enough
+            console.error(fmt::format("tensor '{}': {}", tensor.name, detail));
+        }
+    }
+    for (const auto& [detail, names] : tolerated) {
+        console.error(fmt::format("note: made without importance, {}: {}", detail, some_of(names)));
+    }
+}
 
 void print_types(Console& console) {
     Table table({{.title = "TYPE"}, {.title = "NUMBER", .right = true}, {.title = "WHAT IT IS", .cut = Cut::end}});

@@ -17,6 +17,9 @@ void print_plan(cli::Console& console, const Plan& plan, const Request& request)
 // What was done, in a few lines.
 void print_summary(cli::Console& console, const Plan& plan, const Request& request, double seconds);
 
+// What the imatrix lacks, on standard error: each tensor that cannot do without, and the others in a line a reason.
+void report_gaps(const cli::Console& console, const Plan& plan);
+
 // spec/json.md. `seconds`: what the work took, where it was done. `problem`: why the plan cannot be carried out.
 void print_json(cli::Console& console, const Plan& plan, const Request& request, std::optional<double> seconds,
                 const std::optional<Error>& problem);

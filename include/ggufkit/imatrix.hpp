@@ -1,0 +1,66 @@
+// Importance matrices: how much each column of a model's matrices matters, as llama-imatrix measures it over a text.
+//
+// Purpose: reads the files of llama-imatrix, the GGUF form and the older one without a magic number; quantizers then
+//   weigh the error of each column by it.
+// Ownership: an Imatrix owns its numbers, some four bytes for each column of the model; what it hands out borrows from
+//   it. A Recipe and a Plan borrow the Imatrix.
+// Thread-safety: immutable once made; any number of threads may read it.
+// Source: spec/imatrix.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ggufkit/error.hpp>
+
+namespace ggufkit {
+
+class Imatrix {
+  public:
+    // Of one tensor: the mean squared input of every column, ne[0] numbers for each of its matrices, one matrix after
+    // the other. All are finite and none is negative.
+    struct Entry {
+        std::string tensor;
+        std::vector<float> weights;
+    };
+
+    // Where the numbers came from.
+    struct Origin {
+        std::string file;          // the path that open() was given
+        std::string dataset;       // the text, or the first of several; empty where that is not known
+        std::uint32_t chunks = 0;  // of the text; 0 where that is not known
+    };
+
+    Imatrix() = default;  // knows no tensor
+
+    // Errors: IO_OPEN, IO_READ, IO_CHANGED and those of parse().
+    static Result<Imatrix> open(const std::filesystem::path& path);
+
+    // A file that begins like GGUF is read as such, anything else as the older form. Allocation is bounded by the size
+    // of `bytes`. Errors, with the place in `bytes`: those of parse() and check_structure() for GGUF; BAD_SEMANTICS
+    // where it is no importance matrix, sums and counts do not fit together, or a number is negative, NaN or infinite;
+    // TRUNCATED, LENGTH_PAST_EOF; DUP_TENSOR.
+    static Result<Imatrix> parse(std::span<const std::byte> bytes);
+
+    // Numbers that the caller measured. BAD_SEMANTICS, DUP_TENSOR as above.
+    static Result<Imatrix> of(std::vector<Entry> entries, Origin origin);
+    static Result<Imatrix> of(std::vector<Entry> entries) { return of(std::move(entries), Origin()); }
+
+    std::span<const Entry> entries() const { return entries_; }  // in order of name
+    const Origin& origin() const { return origin_; }
+
+    // The weights of a tensor; empty where there are none.
+    std::span<const float> find(std::string_view tensor) const;
+
+  private:
+    std::vector<Entry> entries_;
+    Origin origin_;
+};
+
+}  // namespace ggufkit

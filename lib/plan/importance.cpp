@@ -1,0 +1,76 @@
+#include "plan/importance.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "plan/file_types.hpp"
+#include "plan/roles.hpp"
+
+namespace ggufkit::plan {
+
+namespace {
+
+// What llama.cpp refuses to do without an imatrix, and so do we: embeddings and output excepted, types of which the
+// registry says so, but Q2_K only in the file type Q2_K_S.
+bool needs_imatrix(const PlannedTensor& tensor, const FileType& file_type) {
+    const auto role = role_of(tensor.name, false).role;
+    if (role == Role::output || role == Role::token_embd) return false;
+    switch (format_of(tensor.to).imatrix) {
+        case ImatrixNeed::none: return false;
+        case ImatrixNeed::always: return true;
+        case ImatrixNeed::file_type_rule:
+            return tensor.to != TensorType::Q2_K || id_of(file_type) == FileTypeId::Q2_K_S;
+    }
+    return false;
+}
+
+// Embeddings are looked up, not multiplied: an imatrix has nothing about them, or nothing that counts.
+bool is_embedding(const PlannedTensor& tensor) { return role_of(tensor.name, false).role == Role::token_embd; }
+
+// Gives a tensor its importance, or says what is missing.
+std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, const Recipe& recipe) {
+    const bool needed = needs_imatrix(tensor, *recipe.file_type);
+    const auto gap = [&](bool fatal, std::string detail) {
+        return ImatrixGap{index, fatal && !recipe.imatrix_gaps_allowed, std::move(detail)};
+    };
+    const auto need = [&](std::string_view but) {
+        return fmt::format("{} needs an imatrix in the file type {}{}", format_of(tensor.to).name,
+                           recipe.file_type->name, but);
+    };
+    if (recipe.imatrix == nullptr) return needed ? std::optional(gap(true, need(""))) : std::nullopt;
+
+    const std::span<const float> weights = recipe.imatrix->find(tensor.name);
+    const std::uint64_t columns = tensor.ne[0] * tensor.ne[2] * tensor.ne[3];
+    if (weights.empty()) return gap(needed, needed ? need(", which has no entry for it") : "no entry in the imatrix");
+    if (weights.size() != columns) {
+        return gap(!is_embedding(tensor), fmt::format("{} weights in the imatrix, not {}", weights.size(), columns));
+    }
+    tensor.importance = weights;
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<void> check_same_model(const Model& model, const Recipe& recipe) {
+    if (recipe.imatrix == nullptr || recipe.imatrix_gaps_allowed) return {};
+    const auto entries = recipe.imatrix->entries();
+    const auto known = [&](const Imatrix::Entry& entry) { return model.find_tensor(entry.tensor) != nullptr; };
+    if (entries.empty() || std::ranges::any_of(entries, known)) return {};
+    return fail(
+        {.code = Errc::bad_argument,
+         .subject = fmt::format("imatrix '{}'", recipe.imatrix->origin().file),
+         .detail = fmt::format("is of another model: this one has no tensor '{}', nor any other that it is about",
+                               entries.front().tensor)});
+}
+
+void assign_importance(Plan& plan, const Recipe& recipe) {
+    for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+        PlannedTensor& tensor = plan.tensors[i];
+        if (tensor.from == tensor.to || !format_of(tensor.to).quantized()) continue;
+        if (auto gap = match(tensor, i, recipe)) plan.imatrix_gaps.push_back(*std::move(gap));
+    }
+}
+
+}  // namespace ggufkit::plan
