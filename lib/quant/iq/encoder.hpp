@@ -51,7 +51,7 @@ class CodebookEncoder {
         for (int b = 0; b < super_blocks; ++b) {
             const Unit& unit = blocks_.unit[b];
             const bool overflow = unit.overflows_half(largest_[b] / top);
-            out[b].d = overflow ? std::numeric_limits<float>::infinity() : d_[b * Blocks::size] * unit.size;
+            out[b].d = overflow ? std::numeric_limits<float>::infinity() : d_[b * Blocks::size] * gain(b) * unit.size;
             for (int j = 0; j < Blocks::size; ++j) {
                 const int k = b * Blocks::size + j;
                 out[b].scale[j] = static_cast<std::uint8_t>(static_cast<int>(multiple_[k]) / 2);
@@ -78,6 +78,20 @@ class CodebookEncoder {
         return effort == Effort::max ? all : all.first(effort == Effort::fast ? 1 : Format::usual_starts);
     }
 
+    // The least error makes numbers smaller than they were: of what points miss, nothing comes back. A whole matrix of
+    // them makes activations smaller, and a whole model of those is worse than the error tells. So d is made larger, as
+    // far as gives a super-block its size back where importance tells what sizes matter, and half as far where not.
+    float gain(int b) const {
+        float xx = 0, vv = 0, vx = 0;
+        for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
+            xx += moments_.xx[k];
+            vv += multiple_[k] * multiple_[k] * moments_.vv[k];
+            vx += multiple_[k] * moments_.vx[k];
+        }
+        if (!(vx > 0)) return 1;
+        const float whole = std::sqrt(xx) * std::sqrt(vv) / vx;
+        return source_.importance ? whole : std::sqrt(whole);
+    }
     // The index in the codebook of point i of sub-block k.
     std::uint16_t point(int k, int i) const {
         constexpr unsigned mask = (1u << Format::word_bits) - 1;
