@@ -36,7 +36,6 @@ class AffineEncoder {
         for (int b = 0; b < super_blocks; ++b) choose_units(b);
         for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
             fit_integers();
-            take_moments();
             for (int b = 0; b < super_blocks; ++b) refit_units(b);
         }
     }
@@ -68,15 +67,11 @@ class AffineEncoder {
   private:
     // The moments of sixteen sub-blocks, at rest.
     struct Moments {
-        PerSubBlock one, per_one, x, xx, c, cc, cx;
+        PerSubBlock x, c, cc, cx;
 
-        AffineMoments load(int first) const {
-            return {one.load(first), per_one.load(first), x.load(first), xx.load(first),
-                    c.load(first),   cc.load(first),      cx.load(first)};
-        }
+        AffineMoments load(int first) const { return {x.load(first), c.load(first), cc.load(first), cx.load(first)}; }
         void store(int first, const AffineMoments& m) {
-            one.store(first, m.one), per_one.store(first, m.per_one), x.store(first, m.x), xx.store(first, m.xx);
-            c.store(first, m.c), cc.store(first, m.cc), cx.store(first, m.cx);
+            x.store(first, m.x), c.store(first, m.c), cc.store(first, m.cc), cx.store(first, m.cx);
         }
     };
 
@@ -89,13 +84,14 @@ class AffineEncoder {
     struct Integers {
         Lanes scale, min;
         Lanes error;
+        AffineMoments behind;
     };
 
     // The integers that suit the codes behind `m`: the scale nearest to the best, then the min that is best beside it.
     static Integers nearest(const AffineMoments& m, Lanes best_scale, const Units& units) {
         const Lanes scale = clamp(round(best_scale * units.per_d), 0, max_scale);
         const Lanes min = clamp(round(m.best_min(units.d * scale) * units.per_dmin), 0, max_scale);
-        return {scale, min, m.error({units.d * scale, units.dmin * min})};
+        return {scale, min, m.error({units.d * scale, units.dmin * min}), m};
     }
 
     // The best scale and min of each sub-block by itself, any real number.
@@ -172,13 +168,12 @@ class AffineEncoder {
         }
         for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
             const Lanes scale = d * clamp(round(splat(free_scale_[k]) * per_d), 0, max_scale);
-            const Lanes one = splat(moments_.one[k]);
-            const Lanes rest = scale * splat(moments_.c[k]) - splat(moments_.x[k]);
-            const Lanes best_min = rest * splat(moments_.per_one[k]);
+            const Lanes best_min = scale * splat(moments_.c[k]) - splat(moments_.x[k]);
             const Lanes error = scale * (scale * splat(moments_.cc[k]) - splat(2 * moments_.cx[k]));
+            const Lanes weight = splat(blocks_.batch.total[k]);
             for (int r = 0; r < rounds; ++r) {
                 const Lanes min = dmin[r] * clamp(round(best_min * per_dmin[r]), 0, max_scale);
-                sum[r] += error + min * (min * one - (rest + rest));
+                sum[r] += weight * (error + min * (min - (best_min + best_min)));
             }
         }
     }
@@ -210,35 +205,31 @@ class AffineEncoder {
                 best.scale = select(better, found.scale, best.scale);
                 best.min = select(better, found.min, best.min);
                 best.error = select(better, found.error, best.error);
+                best.behind.c = select(better, found.behind.c, best.behind.c);
+                best.behind.cc = select(better, found.behind.cc, best.behind.cc);
+                best.behind.cx = select(better, found.behind.cx, best.behind.cx);
             }
             scale_.store(first, best.scale);
             min_.store(first, best.min);
+            moments_.store(first, best.behind);
         }
     }
-    AffineMoments coded(int first, const AffineMoments& m, const Units& units, Lanes scale, Lanes min) const {
-        return Search::moments(blocks_.batch, first, m, {units.d * scale, units.dmin * min});
-    }
-
-    // The moments of the codes that suit the integers.
-    void take_moments() {
-        for (int first = 0; first < batch_size; first += lane_count) {
-            const Units units{d_.load(first), dmin_.load(first)};
-            moments_.store(first, coded(first, moments_.load(first), units, scale_.load(first), min_.load(first)));
-        }
-    }
-
     // d and dmin by least squares over the super-block, if they are better even as binary16.
     void refit_units(int b) {
         const int from = b * Blocks::size;
         const Unit& unit = blocks_.unit[b];
         float ss = 0, sm = 0, mm = 0, sx = 0, mx = 0;  // s for scale * code, m for min
         for (int k = from; k < from + Blocks::size; ++k) {
-            ss += scale_[k] * scale_[k] * moments_.cc[k];
-            sm += scale_[k] * min_[k] * moments_.c[k];
-            mm += min_[k] * min_[k] * moments_.one[k];
-            sx += scale_[k] * moments_.cx[k];
-            mx += min_[k] * moments_.x[k];
+            const float scale = scale_[k] * blocks_.batch.total[k], min = min_[k] * blocks_.batch.total[k];
+            ss += scale * scale_[k] * moments_.cc[k];
+            sm += scale * min_[k] * moments_.c[k];
+            mm += min * min_[k];
+            sx += scale * moments_.cx[k];
+            mx += min * moments_.x[k];
         }
+        const auto error = [&](float d, float dmin) {  // but for the sum of x^2
+            return d * (d * ss - 2 * (dmin * sm + sx)) + dmin * (dmin * mm + 2 * mx);
+        };
         const float determinant = ss * mm - sm * sm;
         float d = d_[from];
         float dmin = dmin_[from];
@@ -248,17 +239,7 @@ class AffineEncoder {
         } else if (ss > 0) {
             d = unit.nearest_half((sx + dmin * sm) / ss);
         }
-        if (error(b, d, dmin) < error(b, d_[from], dmin_[from])) set_units(b, d, dmin);
-    }
-    float error(int b, float d, float dmin) const {
-        PerSubBlock errors;
-        for (int first = 0; first < batch_size; first += lane_count) {
-            const AffineFit fit{splat(d) * scale_.load(first), splat(dmin) * min_.load(first)};
-            errors.store(first, moments_.load(first).error(fit));
-        }
-        float sum = 0;
-        for (int k = 0; k < Blocks::size; ++k) sum += errors[b * Blocks::size + k];
-        return sum;
+        if (error(d, dmin) < error(d_[from], dmin_[from])) set_units(b, d, dmin);
     }
 
     const BatchSource<n>& source_;

@@ -57,12 +57,9 @@ class SymmetricEncoder {
   private:
     // The moments of sixteen sub-blocks, at rest.
     struct Moments {
-        PerSubBlock xx, vv, vx;
+        PerSubBlock vv, vx;
 
-        SymmetricMoments load(int first) const { return {xx.load(first), vv.load(first), vx.load(first)}; }
-        void store(int first, const SymmetricMoments& m) {
-            xx.store(first, m.xx), vv.store(first, m.vv), vx.store(first, m.vx);
-        }
+        void store(int first, const SymmetricMoments& m) { vv.store(first, m.vv), vx.store(first, m.vx); }
     };
 
     struct UnitOfScales {
@@ -72,12 +69,13 @@ class SymmetricEncoder {
     struct Integers {
         Lanes scale;
         Lanes error;
+        SymmetricMoments behind;
     };
 
     // The integer that suits the values behind `m`.
     static Integers nearest(const SymmetricMoments& m, Lanes best_scale, const UnitOfScales& unit) {
         const Lanes scale = clamp(round(best_scale * unit.per_d), -half_scales, half_scales - 1);
-        return {scale, m.error(unit.d * scale)};
+        return {scale, m.error(unit.d * scale), m};
     }
 
     // The best scale of each sub-block by itself, any real number.
@@ -118,7 +116,8 @@ class SymmetricEncoder {
             Lanes sum = zero();  // of the errors, but for what is the same for all
             for (int k = 0; k < batch_size; ++k) {
                 const Lanes scale = some_d * clamp(round(splat(free_scale_[k]) * per_d), -half_scales, half_scales - 1);
-                sum += scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
+                const Lanes error = scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
+                sum += splat(blocks_.batch.total[k]) * error;
             }
             d.store(first, some_d);
             error.store(first, sum);
@@ -134,7 +133,7 @@ class SymmetricEncoder {
             const Lanes middle = round(free_scale_.load(first) * unit.per_d);
             constexpr int probes = 3;
             Lanes inverse[probes];
-            SymmetricMoments m[probes] = {moments_.load(first), moments_.load(first), moments_.load(first)};
+            SymmetricMoments m[probes];
             for (int j = 0; j < probes; ++j) {
                 const Lanes scale = clamp(middle + splat(static_cast<float>(j - 1)), -half_scales, half_scales - 1);
                 inverse[j] = ratio(splat(1), splat(d_) * scale);
@@ -146,35 +145,25 @@ class SymmetricEncoder {
                 const LaneMask better = found.error < best.error;
                 best.scale = select(better, found.scale, best.scale);
                 best.error = select(better, found.error, best.error);
+                best.behind.vv = select(better, found.behind.vv, best.behind.vv);
+                best.behind.vx = select(better, found.behind.vx, best.behind.vx);
             }
             scale_.store(first, best.scale);
+            moments_.store(first, best.behind);
         }
-    }
-    SymmetricMoments coded(int first, Lanes scale) const {
-        return Search::moments(blocks_.batch, first, moments_.xx.load(first), ratio(splat(1), splat(d_) * scale));
     }
 
     // d by least squares over the super-block, if it is better even as binary16.
     void refit_unit() {
-        for (int first = 0; first < batch_size; first += lane_count) {
-            moments_.store(first, coded(first, scale_.load(first)));
-        }
         float vv = 0, vx = 0;
         for (int k = 0; k < batch_size; ++k) {
-            vv += scale_[k] * scale_[k] * moments_.vv[k];
-            vx += scale_[k] * moments_.vx[k];
+            const float scale = scale_[k] * blocks_.batch.total[k];
+            vv += scale * scale_[k] * moments_.vv[k];
+            vx += scale * moments_.vx[k];
         }
+        const auto error = [&](float d) { return d * (d * vv - 2 * vx); };  // but for the sum of x^2
         const float d = vv > 0 ? blocks_.unit[0].nearest_half(vx / vv) : d_;
         if (error(d) < error(d_)) d_ = d;
-    }
-    float error(float d) const {
-        PerSubBlock errors;
-        for (int first = 0; first < batch_size; first += lane_count) {
-            errors.store(first, moments_.load(first).error(splat(d) * scale_.load(first)));
-        }
-        float sum = 0;
-        for (int k = 0; k < batch_size; ++k) sum += errors[k];
-        return sum;
     }
 
     const BatchSource<n>& source_;

@@ -137,7 +137,7 @@ struct Symmetric {
             Lanes least = splat(std::numeric_limits<float>::infinity());
             Lanes best = zero();
             for (int step = 0; step < rounding_steps; ++step) {
-                if (step > 0) m = Search::moments(b.batch, first, m.xx, ratio(splat(1), best));
+                if (step > 0) m = Search::moments(b.batch, first, ratio(splat(1), best));
                 const Lanes next = b.to_half(first, m.best());
                 const Lanes error = m.error(next);
                 const LaneMask better = error < least;

@@ -61,13 +61,13 @@ template <int n>
 struct Batch {
     // Element i of sub-block k is at [i][k].
     alignas(64) float x[n][batch_size];
-    alignas(64) float w[n][batch_size];   // its weight, which is positive
+    alignas(64) float w[n][batch_size];   // its weight, which is positive; those of a sub-block add up to 1
     alignas(64) float wx[n][batch_size];  // their product
+    PerSubBlock total;                    // the sum of the weights before they were made to add up to 1
 
     Lanes x_at(int i, int first) const { return hn::Load(tag, x[i] + first); }
     Lanes w_at(int i, int first) const { return hn::Load(tag, w[i] + first); }
     Lanes wx_at(int i, int first) const { return hn::Load(tag, wx[i] + first); }
-    Lanes importance_at(int i, int first) const { return w_at(i, first); }  // before it becomes the weight
 
     // Lays sixteen sub-blocks that lie one after another side by side, each times its factor.
     static void transpose(const float* from, const PerSubBlock& factor, float (&to)[n][batch_size]) {
@@ -108,15 +108,23 @@ struct Batch {
 
     // The weights of elements that nothing else is known of. Large ones count more, small ones not much less.
     void weigh(Weighting weighting) {
+        const bool square = weighting == Weighting::square;
         for (int first = 0; first < batch_size; first += lane_count) {
-            const Lanes mean = mean_square(first);
-            const Lanes least = splat(least_weight);
-            const bool square = weighting == Weighting::square;
-            const Lanes base = (square ? splat(3) * mean : square_root(mean)) + least;
+            Lanes squares = zero(), magnitudes = zero();
             for (int i = 0; i < n; ++i) {
                 const Lanes value = x_at(i, first);
-                set_weight(i, first, value, base + (square ? value * value : magnitude(value)));
+                squares += value * value;
+                magnitudes += magnitude(value);
             }
+            const Lanes mean = squares * splat(1.0f / n);
+            const Lanes base = (square ? splat(3) * mean : square_root(mean)) + splat(least_weight);
+            const Lanes sum = splat(n) * base + (square ? squares : magnitudes);
+            const Lanes per_sum = splat(1) / sum;
+            for (int i = 0; i < n; ++i) {
+                const Lanes value = x_at(i, first);
+                set_weight(i, first, value, (base + (square ? value * value : magnitude(value))) * per_sum);
+            }
+            total.store(first, sum);
         }
     }
 
@@ -124,10 +132,16 @@ struct Batch {
     void weigh_importance(const PerSubBlock& spread) {
         for (int first = 0; first < batch_size; first += lane_count) {
             const Lanes base = spread.load(first);
+            Lanes sum = zero();
             for (int i = 0; i < n; ++i) {
                 const Lanes value = x_at(i, first);
-                set_weight(i, first, value, w_at(i, first) * square_root(base + value * value) + splat(least_weight));
+                const Lanes weight = w_at(i, first) * square_root(base + value * value) + splat(least_weight);
+                hn::Store(weight, tag, w[i] + first);
+                sum += weight;
             }
+            const Lanes per_sum = splat(1) / sum;
+            for (int i = 0; i < n; ++i) set_weight(i, first, x_at(i, first), w_at(i, first) * per_sum);
+            total.store(first, sum);
         }
     }
 
