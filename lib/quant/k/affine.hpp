@@ -33,10 +33,9 @@ class AffineEncoder {
 
     explicit AffineEncoder(const BatchSource<n>& source) : source_(source), blocks_(source, Weighting::linear) {
         fit_freely();
-        for (int b = 0; b < super_blocks; ++b) choose_units(b);
+        choose_units();
         for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
-            fit_integers();
-            for (int b = 0; b < super_blocks; ++b) refit_units(b);
+            fit_integers<3>();
         }
     }
 
@@ -85,6 +84,16 @@ class AffineEncoder {
         Lanes scale, min;
         Lanes error;
         AffineMoments behind;
+
+        void consider(const Integers& found) {
+            const LaneMask better = found.error < error;
+            scale = select(better, found.scale, scale);
+            min = select(better, found.min, min);
+            error = select(better, found.error, error);
+            behind.c = select(better, found.behind.c, behind.c);
+            behind.cc = select(better, found.behind.cc, behind.cc);
+            behind.cx = select(better, found.behind.cx, behind.cx);
+        }
     };
 
     // The integers that suit the codes behind `m`: the scale nearest to the best, then the min that is best beside it.
@@ -96,7 +105,8 @@ class AffineEncoder {
 
     // The best scale and min of each sub-block by itself, any real number.
     void fit_freely() {
-        const auto starts = affine_starts_for<n, Format::max_code>(source_.effort, Format::starts);
+        const auto starts =
+            affine_starts_for<n, Format::max_code>(source_.effort, source_.importance != nullptr, Format::starts);
         PerSubBlock free_min;
         for (int first = 0; first < batch_size; first += lane_count) {
             const AffineMoments m = Search::search(blocks_.batch, first, false, starts);
@@ -115,67 +125,59 @@ class AffineEncoder {
 
     // What the largest scale and the largest min are multiplied by.
     struct Grid {
-        static constexpr int steps = 8, rounds = steps / 2;
-        static_assert(2 * steps == batch_size);
-        PerSubBlock per_d, per_dmin[rounds];
+        PerSubBlock factor;
 
         constexpr Grid() {
-            for (int k = 0; k < batch_size; ++k) {
-                per_d[k] = 1.0f / static_cast<float>(max_scale - 3 + k % steps);
-                for (int r = 0; r < rounds; ++r) {
-                    per_dmin[r][k] = 1.0f / static_cast<float>(max_scale - 3 + 2 * r + k / steps);
-                }
-            }
+            for (int k = 0; k < batch_size; ++k) factor[k] = 1.0f / static_cast<float>(max_scale - 7 + k);
         }
     };
 
-    // d and dmin from a grid of eight by eight around those that make the largest scale and the largest min the largest
-    // integer: the pair that is best for the moments. Here a lane is a pair: each d twice, beside two mins.
-    void choose_units(int b) {
-        constexpr int rounds = Grid::rounds;
+    // Units around those that make the largest scale and the largest min the largest integer. First d, as if mins could
+    // be anything; then dmin, for the mins that are best beside the multiples of d.
+    void choose_units() {
+        for (int b = 0; b < super_blocks; ++b) {
+            set_units(
+                b,
+                best_unit(b, largest_scale_[b],
+                          [&](int k, Lanes d, Lanes per_d) {
+                              const Lanes scale = d * clamp(round(splat(free_scale_[k]) * per_d), 0, max_scale);
+                              const Lanes min = larger(scale * splat(moments_.c[k]) - splat(moments_.x[k]), zero());
+                              return scale * (scale * splat(moments_.cc[k]) - splat(2 * moments_.cx[k])) - min * min;
+                          }),
+                0);
+        }
+        PerSubBlock best_min;
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes d = d_.load(first);
+            const Lanes scale = d * clamp(round(free_scale_.load(first) * ratio(splat(1), d)), 0, max_scale);
+            best_min.store(first, larger(moments_.load(first).best_min(scale), zero()));
+        }
+        for (int b = 0; b < super_blocks; ++b) {
+            set_units(b, d_[b * Blocks::size], best_unit(b, largest_min_[b], [&](int k, Lanes dmin, Lanes per_dmin) {
+                          const Lanes best = splat(best_min[k]);
+                          const Lanes rest = dmin * clamp(round(best * per_dmin), 0, max_scale) - best;
+                          return rest * rest;
+                      }));
+        }
+    }
+    // The one of sixteen units for which the errors of the sub-blocks of b, error(sub-block, unit, 1 / unit), add up to
+    // the least. Here a lane is a unit.
+    template <class Error>
+    float best_unit(int b, float largest, Error error) const {
         static constexpr Grid grid;
         const Lanes size = splat(blocks_.unit[b].size), inverse = splat(blocks_.unit[b].inverse);
-        const Lanes scale = splat(largest_scale_[b]) * size, min = splat(largest_min_[b]) * size;
-        PerSubBlock d, dmin, error;
+        PerSubBlock unit, sum;
         for (int first = 0; first < batch_size; first += lane_count) {
-            Lanes some_dmin[rounds], sum[rounds];
-            const Lanes some_d = nearest_half(scale * grid.per_d.load(first)) * inverse;
-            for (int r = 0; r < rounds; ++r) {
-                some_dmin[r] = nearest_half(min * grid.per_dmin[r].load(first)) * inverse;
+            const Lanes some = nearest_half(splat(largest) * size * grid.factor.load(first)) * inverse;
+            const Lanes per_unit = ratio(splat(1), some);
+            Lanes errors = zero();
+            for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
+                errors += splat(blocks_.batch.total[k]) * error(k, some, per_unit);
             }
-            add_errors(b, some_d, some_dmin, sum);
-            for (int r = 1; r < rounds; ++r) {
-                const LaneMask better = sum[r] < sum[0];
-                sum[0] = select(better, sum[r], sum[0]);
-                some_dmin[0] = select(better, some_dmin[r], some_dmin[0]);
-            }
-            d.store(first, some_d);
-            dmin.store(first, some_dmin[0]);
-            error.store(first, sum[0]);
+            unit.store(first, some);
+            sum.store(first, errors);
         }
-        const auto best = std::min_element(error.values, error.values + batch_size) - error.values;
-        set_units(b, d[static_cast<int>(best)], dmin[static_cast<int>(best)]);
-    }
-    // The errors of a super-block with the nearest integers, but for what is the same for all units. nearest() written
-    // out, with what depends on d alone done once.
-    template <int rounds>
-    void add_errors(int b, Lanes d, const Lanes (&dmin)[rounds], Lanes (&sum)[rounds]) const {
-        const Lanes per_d = ratio(splat(1), d);
-        Lanes per_dmin[rounds];
-        for (int r = 0; r < rounds; ++r) {
-            per_dmin[r] = ratio(splat(1), dmin[r]);
-            sum[r] = zero();
-        }
-        for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
-            const Lanes scale = d * clamp(round(splat(free_scale_[k]) * per_d), 0, max_scale);
-            const Lanes best_min = scale * splat(moments_.c[k]) - splat(moments_.x[k]);
-            const Lanes error = scale * (scale * splat(moments_.cc[k]) - splat(2 * moments_.cx[k]));
-            const Lanes weight = splat(blocks_.batch.total[k]);
-            for (int r = 0; r < rounds; ++r) {
-                const Lanes min = dmin[r] * clamp(round(best_min * per_dmin[r]), 0, max_scale);
-                sum[r] += weight * (error + min * (min - (best_min + best_min)));
-            }
-        }
+        return unit[static_cast<int>(std::min_element(sum.values, sum.values + batch_size) - sum.values)];
     }
     void set_units(int b, float d, float dmin) {
         std::fill_n(d_.values + b * Blocks::size, Blocks::size, d);
@@ -184,36 +186,33 @@ class AffineEncoder {
 
     // Integers for the chosen d and dmin. The nearest scale and its neighbours each make codes of their own, and the
     // integers that suit those.
+    template <int probes>
     void fit_integers() {
         for (int first = 0; first < batch_size; first += lane_count) {
             const Units units{d_.load(first), dmin_.load(first)};
             const AffineMoments free = moments_.load(first);
             const Lanes middle = round(free_scale_.load(first) * units.per_d);
-            constexpr int probes = 3;
             Lanes inverse[probes], offset[probes];
-            AffineMoments m[probes] = {free, free, free};
+            AffineMoments m[probes];
             for (int j = 0; j < probes; ++j) {
-                const Integers start = nearest(free, (middle + splat(static_cast<float>(j - 1))) * units.d, units);
+                const Integers start =
+                    nearest(free, (middle + splat(static_cast<float>(j - probes / 2))) * units.d, units);
                 inverse[j] = ratio(splat(1), units.d * start.scale);
                 offset[j] = units.dmin * start.min * inverse[j];
+                m[j].x = free.x;
             }
             Search::moments(blocks_.batch, first, inverse, offset, m);
-            Integers best = nearest(m[1], m[1].best(false).scale, units);
-            for (const int j : {0, 2}) {
-                const Integers found = nearest(m[j], m[j].best(false).scale, units);
-                const LaneMask better = found.error < best.error;
-                best.scale = select(better, found.scale, best.scale);
-                best.min = select(better, found.min, best.min);
-                best.error = select(better, found.error, best.error);
-                best.behind.c = select(better, found.behind.c, best.behind.c);
-                best.behind.cc = select(better, found.behind.cc, best.behind.cc);
-                best.behind.cx = select(better, found.behind.cx, best.behind.cx);
+            Integers best = nearest(m[probes / 2], m[probes / 2].best(false).scale, units);
+            for (int j = 0; j < probes; ++j) {
+                if (j != probes / 2) best.consider(nearest(m[j], m[j].best(false).scale, units));
             }
             scale_.store(first, best.scale);
             min_.store(first, best.min);
             moments_.store(first, best.behind);
         }
+        for (int b = 0; b < super_blocks; ++b) refit_units(b);
     }
+
     // d and dmin by least squares over the super-block, if they are better even as binary16.
     void refit_units(int b) {
         const int from = b * Blocks::size;

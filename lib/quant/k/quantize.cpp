@@ -20,8 +20,7 @@ struct Q2_K {
     static constexpr int sub_block = 16, max_code = 3, max_scale = 15, starts = 4;
 };
 struct Q3_K {
-    static constexpr int sub_block = 16, half_range = 4, half_scales = 32, starts = 8;
-    static constexpr bool long_with_importance = true;
+    static constexpr int sub_block = 16, half_range = 4, half_scales = 32, starts = 4;
     static constexpr Weighting weighting = Weighting::square;
 };
 struct Q4_K {
@@ -32,7 +31,6 @@ struct Q5_K {
 };
 struct Q6_K {
     static constexpr int sub_block = 16, half_range = 32, half_scales = 128, starts = 12;
-    static constexpr bool long_with_importance = false;
     static constexpr Weighting weighting = Weighting::linear;
 };
 

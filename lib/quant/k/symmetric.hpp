@@ -80,8 +80,8 @@ class SymmetricEncoder {
 
     // The best scale of each sub-block by itself, any real number.
     void fit_freely() {
-        const Effort effort = source_.importance && Format::long_with_importance ? Effort::max : source_.effort;
-        const auto starts = symmetric_starts_for<n, half_range>(effort, Format::starts);
+        const auto starts =
+            symmetric_starts_for<n, half_range>(source_.effort, source_.importance != nullptr, Format::starts);
         for (int first = 0; first < batch_size; first += lane_count) {
             const SymmetricMoments m = Search::search(blocks_.batch, first, starts);
             moments_.store(first, m);

@@ -51,9 +51,6 @@ class Blocks {
         return unit[k].overflows_half(wanted[k]) ? std::numeric_limits<float>::infinity() : value[k] * unit[k].size;
     }
 
-    // A block is cheap to search: with importance, where the reference searches too, there is time for a grid.
-    Effort effort() const { return source.importance ? Effort::max : source.effort; }
-
     const BatchSource<n>& source;
     Unit unit[batch_size];
     PerSubBlock factor;
@@ -88,7 +85,7 @@ struct Affine {
 
     Affine(const Blocks& b, std::uint8_t* codes) : blocks(b) {
         PerSubBlock inverse, offset;
-        const auto all_starts = affine_starts_for<n, max_code>(b.effort(), starts);
+        const auto all_starts = affine_starts_for<n, max_code>(b.source.effort, b.source.importance != nullptr, starts);
         for (int first = 0; first < batch_size; first += lane_count) {
             AffineMoments m = Search::search(b.batch, first, true, all_starts);
             const AffineFit free = m.best(true);
@@ -130,7 +127,8 @@ struct Symmetric {
 
     Symmetric(const Blocks& b, std::uint8_t* codes) : blocks(b) {
         PerSubBlock inverse;
-        const auto all_starts = symmetric_starts_for<n, half_range>(b.effort(), starts);
+        const auto all_starts =
+            symmetric_starts_for<n, half_range>(b.source.effort, b.source.importance != nullptr, starts);
         for (int first = 0; first < batch_size; first += lane_count) {
             SymmetricMoments m = Search::search(b.batch, first, all_starts);
             wanted.store(first, m.best());
@@ -194,7 +192,7 @@ void quantize(const SourceRows& rows, std::byte* out) {
 
 void quantize_q4_0(const SourceRows& rows, std::byte* out) { quantize<Symmetric<8, 8>, BlockQ4_0>(rows, out); }
 void quantize_q4_1(const SourceRows& rows, std::byte* out) { quantize<Affine<15, 4>, BlockQ4_1>(rows, out); }
-void quantize_q5_0(const SourceRows& rows, std::byte* out) { quantize<Symmetric<16, 10>, BlockQ5_0>(rows, out); }
+void quantize_q5_0(const SourceRows& rows, std::byte* out) { quantize<Symmetric<16, 8>, BlockQ5_0>(rows, out); }
 void quantize_q5_1(const SourceRows& rows, std::byte* out) { quantize<Affine<31, 4>, BlockQ5_1>(rows, out); }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

@@ -117,7 +117,7 @@ struct Batch {
                 magnitudes += magnitude(value);
             }
             const Lanes mean = squares * splat(1.0f / n);
-            const Lanes base = (square ? splat(3) * mean : square_root(mean)) + splat(least_weight);
+            const Lanes base = (square ? splat(4) * mean : square_root(mean)) + splat(least_weight);
             const Lanes sum = splat(n) * base + (square ? squares : magnitudes);
             const Lanes per_sum = splat(1) / sum;
             for (int i = 0; i < n; ++i) {
