@@ -47,6 +47,24 @@ HWY_INLINE void for_nibbles(const std::uint8_t* bytes, Visit visit) {
     }
 }
 
+// The entries of `table` that the nibbles of sixteen bytes name, the low ones in order and then the high ones.
+HWY_INLINE void look_up_nibbles(const std::int8_t (&table)[16], const std::uint8_t* bytes, std::int8_t* entries) {
+#if HWY_TARGET == HWY_BASELINE_SCALAR
+    for (int j = 0; j < 16; ++j) {
+        entries[j] = table[bytes[j] & 15];
+        entries[j + 16] = table[bytes[j] >> 4];
+    }
+#else
+    const hn::FixedTag<std::int8_t, 16> tag;
+    const hn::FixedTag<std::uint8_t, 16> unsigned_tag;
+    const auto values = hn::LoadU(tag, table);
+    const auto both = hn::LoadU(unsigned_tag, bytes);
+    const auto low = hn::And(both, hn::Set(unsigned_tag, 15));
+    hn::StoreU(hn::TableLookupBytes(values, hn::BitCast(tag, low)), tag, entries);
+    hn::StoreU(hn::TableLookupBytes(values, hn::BitCast(tag, hn::ShiftRight<4>(both))), tag, entries + 16);
+#endif
+}
+
 // The counterpart of pack_planes(): sets bits shift .. shift + width - 1 of `codes` where shift is 0, and adds them
 // elsewhere.
 template <int width, int apart, int shift = 0, int plane = 0, std::size_t size>

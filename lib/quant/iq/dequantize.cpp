@@ -106,9 +106,10 @@ static void decode(const BlockIQ1_M& b, float* HWY_RESTRICT x) {
 
 // 32 half-split codes of the table of values.
 static void decode_codes(const std::uint8_t* qs, float scale, float* x) {
-    for (int j = 0; j < 16; ++j) {
-        x[j] = scale * static_cast<float>(iq4_values[qs[j] & 15]);
-        x[j + 16] = scale * static_cast<float>(iq4_values[qs[j] >> 4]);
+    std::int8_t values[32];
+    look_up_nibbles(iq4_values, qs, values);
+    for (int j = 0; j < 32; j += number_count) {
+        hn::StoreU(hn::Set(numbers, scale) * numbers_of(words_at(values + j)), numbers, x + j);
     }
 }
 
