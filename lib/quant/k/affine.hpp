@@ -34,9 +34,12 @@ class AffineEncoder {
     explicit AffineEncoder(const BatchSource<n>& source) : source_(source), blocks_(source, Weighting::linear) {
         fit_freely();
         choose_units();
-        for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
-            fit_integers<3>();
+        switch (source.effort) {
+            case Effort::fast: fit_integers<1>(); break;
+            case Effort::normal: fit_integers<3>(); break;
+            case Effort::max: search_long(); return;
         }
+        refit_units();
     }
 
     void write(Codes (&out)[super_blocks]) const {
@@ -210,10 +213,12 @@ class AffineEncoder {
             min_.store(first, best.min);
             moments_.store(first, best.behind);
         }
-        for (int b = 0; b < super_blocks; ++b) refit_units(b);
     }
 
-    // d and dmin by least squares over the super-block, if they are better even as binary16.
+    // d and dmin by least squares over each super-block, if they are better even as binary16.
+    void refit_units() {
+        for (int b = 0; b < super_blocks; ++b) refit_units(b);
+    }
     void refit_units(int b) {
         const int from = b * Blocks::size;
         const Unit& unit = blocks_.unit[b];
@@ -238,7 +243,43 @@ class AffineEncoder {
         } else if (ss > 0) {
             d = unit.nearest_half((sx + dmin * sm) / ss);
         }
-        if (error(d, dmin) < error(d_[from], dmin_[from])) set_units(b, d, dmin);
+        const bool better = error(d, dmin) < error(d_[from], dmin_[from]);
+        if (better) set_units(b, d, dmin);
+        error_[b] = error(d_[from], dmin_[from]);
+    }
+
+    // For those who have the time: d and dmin from a grid around those chosen, each pair refined to the end; a
+    // super-block keeps the best that it came across.
+    void search_long() {
+        const Moments free = moments_;
+        const PerSubBlock d = d_, dmin = dmin_;
+        PerSubBlock best_d, best_dmin, best_scale, best_min;
+        float least[super_blocks];
+        std::fill_n(least, super_blocks, std::numeric_limits<float>::infinity());
+        constexpr int side = 5, refinements = 3;
+        for (int i = 0; i < side * side; ++i) {
+            moments_ = free;
+            for (int b = 0; b < super_blocks; ++b) {
+                const int from = b * Blocks::size;
+                const auto stretched = [&](float unit, int step) {
+                    return blocks_.unit[b].nearest_half(unit *
+                                                        (1 + 0.75f / max_scale * static_cast<float>(step - side / 2)));
+                };
+                set_units(b, stretched(d[from], i / side), stretched(dmin[from], i % side));
+            }
+            for (int step = 0; step < refinements; ++step) {
+                fit_integers<5>();
+                refit_units();
+                for (int b = 0; b < super_blocks; ++b) {
+                    if (!(error_[b] < least[b])) continue;
+                    least[b] = error_[b];
+                    for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
+                        best_d[k] = d_[k], best_dmin[k] = dmin_[k], best_scale[k] = scale_[k], best_min[k] = min_[k];
+                    }
+                }
+            }
+        }
+        d_ = best_d, dmin_ = best_dmin, scale_ = best_scale, min_ = best_min;
     }
 
     const BatchSource<n>& source_;
@@ -249,6 +290,7 @@ class AffineEncoder {
     float largest_min_[super_blocks]{};
     PerSubBlock d_, dmin_;
     PerSubBlock scale_, min_;
+    float error_[super_blocks]{};  // but for the sum of x^2
 };
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

@@ -36,10 +36,12 @@ class SymmetricEncoder {
     explicit SymmetricEncoder(const BatchSource<n>& source) : source_(source), blocks_(source, Format::weighting) {
         fit_freely();
         choose_unit();
-        for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
-            fit_integers();
-            refit_unit();
+        switch (source.effort) {
+            case Effort::fast: fit_integers<1>(); break;
+            case Effort::normal: fit_integers<3>(); break;
+            case Effort::max: search_long(); return;
         }
+        refit_unit();
     }
 
     void write(Codes (&out)[1]) const {
@@ -70,6 +72,14 @@ class SymmetricEncoder {
         Lanes scale;
         Lanes error;
         SymmetricMoments behind;
+
+        void consider(const Integers& found) {
+            const LaneMask better = found.error < error;
+            scale = select(better, found.scale, scale);
+            error = select(better, found.error, error);
+            behind.vv = select(better, found.behind.vv, behind.vv);
+            behind.vx = select(better, found.behind.vx, behind.vx);
+        }
     };
 
     // The integer that suits the values behind `m`.
@@ -127,26 +137,21 @@ class SymmetricEncoder {
 
     // Integers for the chosen d. The nearest scale and its neighbours each make values of their own, and the integer
     // that suits those.
+    template <int probes>
     void fit_integers() {
         const UnitOfScales unit(splat(d_));
         for (int first = 0; first < batch_size; first += lane_count) {
             const Lanes middle = round(free_scale_.load(first) * unit.per_d);
-            constexpr int probes = 3;
             Lanes inverse[probes];
             SymmetricMoments m[probes];
             for (int j = 0; j < probes; ++j) {
-                const Lanes scale = clamp(middle + splat(static_cast<float>(j - 1)), -half_scales, half_scales - 1);
-                inverse[j] = ratio(splat(1), splat(d_) * scale);
+                const Lanes scale = middle + splat(static_cast<float>(j - probes / 2));
+                inverse[j] = ratio(splat(1), splat(d_) * clamp(scale, -half_scales, half_scales - 1));
             }
             Search::moments(blocks_.batch, first, inverse, m);
-            Integers best = nearest(m[1], m[1].best(), unit);
-            for (const int j : {0, 2}) {
-                const Integers found = nearest(m[j], m[j].best(), unit);
-                const LaneMask better = found.error < best.error;
-                best.scale = select(better, found.scale, best.scale);
-                best.error = select(better, found.error, best.error);
-                best.behind.vv = select(better, found.behind.vv, best.behind.vv);
-                best.behind.vx = select(better, found.behind.vx, best.behind.vx);
+            Integers best = nearest(m[probes / 2], m[probes / 2].best(), unit);
+            for (int j = 0; j < probes; ++j) {
+                if (j != probes / 2) best.consider(nearest(m[j], m[j].best(), unit));
             }
             scale_.store(first, best.scale);
             moments_.store(first, best.behind);
@@ -164,6 +169,27 @@ class SymmetricEncoder {
         const auto error = [&](float d) { return d * (d * vv - 2 * vx); };  // but for the sum of x^2
         const float d = vv > 0 ? blocks_.unit[0].nearest_half(vx / vv) : d_;
         if (error(d) < error(d_)) d_ = d;
+        error_ = error(d_);
+    }
+
+    // For those who have the time: a row of d of either sign around the one chosen, each refined to the end; the best
+    // that was come across is kept.
+    void search_long() {
+        constexpr int steps = 9, refinements = 3;
+        const float chosen = d_;
+        float best_d = 0, least = std::numeric_limits<float>::infinity();
+        PerSubBlock best_scale;
+        for (int i = 0; i < 2 * steps; ++i) {
+            const float stretch = 1 + 0.75f / half_scales * static_cast<float>(i / 2 - steps / 2);
+            d_ = blocks_.unit[0].nearest_half(chosen * (i % 2 == 0 ? stretch : -stretch));
+            for (int step = 0; step < refinements; ++step) {
+                fit_integers<5>();
+                refit_unit();
+                if (!(error_ < least)) continue;
+                least = error_, best_d = d_, best_scale = scale_;
+            }
+        }
+        d_ = best_d, scale_ = best_scale;
     }
 
     const BatchSource<n>& source_;
@@ -173,6 +199,7 @@ class SymmetricEncoder {
     float peak_scale_ = 0;
     float d_ = 0;
     PerSubBlock scale_;
+    float error_ = 0;  // but for the sum of x^2
 };
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

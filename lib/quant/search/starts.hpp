@@ -110,7 +110,7 @@ std::span<const Start> starts_for(Effort effort, bool important, std::span<const
                                   std::span<const Start> important_list, std::span<const Start> grid,
                                   std::size_t usual) {
     if (effort == Effort::max) return grid;
-    if (effort == Effort::fast) return important ? important_list.first(4) : plain_list.first(2);
+    if (effort == Effort::fast) return important ? important_list.first(6) : plain_list.first(usual > 8 ? 4 : 2);
     return important ? important_list : plain_list.first(usual);
 }
 template <int sub_block, int max_code>

@@ -1,5 +1,8 @@
 // Values are searched in units of a power of two near their largest magnitude: no sum of products then overflows or
 // vanishes, and the unit is exact to apply and to remove.
+//
+// Kernels use these functions between vectors, where a call into code that was compiled for another target costs far more
+// than they do: hence they are always inlined.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +19,7 @@ struct Unit {
     float inverse = 1;
 
     // The unit for values up to `peak` in magnitude. What is far below any binary16 needs no unit of its own.
-    static Unit of(float peak) {
+    [[gnu::always_inline]] static Unit of(float peak) {
         const auto exponent = static_cast<int>(std::bit_cast<std::uint32_t>(peak) >> 23) - 127;
         const int k = std::clamp(exponent, -40, 126);
         return {std::bit_cast<float>(static_cast<std::uint32_t>(127 + k) << 23),
@@ -24,12 +27,12 @@ struct Unit {
     }
 
     // The finite binary16 nearest to `value` units, in units.
-    float nearest_half(float value) const {
+    [[gnu::always_inline]] float nearest_half(float value) const {
         constexpr float largest = 65504;
         return half_to_float(float_to_half(std::clamp(value * size, -largest, largest))) * inverse;
     }
     // Whether `value` units lie outside what binary16 can hold.
-    bool overflows_half(float value) const { return half_to_float(float_to_half(std::abs(value * size))) > 65504; }
+    [[gnu::always_inline]] bool overflows_half(float value) const { return half_to_float(float_to_half(std::abs(value * size))) > 65504; }
 };
 
 }  // namespace ggufkit::quant
