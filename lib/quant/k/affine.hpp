@@ -49,8 +49,6 @@ class AffineEncoder {
             inverse.store(first, v);
             offset.store(first, dmin_.load(first) * min_.load(first) * v);
         }
-        std::uint8_t codes[batch_size * n];
-        write_codes<n>(source_.x, blocks_.factor, inverse, offset, 0, Format::max_code, codes);
         for (int b = 0; b < super_blocks; ++b) {
             const Unit& unit = blocks_.unit[b];
             const int from = b * Blocks::size;
@@ -62,7 +60,8 @@ class AffineEncoder {
                 out[b].scale[k] = static_cast<std::uint8_t>(scale_[from + k]);
                 out[b].min[k] = static_cast<std::uint8_t>(min_[from + k]);
             }
-            std::memcpy(out[b].code, codes + b * super_block_size, super_block_size);
+            write_codes<n>(from, Blocks::size, source_.x, blocks_.factor, inverse, offset, 0, Format::max_code,
+                           out[b].code);
         }
     }
 
@@ -118,11 +117,9 @@ class AffineEncoder {
             free_scale_.store(first, fit.scale);
             free_min.store(first, fit.min);
         }
-        for (int k = 0; k < batch_size; ++k) {
-            float& scale = largest_scale_[k / Blocks::size];
-            float& min = largest_min_[k / Blocks::size];
-            scale = std::max(scale, free_scale_[k]);
-            min = std::max(min, free_min[k]);
+        for (int b = 0; b < super_blocks; ++b) {
+            largest_scale_[b] = std::max(0.0f, free_scale_.template largest<Blocks::size>(b * Blocks::size));
+            largest_min_[b] = std::max(0.0f, free_min.template largest<Blocks::size>(b * Blocks::size));
         }
     }
 
@@ -180,7 +177,7 @@ class AffineEncoder {
             unit.store(first, some);
             sum.store(first, errors);
         }
-        return unit[static_cast<int>(std::min_element(sum.values, sum.values + batch_size) - sum.values)];
+        return unit[sum.index_of_smallest()];
     }
     void set_units(int b, float d, float dmin) {
         std::fill_n(d_.values + b * Blocks::size, Blocks::size, d);
@@ -217,20 +214,27 @@ class AffineEncoder {
 
     // d and dmin by least squares over each super-block, if they are better even as binary16.
     void refit_units() {
-        for (int b = 0; b < super_blocks; ++b) refit_units(b);
+        PerSubBlock ss, sm, mm, sx, mx;  // s for scale * code, m for min
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const AffineMoments m = moments_.load(first);
+            const Lanes total = blocks_.batch.total.load(first);
+            const Lanes scale = scale_.load(first), min = min_.load(first);
+            ss.store(first, total * scale * scale * m.cc);
+            sm.store(first, total * scale * min * m.c);
+            mm.store(first, total * min * min);
+            sx.store(first, total * scale * m.cx);
+            mx.store(first, total * min * m.x);
+        }
+        constexpr int size = Blocks::size;
+        for (int b = 0; b < super_blocks; ++b) {
+            const int from = b * size;
+            refit_units(b, ss.sum<size>(from), sm.sum<size>(from), mm.sum<size>(from), sx.sum<size>(from),
+                        mx.sum<size>(from));
+        }
     }
-    void refit_units(int b) {
+    HWY_INLINE void refit_units(int b, float ss, float sm, float mm, float sx, float mx) {
         const int from = b * Blocks::size;
         const Unit& unit = blocks_.unit[b];
-        float ss = 0, sm = 0, mm = 0, sx = 0, mx = 0;  // s for scale * code, m for min
-        for (int k = from; k < from + Blocks::size; ++k) {
-            const float scale = scale_[k] * blocks_.batch.total[k], min = min_[k] * blocks_.batch.total[k];
-            ss += scale * scale_[k] * moments_.cc[k];
-            sm += scale * min_[k] * moments_.c[k];
-            mm += min * min_[k];
-            sx += scale * moments_.cx[k];
-            mx += min * moments_.x[k];
-        }
         const auto error = [&](float d, float dmin) {  // but for the sum of x^2
             return d * (d * ss - 2 * (dmin * sm + sx)) + dmin * (dmin * mm + 2 * mx);
         };

@@ -49,7 +49,8 @@ class SymmetricEncoder {
         for (int first = 0; first < batch_size; first += lane_count) {
             inverse.store(first, ratio(splat(1), splat(d_) * scale_.load(first)));
         }
-        write_codes<n>(source_.x, blocks_.factor, inverse, PerSubBlock{}, -half_range, half_range - 1, out->code);
+        write_codes<n>(0, batch_size, source_.x, blocks_.factor, inverse, PerSubBlock{}, -half_range, half_range - 1,
+                       out->code);
         const Unit& unit = blocks_.unit[0];
         const bool overflow = unit.overflows_half(peak_scale_ / half_scales);
         out->d = overflow ? std::numeric_limits<float>::infinity() : d_ * unit.size;
@@ -97,9 +98,9 @@ class SymmetricEncoder {
             moments_.store(first, m);
             free_scale_.store(first, m.best());
         }
-        for (int k = 0; k < batch_size; ++k) {
-            if (std::abs(free_scale_[k]) > std::abs(peak_scale_)) peak_scale_ = free_scale_[k];
-        }
+        const float lowest = free_scale_.template smallest<batch_size>(0);
+        const float highest = free_scale_.template largest<batch_size>(0);
+        peak_scale_ = -lowest >= highest ? lowest : highest;
     }
 
     // What the scale of largest magnitude is multiplied by.
@@ -132,7 +133,7 @@ class SymmetricEncoder {
             d.store(first, some_d);
             error.store(first, sum);
         }
-        d_ = d[static_cast<int>(std::min_element(error.values, error.values + batch_size) - error.values)];
+        d_ = d[error.index_of_smallest()];
     }
 
     // Integers for the chosen d. The nearest scale and its neighbours each make values of their own, and the integer
@@ -160,12 +161,13 @@ class SymmetricEncoder {
 
     // d by least squares over the super-block, if it is better even as binary16.
     void refit_unit() {
-        float vv = 0, vx = 0;
-        for (int k = 0; k < batch_size; ++k) {
-            const float scale = scale_[k] * blocks_.batch.total[k];
-            vv += scale * scale_[k] * moments_.vv[k];
-            vx += scale * moments_.vx[k];
+        PerSubBlock some_vv, some_vx;
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes scale = scale_.load(first), total = blocks_.batch.total.load(first);
+            some_vv.store(first, total * scale * scale * moments_.vv.load(first));
+            some_vx.store(first, total * scale * moments_.vx.load(first));
         }
+        const float vv = some_vv.template sum<batch_size>(0), vx = some_vx.template sum<batch_size>(0);
         const auto error = [&](float d) { return d * (d * vv - 2 * vx); };  // but for the sum of x^2
         const float d = vv > 0 ? blocks_.unit[0].nearest_half(vx / vv) : d_;
         if (error(d) < error(d_)) d_ = d;

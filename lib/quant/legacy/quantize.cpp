@@ -108,7 +108,7 @@ struct Affine {
             inverse.store(first, v);
             offset.store(first, fit.min * v);
         }
-        write_codes<n>(b.source.x, b.factor, inverse, offset, 0, max_code, codes);
+        write_codes<n>(0, batch_size, b.source.x, b.factor, inverse, offset, 0, max_code, codes);
     }
     template <class Block>
     void set(int k, Block& block) const {
@@ -145,7 +145,7 @@ struct Symmetric {
             scale.store(first, best);
             inverse.store(first, ratio(splat(1), best));
         }
-        write_codes<n>(b.source.x, b.factor, inverse, PerSubBlock{}, -half_range, half_range - 1, codes);
+        write_codes<n>(0, batch_size, b.source.x, b.factor, inverse, PerSubBlock{}, -half_range, half_range - 1, codes);
     }
     template <class Block>
     void set(int k, Block& block) const {

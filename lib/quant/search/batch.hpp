@@ -21,9 +21,18 @@ namespace ggufkit::quant::HWY_NAMESPACE {
 
 // The largest magnitude among `count` values, a multiple of 16.
 inline float peak_of(const float* values, int count) {
-    Lanes peak = zero();
-    for (int i = 0; i < count; i += lane_count) peak = larger(peak, magnitude(hn::LoadU(tag, values + i)));
-    return hn::GetLane(hn::MaxOfLanes(tag, peak));
+    PerSubBlock peak;
+    for (int first = 0; first < batch_size; first += lane_count) {
+        Lanes even = zero(), odd = zero();
+        int i = first;
+        for (; i + batch_size < count; i += 2 * batch_size) {
+            even = larger(even, magnitude(hn::LoadU(tag, values + i)));
+            odd = larger(odd, magnitude(hn::LoadU(tag, values + i + batch_size)));
+        }
+        if (i < count) even = larger(even, magnitude(hn::LoadU(tag, values + i)));
+        peak.store(first, larger(even, odd));
+    }
+    return peak.largest<batch_size>(0);
 }
 
 // Sixteen sub-blocks that lie one after another in rows, and their importance. Where fewer are left, zeros follow them.
@@ -152,20 +161,21 @@ struct Batch {
     }
 };
 
-// Writes the codes round(x * factor * inverse + offset), less `low`, of sixteen sub-blocks that lie one after another.
+// Writes the codes round(x * factor * inverse + offset), less `low`, of sub-blocks first .. first + count - 1, which lie one
+// after another, as `x` does for all sixteen.
 template <int n>
-void write_codes(const float* x, const PerSubBlock& factor, const PerSubBlock& inverse, const PerSubBlock& offset,
-                 int low, int high, std::uint8_t* codes) {
+HWY_INLINE void write_codes(int first, int count, const float* x, const PerSubBlock& factor, const PerSubBlock& inverse,
+                            const PerSubBlock& offset, int low, int high, std::uint8_t* codes) {
     const hn::Rebind<std::int32_t, Tag> integers;
     const hn::Rebind<std::uint8_t, Tag> bytes;
-    for (int k = 0; k < batch_size; ++k) {
+    for (int k = first; k < first + count; ++k) {
         const Lanes f = splat(factor[k]);
         const Lanes v = splat(inverse[k]);
         const Lanes o = splat(offset[k]);
         for (int i = k * n; i < (k + 1) * n; i += lane_count) {
             const Lanes code = code_of(hn::LoadU(tag, x + i) * f, v, o, low, high);
             const auto integer = hn::ConvertTo(integers, code - splat(static_cast<float>(low)));
-            hn::StoreU(hn::DemoteTo(bytes, integer), bytes, codes + i);
+            hn::StoreU(hn::DemoteTo(bytes, integer), bytes, codes + i - first * n);
         }
     }
 }

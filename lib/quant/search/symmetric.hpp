@@ -54,12 +54,13 @@ struct SymmetricSearch {
     // The moments with the best values that the starts (an even number of them), and from the best of them a step of Lloyd's
     // method, lead to.
     static Moments search(const Batch<n>& b, int first, std::span<const float> starts) {
-        Lanes peak = zero();
+        Lanes lowest = zero(), highest = zero();
         for (int i = 0; i < n; ++i) {
             const Lanes x = b.x_at(i, first);
-            peak = select(magnitude(x) > magnitude(peak), x, peak);
+            lowest = smaller(lowest, x);
+            highest = larger(highest, x);
         }
-        const Lanes per_peak = ratio(splat(1), peak);
+        const Lanes per_peak = ratio(splat(1), select(zero() - lowest >= highest, lowest, highest));
 
         Best best{{splat(1), zero()}};
         for (std::size_t s = 0; s < starts.size(); s += at_once) {

@@ -32,7 +32,9 @@ struct Unit {
         return half_to_float(float_to_half(std::clamp(value * size, -largest, largest))) * inverse;
     }
     // Whether `value` units lie outside what binary16 can hold.
-    [[gnu::always_inline]] bool overflows_half(float value) const { return half_to_float(float_to_half(std::abs(value * size))) > 65504; }
+    [[gnu::always_inline]] bool overflows_half(float value) const {
+        return half_to_float(float_to_half(std::abs(value * size))) > 65504;
+    }
 };
 
 }  // namespace ggufkit::quant
