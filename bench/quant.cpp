@@ -1,9 +1,10 @@
 // Speed and error of every quantizer and decoder, one thread, beside the reference's in the same run.
 //
-//   bench-quant [FILE.gguf] [--million N] [--type NAME]... [--imatrix] [--effort fast|normal|max]
+//   bench-quant [FILE.gguf] [--million N] [--type NAME]... [--imatrix | --ones] [--effort fast|normal|max]
 //
 // Rows: weights of the file, N million at most (default 4), and made-up ones. With --imatrix both get the same made-up
-// importance of columns; without, the types for which the reference demands one get ones. Types that cannot be made here
+// importance of columns; without, the types for which the reference demands one get ones. With --ones the reference gets ones for all types (it searches longer
+// then), and we get nothing. Types that cannot be made here
 // are decoded from random blocks. Decoding goes piece by piece into a buffer that stays in a core's cache, as in a
 // requantization.
 // The reference is libggml-base.so in $LLAMA_BINS; without it its columns stay empty. Errors are ratios to the
@@ -47,12 +48,13 @@ struct Source {
 // The two functions of ggml that are measured, found at run time.
 class Reference {
   public:
-    static std::optional<Reference> load() {
+    static std::optional<Reference> load(bool ones) {
         const char* const folder = std::getenv("LLAMA_BINS");
         if (!folder) return std::nullopt;
         void* const library = dlopen((std::string(folder) + "/libggml-base.so").c_str(), RTLD_NOW);
         if (!library) return std::nullopt;
         Reference r;
+        r.ones_ = ones;
         r.quantize_ = reinterpret_cast<Quantize*>(dlsym(library, "ggml_quantize_chunk"));
         r.traits_ = reinterpret_cast<GetTraits*>(dlsym(library, "ggml_get_type_traits"));
         if (!r.quantize_ || !r.traits_) return std::nullopt;
@@ -62,7 +64,7 @@ class Reference {
         const auto ne0 = static_cast<std::int64_t>(from.ne0);
         const auto rows = static_cast<std::int64_t>(from.values.size()) / ne0;
         static const std::vector<float> ones(1 << 16, 1.0f);
-        const bool stand_in = from.importance.empty() && format_of(type).imatrix == ImatrixNeed::always;
+        const bool stand_in = from.importance.empty() && (ones_ || format_of(type).imatrix == ImatrixNeed::always);
         const auto& importance = stand_in ? ones : from.importance;
         quantize_(static_cast<int>(type), from.values.data(), out.data(), 0, rows, ne0,
                   importance.empty() ? nullptr : importance.data());
@@ -85,6 +87,7 @@ class Reference {
     using GetTraits = const Traits*(int);
     Quantize* quantize_ = nullptr;
     GetTraits* traits_ = nullptr;
+    bool ones_ = false;  // as importance, where there is none
 };
 
 // Millions a second of the fastest run.
@@ -278,6 +281,8 @@ int main(int argc, char** argv) {
     app.add_option("--million", million, "how many weights of each kind")->check(CLI::Range(1, 1000));
     app.add_option("--type", types, "only these types");
     app.add_flag("--imatrix", with_importance, "with a made-up importance matrix");
+    bool ones = false;
+    app.add_flag("--ones", ones, "the reference gets an importance matrix of ones");
     Effort effort = Effort::normal;
     const std::map<std::string, Effort> efforts{
         {"fast", Effort::fast}, {"normal", Effort::normal}, {"default", Effort::normal}, {"max", Effort::max}};
@@ -300,7 +305,7 @@ int main(int argc, char** argv) {
             source.importance.push_back(test::gain(random) * test::gain(random));
         }
     }
-    Bench bench{Reference::load(), effort};
+    Bench bench{Reference::load(ones), effort};
     if (!bench.reference) fmt::print("no reference: LLAMA_BINS does not name the folder of libggml-base.so\n");
     fmt::print("million weights a second; errors as ratios to the reference's\n");
     fmt::print("{:<7} {:<22} {:>8} {:>9} {:>6}   {:>7} {:>8}   {:>9} {:>6}\n", "type", "weights", "quantize",

@@ -64,10 +64,10 @@ std::vector<float> made_up_importance(std::size_t ne0) {
 
 // The blocks, or nothing where a scale overflows.
 std::vector<std::byte> encode(TensorType type, std::span<const float> values, std::size_t ne0,
-                              std::span<const float> importance) {
+                              std::span<const float> importance, Effort effort = Effort::normal) {
     const FormatInfo& format = format_of(type);
     std::vector<std::byte> blocks(values.size() / format.block_elements * format.block_bytes);
-    if (!quantize_rows(type, values, ne0, blocks, importance)) blocks.clear();
+    if (!quantize_rows(type, values, ne0, blocks, importance, effort)) blocks.clear();
     return blocks;
 }
 
@@ -116,6 +116,31 @@ TEST_CASE("the bytes are the same for every target, and for rows one by one") {
                     CHECK(encode(type, rows.values, rows.ne0, importance) == expected);
                 }
             }
+        }
+    }
+    REQUIRE(quant::use_simd_target(before));
+}
+
+TEST_CASE("the bytes of other efforts are the same for every target, and max is no worse than fast") {
+    const std::string before(quant::simd_target());
+    for (const TensorType type : quantizable_types()) {
+        CAPTURE(format_of(type).name);
+        const std::size_t ne0 = 3 * format_of(type).block_elements;
+        const auto values = test::weight_rows(test::Tail::student, 7, ne0, 6);
+        const auto weights = made_up_importance(ne0);
+        for (const auto& importance : {std::span<const float>{}, std::span(weights)}) {
+            std::vector<double> errors;
+            for (const Effort effort : {Effort::max, Effort::fast}) {
+                REQUIRE(quant::use_simd_target("scalar"));
+                const auto expected = encode(type, values, ne0, importance, effort);
+                for (const std::string_view target : quant::simd_targets()) {
+                    CAPTURE(target);
+                    REQUIRE(quant::use_simd_target(target));
+                    CHECK(encode(type, values, ne0, importance, effort) == expected);
+                }
+                errors.push_back(test::squared_error(values, decode(type, expected)).weighted);
+            }
+            if (importance.empty()) CHECK(errors[0] <= errors[1]);
         }
     }
     REQUIRE(quant::use_simd_target(before));

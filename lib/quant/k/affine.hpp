@@ -260,14 +260,13 @@ class AffineEncoder {
         PerSubBlock best_d, best_dmin, best_scale, best_min;
         float least[super_blocks];
         std::fill_n(least, super_blocks, std::numeric_limits<float>::infinity());
-        constexpr int side = 5, refinements = 3;
+        constexpr int side = 4, refinements = 2;
         for (int i = 0; i < side * side; ++i) {
             moments_ = free;
             for (int b = 0; b < super_blocks; ++b) {
                 const int from = b * Blocks::size;
                 const auto stretched = [&](float unit, int step) {
-                    return blocks_.unit[b].nearest_half(unit *
-                                                        (1 + 0.75f / max_scale * static_cast<float>(step - side / 2)));
+                    return blocks_.unit[b].nearest_half(unit * (1 + 0.75f / max_scale * static_cast<float>(step - 1)));
                 };
                 set_units(b, stretched(d[from], i / side), stretched(dmin[from], i % side));
             }

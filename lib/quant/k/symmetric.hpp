@@ -177,7 +177,7 @@ class SymmetricEncoder {
     // For those who have the time: a row of d of either sign around the one chosen, each refined to the end; the best
     // that was come across is kept.
     void search_long() {
-        constexpr int steps = 9, refinements = 3;
+        constexpr int steps = 3, refinements = 2;
         const float chosen = d_;
         float best_d = 0, least = std::numeric_limits<float>::infinity();
         PerSubBlock best_scale;
@@ -185,7 +185,7 @@ class SymmetricEncoder {
             const float stretch = 1 + 0.75f / half_scales * static_cast<float>(i / 2 - steps / 2);
             d_ = blocks_.unit[0].nearest_half(chosen * (i % 2 == 0 ? stretch : -stretch));
             for (int step = 0; step < refinements; ++step) {
-                fit_integers<5>();
+                fit_integers<3>();
                 refit_unit();
                 if (!(error_ < least)) continue;
                 least = error_, best_d = d_, best_scale = scale_;

@@ -191,9 +191,9 @@ void quantize(const SourceRows& rows, std::byte* out) {
 }
 
 void quantize_q4_0(const SourceRows& rows, std::byte* out) { quantize<Symmetric<8, 8>, BlockQ4_0>(rows, out); }
-void quantize_q4_1(const SourceRows& rows, std::byte* out) { quantize<Affine<15, 4>, BlockQ4_1>(rows, out); }
+void quantize_q4_1(const SourceRows& rows, std::byte* out) { quantize<Affine<15, 6>, BlockQ4_1>(rows, out); }
 void quantize_q5_0(const SourceRows& rows, std::byte* out) { quantize<Symmetric<16, 8>, BlockQ5_0>(rows, out); }
-void quantize_q5_1(const SourceRows& rows, std::byte* out) { quantize<Affine<31, 4>, BlockQ5_1>(rows, out); }
+void quantize_q5_1(const SourceRows& rows, std::byte* out) { quantize<Affine<31, 6>, BlockQ5_1>(rows, out); }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -3,9 +3,12 @@
 // again. Importance spreads what matters over a wider range of guesses, so it has lists of its own.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <span>
+#include <type_traits>
 
 #include <ggufkit/quantize.hpp>
 
@@ -32,6 +35,9 @@ struct AffineStarts<16, 3> {
 };
 template <>
 struct AffineStarts<32, 15> {
+    static constexpr AffineStart few[] = {
+        {0.125f, -0.125f}, {0.25f, 0.125f}, {0.25f, -0.375f}, {-0.75f, -0.125f}, {0.125f, 0.0f}, {-1.75f, 0.875f},
+    };
     static constexpr AffineStart plain[] = {
         {0.375f, -0.125f}, {-0.125f, -0.125f}, {0.25f, 0.125f},  {-0.875f, 1.0f}, {0.5f, -0.375f},   {-0.125f, 0.125f},
         {-0.75f, -0.25f},  {0.375f, -0.4f},    {-1.75f, 0.875f}, {-0.125f, 0.0f}, {-0.875f, 0.125f}, {-0.125f, 0.25f},
@@ -43,7 +49,10 @@ struct AffineStarts<32, 15> {
 };
 template <>
 struct AffineStarts<32, 31> {
-    static constexpr AffineStart plain[] = {{0.0f, 0.0f}, {-0.75f, 0.875f}, {-1.75f, -0.125f}, {0.0f, 0.25f}};
+    static constexpr AffineStart plain[] = {
+        {0.0f, 0.0f},     {-0.75f, 0.875f}, {-1.75f, -0.125f}, {0.0f, 0.25f},
+        {0.125f, -0.25f}, {-1.0f, 0.0f},    {-2.75f, 1.875f},  {-1.75f, 0.875f},
+    };
     static constexpr AffineStart important[] = {
         {0.125f, -0.125f}, {-1.0f, 0.875f}, {0.375f, 0.125f}, {0.375f, -0.5f},
         {-1.75f, 0.875f},  {-1.0f, 0.125f}, {0.0f, 0.125f},   {-3.0f, 3.0f},
@@ -78,21 +87,22 @@ struct SymmetricStarts<32, 16> {
                                           -13,    -15.35f, -12.1f, -17.9f, -13.75f, -14.65f};
 };
 
-// A grid, for those who have the time: starts of either sign, from 0.6 to 1.5 times the range.
+// A grid, for those who have the time: starts of either sign, from 0.6 to 1.5 times the range, and closer for a wide one.
 template <int half_range>
 inline constexpr auto symmetric_grid = [] {
-    std::array<float, 64> starts{};
-    for (int i = 0; i < 64; ++i) {
-        const float stretch = 0.6f + 0.9f / 31 * static_cast<float>(i / 2);
+    constexpr int count = half_range > 8 ? 64 : 32;
+    std::array<float, count> starts{};
+    for (int i = 0; i < count; ++i) {
+        const float stretch = 0.6f + 0.9f / (count / 2 - 1) * static_cast<float>(i / 2);
         starts[static_cast<std::size_t>(i)] = (i % 2 == 0 ? -stretch : stretch) * half_range;
     }
     return starts;
 }();
-// The same for affine types: lowest codes from -1 to 2.5, highest ones likewise beyond and within the range; a range of
+// The same for affine types: lowest codes from -1 to 1.75, highest ones likewise beyond and within the range; a range of
 // few codes has a closer grid.
 template <int max_code>
 inline constexpr auto affine_grid = [] {
-    constexpr int side = 16;
+    constexpr int side = 12;
     constexpr float step = max_code < 8 ? 0.125f : 0.25f;
     constexpr float beyond = max_code < 8 ? 0.75f : 1.0f;
     std::array<AffineStart, side * side> starts{};
@@ -104,24 +114,49 @@ inline constexpr auto affine_grid = [] {
     return starts;
 }();
 
+// All of these.
+template <class Lists, const auto& grid>
+inline constexpr auto every_start = [] {
+    constexpr std::size_t plain = std::size(Lists::plain), important = std::size(Lists::important);
+    auto starts = std::array<std::remove_cvref_t<decltype(grid[0])>, plain + important + grid.size()>{};
+    std::ranges::copy(Lists::plain, starts.begin());
+    std::ranges::copy(Lists::important, starts.begin() + plain);
+    std::ranges::copy(grid, starts.begin() + plain + important);
+    return starts;
+}();
+
+// The first `count` of the plain ones, or of a list for so few.
+template <class Lists, class Start>
+std::span<const Start> plain_starts(std::size_t count) {
+    if constexpr (requires { Lists::few; }) {
+        if (count <= std::size(Lists::few)) return std::span<const Start>(Lists::few).first(count);
+    }
+    return std::span<const Start>(Lists::plain).first(count);
+}
+
 // What to begin with. `usual` is the number of plain ones at normal effort.
-template <class Start>
-std::span<const Start> starts_for(Effort effort, bool important, std::span<const Start> plain_list,
-                                  std::span<const Start> important_list, std::span<const Start> grid,
-                                  std::size_t usual) {
-    if (effort == Effort::max) return grid;
-    if (effort == Effort::fast) return important ? important_list.first(6) : plain_list.first(usual > 8 ? 4 : 2);
-    return important ? important_list : plain_list.first(usual);
+template <class Lists, class Start>
+std::span<const Start> starts_for(Effort effort, bool important, std::span<const Start> every, std::size_t usual) {
+    switch (effort) {
+        case Effort::fast:
+            if (important) return std::span(Lists::important).first(6);
+            return plain_starts<Lists, Start>(usual > 8 ? 4 : 2);
+        case Effort::normal:
+            if (important) return Lists::important;
+            return plain_starts<Lists, Start>(usual);
+        case Effort::max: break;
+    }
+    return every;
 }
 template <int sub_block, int max_code>
 std::span<const AffineStart> affine_starts_for(Effort effort, bool important, std::size_t usual) {
-    using Lists = AffineStarts<sub_block, max_code>;
-    return starts_for<AffineStart>(effort, important, Lists::plain, Lists::important, affine_grid<max_code>, usual);
+    return starts_for<AffineStarts<sub_block, max_code>, AffineStart>(
+        effort, important, every_start<AffineStarts<sub_block, max_code>, affine_grid<max_code>>, usual);
 }
 template <int sub_block, int half_range>
 std::span<const float> symmetric_starts_for(Effort effort, bool important, std::size_t usual) {
-    using Lists = SymmetricStarts<sub_block, half_range>;
-    return starts_for<float>(effort, important, Lists::plain, Lists::important, symmetric_grid<half_range>, usual);
+    return starts_for<SymmetricStarts<sub_block, half_range>, float>(effort, important, symmetric_grid<half_range>,
+                                                                     usual);
 }
 
 }  // namespace ggufkit::quant
