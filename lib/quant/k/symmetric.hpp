@@ -89,10 +89,11 @@ class SymmetricEncoder {
         return {scale, m.error(unit.d * scale), m};
     }
 
-    // The best scale of each sub-block by itself, any real number.
+    // The best scale of each sub-block by itself, any real number. More starts than usual would not help at any effort:
+    // what they find is luck with one scale, gone once scales become integers.
     void fit_freely() {
-        const auto starts =
-            symmetric_starts_for<n, half_range>(source_.effort, source_.importance != nullptr, Format::starts);
+        const Effort effort = std::min(source_.effort, Effort::normal);
+        const auto starts = symmetric_starts_for<n, half_range>(effort, source_.importance != nullptr, Format::starts);
         for (int first = 0; first < batch_size; first += lane_count) {
             const SymmetricMoments m = Search::search(blocks_.batch, first, starts);
             moments_.store(first, m);
@@ -139,24 +140,34 @@ class SymmetricEncoder {
     // Integers for the chosen d. The nearest scale and its neighbours each make values of their own, and the integer
     // that suits those.
     template <int probes>
-    void fit_integers() {
+    void fit_integers(int reach = 0) {
         const UnitOfScales unit(splat(d_));
         for (int first = 0; first < batch_size; first += lane_count) {
-            const Lanes middle = round(free_scale_.load(first) * unit.per_d);
-            Lanes inverse[probes];
-            SymmetricMoments m[probes];
-            for (int j = 0; j < probes; ++j) {
-                const Lanes scale = middle + splat(static_cast<float>(j - probes / 2));
-                inverse[j] = ratio(splat(1), splat(d_) * clamp(scale, -half_scales, half_scales - 1));
-            }
-            Search::moments(blocks_.batch, first, inverse, m);
-            Integers best = nearest(m[probes / 2], m[probes / 2].best(), unit);
-            for (int j = 0; j < probes; ++j) {
-                if (j != probes / 2) best.consider(nearest(m[j], m[j].best(), unit));
+            const Lanes nearest_scale = round(free_scale_.load(first) * unit.per_d);
+            Integers best = fit_neighbours<probes>(first, nearest_scale, unit);
+            for (int by = probes; by <= reach; by += probes) {
+                const Lanes away = splat(static_cast<float>(by));
+                best.consider(fit_neighbours<probes>(first, nearest_scale - away, unit));
+                best.consider(fit_neighbours<probes>(first, nearest_scale + away, unit));
             }
             scale_.store(first, best.scale);
             moments_.store(first, best.behind);
         }
+    }
+    template <int probes>
+    Integers fit_neighbours(int first, Lanes middle, const UnitOfScales& unit) const {
+        Lanes inverse[probes];
+        SymmetricMoments m[probes];
+        for (int j = 0; j < probes; ++j) {
+            const Lanes scale = middle + splat(static_cast<float>(j - probes / 2));
+            inverse[j] = ratio(splat(1), splat(d_) * clamp(scale, -half_scales, half_scales - 1));
+        }
+        Search::moments(blocks_.batch, first, inverse, m);
+        Integers best = nearest(m[probes / 2], m[probes / 2].best(), unit);
+        for (int j = 0; j < probes; ++j) {
+            if (j != probes / 2) best.consider(nearest(m[j], m[j].best(), unit));
+        }
+        return best;
     }
 
     // d by least squares over the super-block, if it is better even as binary16.
@@ -185,7 +196,7 @@ class SymmetricEncoder {
             const float stretch = 1 + 0.75f / half_scales * static_cast<float>(i / 2 - steps / 2);
             d_ = blocks_.unit[0].nearest_half(chosen * (i % 2 == 0 ? stretch : -stretch));
             for (int step = 0; step < refinements; ++step) {
-                fit_integers<3>();
+                fit_integers<3>(3);
                 refit_unit();
                 if (!(error_ < least)) continue;
                 least = error_, best_d = d_, best_scale = scale_;
