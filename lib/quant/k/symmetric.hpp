@@ -89,11 +89,10 @@ class SymmetricEncoder {
         return {scale, m.error(unit.d * scale), m};
     }
 
-    // The best scale of each sub-block by itself, any real number. More starts than usual would not help at any effort:
-    // what they find is luck with one scale, gone once scales become integers.
+    // The best scale of each sub-block by itself, any real number.
     void fit_freely() {
-        const Effort effort = std::min(source_.effort, Effort::normal);
-        const auto starts = symmetric_starts_for<n, half_range>(effort, source_.importance != nullptr, Format::starts);
+        const auto starts =
+            symmetric_starts_for<n, half_range>(source_.effort, source_.importance != nullptr, Format::starts);
         for (int first = 0; first < batch_size; first += lane_count) {
             const SymmetricMoments m = Search::search(blocks_.batch, first, starts);
             moments_.store(first, m);

@@ -155,8 +155,8 @@ std::span<const AffineStart> affine_starts_for(Effort effort, bool important, st
 }
 template <int sub_block, int half_range>
 std::span<const float> symmetric_starts_for(Effort effort, bool important, std::size_t usual) {
-    return starts_for<SymmetricStarts<sub_block, half_range>, float>(effort, important, symmetric_grid<half_range>,
-                                                                     usual);
+    return starts_for<SymmetricStarts<sub_block, half_range>, float>(
+        effort, important, every_start<SymmetricStarts<sub_block, half_range>, symmetric_grid<half_range>>, usual);
 }
 
 }  // namespace ggufkit::quant
