@@ -32,10 +32,17 @@ static void decode_bfloats(const std::byte* blocks, std::size_t count, float* ou
     const hn::Rebind<std::uint32_t, decltype(numbers)> words;
     const hn::Rebind<std::uint16_t, decltype(numbers)> halves;
     const auto* const bits = reinterpret_cast<const std::uint16_t*>(blocks);
+    constexpr std::size_t lanes = hn::MaxLanes(numbers);
+    const auto decode_some = [&](std::size_t at) {
+        const auto upper = hn::ShiftLeft<16>(hn::PromoteTo(words, hn::LoadU(halves, bits + at)));
+        hn::StoreU(hn::BitCast(numbers, upper), numbers, out + at);
+    };
     std::size_t i = 0;
-    for (; i + hn::Lanes(numbers) <= count; i += hn::Lanes(numbers)) {
-        const auto upper = hn::ShiftLeft<16>(hn::PromoteTo(words, hn::LoadU(halves, bits + i)));
-        hn::StoreU(hn::BitCast(numbers, upper), numbers, out + i);
+    for (; i + 4 * lanes <= count; i += 4 * lanes) {
+        decode_some(i);
+        decode_some(i + lanes);
+        decode_some(i + 2 * lanes);
+        decode_some(i + 3 * lanes);
     }
     decode_run<BlockBF16, decode>(blocks + 2 * i, count - i, out + i);
 }

@@ -71,8 +71,7 @@ template <>
 struct SymmetricStarts<16, 32> {
     static constexpr float plain[] = {-32.2f, 31,  -30, -28.9f, -28.2f, -31.8f,
                                       -27.1f, -26, -25, -29.3f, -24.2f, -27.8f};
-    static constexpr float important[] = {-32, 31,     -30, -28.9f, -27.1f, -28.2f,
-                                          -26, -32.5f, -25, -23.9f, -23.2f, -29.3f};
+    static constexpr float important[] = {-32, 31, -30, -28.9f, -27.1f, -28.2f, -26, -32.5f, -25, -23.9f};
 };
 template <>
 struct SymmetricStarts<32, 8> {
