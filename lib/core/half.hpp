@@ -1,4 +1,5 @@
 // binary16 and bfloat16, by integer arithmetic, so that every compiler and CPU gives the same bits.
+// Always inlined: a call from a kernel into code that was compiled for another target would cost far more.
 #pragma once
 
 #include <bit>
@@ -7,7 +8,7 @@
 namespace ggufkit {
 
 // Exact; NaN payloads are kept, shifted. Masks rather than branches, so that a loop of these becomes vectors.
-constexpr float half_to_float(std::uint16_t half) noexcept {
+[[gnu::always_inline]] constexpr float half_to_float(std::uint16_t half) noexcept {
     const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
     const std::uint32_t exponent = half & 0x7c00u;
     const std::uint32_t magnitude = half & 0x7fffu;
@@ -19,7 +20,7 @@ constexpr float half_to_float(std::uint16_t half) noexcept {
 }
 
 // Round to nearest, ties to even; overflow gives infinity, NaN stays a (quiet) NaN.
-constexpr std::uint16_t float_to_half(float value) noexcept {
+[[gnu::always_inline]] constexpr std::uint16_t float_to_half(float value) noexcept {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
     const std::uint32_t sign = bits >> 16 & 0x8000u;
     const std::uint32_t magnitude = bits & 0x7fffffffu;
@@ -35,12 +36,12 @@ constexpr std::uint16_t float_to_half(float value) noexcept {
     return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
 }
 
-constexpr float bfloat_to_float(std::uint16_t value) noexcept {
+[[gnu::always_inline]] constexpr float bfloat_to_float(std::uint16_t value) noexcept {
     return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
 }
 
 // Round to nearest, ties to even; NaN stays a (quiet) NaN.
-constexpr std::uint16_t float_to_bfloat(float value) noexcept {
+[[gnu::always_inline]] constexpr std::uint16_t float_to_bfloat(float value) noexcept {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>(bits >> 16 | 64u);
     return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);

@@ -13,13 +13,19 @@ namespace hn = hwy::HWY_NAMESPACE;
 bool all_finite(const float* values, std::size_t count) {
     const hn::ScalableTag<float> tag;
     const std::size_t lanes = hn::Lanes(tag);
-    auto sum = hn::Zero(tag);
+    auto a = hn::Zero(tag), b = a, c = a, d = a;  // four sums, so that none waits for the one before
     std::size_t i = 0;
-    for (; i + lanes <= count; i += lanes) {
-        const auto value = hn::LoadU(tag, values + i);
-        sum += value - value;
+    const auto difference = [&](std::size_t at) {
+        const auto value = hn::LoadU(tag, values + at);
+        return value - value;
+    };
+    for (; i + 4 * lanes <= count; i += 4 * lanes) {
+        a += difference(i);
+        b += difference(i + lanes);
+        c += difference(i + 2 * lanes);
+        d += difference(i + 3 * lanes);
     }
-    float rest = hn::GetLane(hn::SumOfLanes(tag, sum));
+    float rest = hn::GetLane(hn::SumOfLanes(tag, (a + b) + (c + d)));
     for (; i < count; ++i) rest += values[i] - values[i];
     return rest == 0;
 }

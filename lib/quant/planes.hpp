@@ -11,7 +11,7 @@ namespace ggufkit::quant {
 
 // Fills `bytes` with bits shift .. shift + width - 1 of as many codes as it has room for.
 template <int width, int apart, std::size_t size>
-void pack_planes(const std::uint8_t* codes, int shift, std::uint8_t (&bytes)[size]) {
+[[gnu::always_inline]] inline void pack_planes(const std::uint8_t* codes, int shift, std::uint8_t (&bytes)[size]) {
     constexpr int planes = 8 / width;
     constexpr int mask = (1 << width) - 1;
     static_assert(size % apart == 0);

@@ -97,12 +97,14 @@ std::vector<float> golden_rows() {
 TEST_CASE("encoded bytes stay what they are") {
     using enum TensorType;
     const test::Golden goldens[] = {
-        {Q4_0, 0x63b0b060b3f3d2b0},   {Q4_1, 0xd9fd6676c47cb934},   {Q5_0, 0xe34fe934117d5d76},
-        {Q5_1, 0xab7359d06a2b608f},   {Q2_K, 0x1f68cae3fb87ce0d},   {Q3_K, 0x2c9d2b4ab1120085},
-        {Q4_K, 0xec92ba44afe86a14},   {Q5_K, 0x09063cf6eccf6f0b},   {Q6_K, 0x8e90bfa45de35fe1},
-        {IQ4_NL, 0x2b665c8ddbb9fa9d}, {IQ4_XS, 0x17a125084259534f}, {TQ1_0, 0x701d4825616bb2c4},
+        {Q4_0, 0x31bd106132e7ed8f},   {Q4_1, 0xd2c02e0cdc655d6f},   {Q5_0, 0x443315dbbc8ccebd},
+        {Q5_1, 0xcc873316d4c7753e},   {Q2_K, 0xd541852a34c4df96},   {Q3_K, 0xc87d14bf871093fc},
+        {Q4_K, 0xfb08e75f50c185e6},   {Q5_K, 0x1196b153405d62bc},   {Q6_K, 0x15d82ee73ae5a44b},
+        {IQ4_NL, 0xa197c3fbda7ca343}, {IQ4_XS, 0x1c3b2008010be13a}, {TQ1_0, 0x701d4825616bb2c4},
         {TQ2_0, 0x9df386aeee3a233c},  {MXFP4, 0x584d7ee8b1c70e45},  {NVFP4, 0x22fa505033f0334d},
-        {Q1_0, 0xa159a0c7501ef082},   {Q2_0, 0x8e4a9439e1fef848},
+        {Q1_0, 0xa159a0c7501ef082},   {Q2_0, 0x8e4a9439e1fef848},   {IQ2_XXS, 0x67a8d811f31a2e66},
+        {IQ2_XS, 0xc58247a7aae3c223}, {IQ2_S, 0xacac387eb57f281c},  {IQ3_XXS, 0x8fff9600f77306bb},
+        {IQ3_S, 0xa1eac88357db6e68},  {IQ1_S, 0x7ef9983781893739},  {IQ1_M, 0x81196440ffdb76c5},
     };
     const auto rows = golden_rows();
     for (const auto& [type, hash] : goldens) {
@@ -114,12 +116,14 @@ TEST_CASE("encoded bytes stay what they are") {
 TEST_CASE("encoded bytes stay what they are with an importance matrix") {
     using enum TensorType;
     const test::Golden goldens[] = {
-        {Q4_0, 0x6fda80de8d071851},   {Q4_1, 0x0e77c95b4999c191},   {Q5_0, 0xa599e3c896d2bd35},
-        {Q5_1, 0x7c622f9e84199b74},   {Q2_K, 0x154b4c8e65d695d5},   {Q3_K, 0x1038f2b564f321e3},
-        {Q4_K, 0x8fb2247a04577207},   {Q5_K, 0x69223c496aed9a89},   {Q6_K, 0x4a09cbd7059f4b31},
-        {IQ4_NL, 0x24fc5755fbdd5466}, {IQ4_XS, 0x2e665228dd25a00a}, {TQ1_0, 0x9179ba96132d6bce},
-        {TQ2_0, 0x51cc55de4ef698e0},  {MXFP4, 0x32f571305cd10c49},  {NVFP4, 0xcf1d8284166287d2},
-        {Q1_0, 0x6fa73a9425398ae7},   {Q2_0, 0x2e7a713afe2be6d7},
+        {Q4_0, 0x1cc8846b0ad7cb20},   {Q4_1, 0xe9c4fd0766580917},   {Q5_0, 0x9617d10fcb858a6b},
+        {Q5_1, 0x968a25aab34ef96c},   {Q2_K, 0xb373c5bdebff742c},   {Q3_K, 0xdb051ffd375fc83f},
+        {Q4_K, 0xec3c1bb59e90b777},   {Q5_K, 0x0355ade08cc0c133},   {Q6_K, 0x4e648dfd71cb3715},
+        {IQ4_NL, 0x1bc4fa472afd354e}, {IQ4_XS, 0xa98b57bbffc000af}, {TQ1_0, 0x9179ba96132d6bce},
+        {TQ2_0, 0x51cc55de4ef698e0},  {MXFP4, 0x32f571305cd10c49},  {NVFP4, 0x6034f856963c5a16},
+        {Q1_0, 0x6fa73a9425398ae7},   {Q2_0, 0x2e7a713afe2be6d7},   {IQ2_XXS, 0x013988f3dabb32ef},
+        {IQ2_XS, 0x7f82fec49b351eb2}, {IQ2_S, 0x10211a7f289d1f67},  {IQ3_XXS, 0xc40a8024850239d0},
+        {IQ3_S, 0x7792d26efdf83bdb},  {IQ1_S, 0x4dc3fd507f98422d},  {IQ1_M, 0x06db187facc9e75b},
     };
     const auto rows = golden_rows();
     test::Random random(82);
@@ -140,11 +144,12 @@ TEST_CASE("the error of heavy-tailed rows stays where it was measured") {
     };
     using enum TensorType;
     const Bound bounds[] = {
-        {Q4_0, 0.1036, 0.107134},  {Q4_1, 0.0806, 0.089052},   {Q5_0, 0.0515, 0.053454},   {Q5_1, 0.0391, 0.043175},
-        {Q2_K, 0.2881, 0.331079},  {Q3_K, 0.1700, 0.174999},   {Q4_K, 0.0807, 0.082400},   {Q5_K, 0.0401, 0.041627},
-        {Q6_K, 0.0200, 0.021323},  {IQ4_NL, 0.0860, 0.088243}, {IQ4_XS, 0.0866, 0.089081}, {TQ1_0, 0.5166, 0.852696},
-        {TQ2_0, 0.5166, 0.852696}, {MXFP4, 0.1224, 0.126098},  {NVFP4, 0.0869, 0.097340},  {Q1_0, 0.6717, 0.671685},
-        {Q2_0, 0.4016, 0.742600},
+        {Q4_0, 0.1036, 0.107134},    {Q4_1, 0.0806, 0.089052},    {Q5_0, 0.0515, 0.053454},   {Q5_1, 0.0391, 0.043175},
+        {Q2_K, 0.2888, 0.331079},    {Q3_K, 0.1700, 0.174999},    {Q4_K, 0.0807, 0.082400},   {Q5_K, 0.0401, 0.041627},
+        {Q6_K, 0.0200, 0.021323},    {IQ4_NL, 0.0860, 0.088243},  {IQ4_XS, 0.0866, 0.089081}, {TQ1_0, 0.5166, 0.852696},
+        {TQ2_0, 0.5166, 0.852696},   {MXFP4, 0.1224, 0.126098},   {NVFP4, 0.0869, 0.097340},  {Q1_0, 0.6717, 0.671685},
+        {Q2_0, 0.4016, 0.742600},    {IQ2_XXS, 0.3695, 0.386701}, {IQ2_XS, 0.3116, 0.328148}, {IQ2_S, 0.2782, 0.288965},
+        {IQ3_XXS, 0.1906, 0.196709}, {IQ3_S, 0.1469, 0.187272},   {IQ1_S, 0.5207, 0.552865},  {IQ1_M, 0.4602, 0.488250},
     };
     const auto rows = weight_rows(Tail::student, 400, ne0, 5);
     for (const Bound& bound : bounds) {

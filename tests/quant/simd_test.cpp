@@ -1,13 +1,17 @@
-// Every target that this CPU can run writes the bytes that the scalar one writes, and so do rows one by one.
+// Every target that this CPU can run writes the bytes that the scalar one writes, and so do rows one by one; every target
+// decodes them to the same numbers.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <ggufkit/quantize.hpp>
 #include <string>
 #include <vector>
 
+#include "core/half.hpp"
 #include "quant/simd/target.hpp"
 #include "support/weight_rows.hpp"
 
@@ -83,6 +87,17 @@ void check_targets(TensorType type, const Rows& rows, std::span<const float> imp
     }
 }
 
+std::vector<float> decode(TensorType type, std::span<const std::byte> blocks) {
+    const FormatInfo& format = format_of(type);
+    std::vector<float> values(blocks.size() / format.block_bytes * format.block_elements);
+    REQUIRE(dequantize_rows(type, blocks, values));
+    return values;
+}
+
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
 std::vector<TensorType> quantizable_types() {
     std::vector<TensorType> types;
     for (const FormatInfo& format : formats()) {
@@ -110,6 +125,58 @@ TEST_CASE("the bytes are the same for every target, and for rows one by one") {
                     check_targets(type, rows, importance, effort);
                 }
             }
+        }
+    }
+    REQUIRE(quant::use_simd_target(before));
+}
+
+TEST_CASE("every type decodes to the same numbers on every target") {
+    const std::string before(quant::simd_target());
+    for (const FormatInfo& format : formats()) {
+        if (!format.usable() || !can_dequantize(format.type())) continue;
+        CAPTURE(format.name);
+        const auto blocks = test::random_blocks(format, 101, format.id);
+        REQUIRE(quant::use_simd_target("scalar"));
+        const auto expected = decode(format.type(), blocks);
+        for (const std::string_view target : quant::simd_targets()) {
+            CAPTURE(target);
+            REQUIRE(quant::use_simd_target(target));
+            CHECK(same_bits(decode(format.type(), blocks), expected));
+        }
+    }
+    REQUIRE(quant::use_simd_target(before));
+}
+
+TEST_CASE("all halves, and floats around where they round, are converted on every target as one by one") {
+    const std::string before(quant::simd_target());
+    std::vector<std::uint16_t> halves(65536);
+    for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<std::uint16_t>(i);
+    std::vector<float> of_halves, of_bfloats, near;
+    for (const std::uint16_t half : halves) {
+        of_halves.push_back(half_to_float(half));
+        of_bfloats.push_back(bfloat_to_float(half));
+        for (const float value : {of_halves.back(), of_bfloats.back()}) {
+            const auto bits = std::bit_cast<std::uint32_t>(value);
+            if ((bits & 0x7f800000u) == 0x7f800000u) continue;  // quantize_rows() refuses NaN and infinities
+            for (const std::uint32_t step : {0u, 1u, 0xfffu, 0x1000u, 0x1001u, 0x7fffu, 0x8000u, 0x8001u}) {
+                const float next = std::bit_cast<float>(bits + step);
+                if (std::abs(next) < 65519) near.push_back(next);
+            }
+        }
+    }
+    near.resize(near.size() / 3 * 3);
+    std::vector<std::uint16_t> as_halves(near.size()), as_bfloats(near.size());
+    std::ranges::transform(near, as_halves.begin(), float_to_half);
+    std::ranges::transform(near, as_bfloats.begin(), float_to_bfloat);
+    for (const std::string_view target : quant::simd_targets()) {
+        CAPTURE(target);
+        REQUIRE(quant::use_simd_target(target));
+        CHECK(same_bits(decode(TensorType::F16, std::as_bytes(std::span(halves))), of_halves));
+        CHECK(same_bits(decode(TensorType::BF16, std::as_bytes(std::span(halves))), of_bfloats));
+        for (const auto& [type, expected] :
+             {std::pair(TensorType::F16, &as_halves), std::pair(TensorType::BF16, &as_bfloats)}) {
+            const auto bytes = std::as_bytes(std::span(*expected));
+            CHECK(std::ranges::equal(encode(type, near, near.size() / 3, {}, Effort::normal), bytes));
         }
     }
     REQUIRE(quant::use_simd_target(before));

@@ -68,7 +68,7 @@ struct ListedScales {
             inverse.store(first, ratio(splat(1), half_scale(b, first, best.bits)));
         }
         for (int k = 0; k < batch_size; ++k) scale[k].bits = static_cast<std::uint8_t>(bits[k]);
-        write_codes<E2M1Doubled, n>(b.source.x, b.factor, inverse, PerSubBlock{}, codes);
+        write_codes<E2M1Doubled, n>(0, batch_size, b.source.x, b.factor, inverse, PerSubBlock{}, codes);
     }
 
     void set(int k, BlockMXFP4& block) const { block.e = scale[k]; }
@@ -100,7 +100,6 @@ struct ListedScales {
                 bits[t] = clamp(below + splat(static_cast<float>(Format::scales[j + t])), 0, Scale::last);
                 half[t] = half_scale(b, first, bits[t]);
                 inverse[t] = ratio(splat(1), half[t]);
-                m[t].xx = zero();
             }
             Search::moments(b.batch, first, inverse, m);
             for (int t = 0; t < at_once; ++t) {

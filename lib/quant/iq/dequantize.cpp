@@ -21,8 +21,14 @@ static void decode_point(const std::int8_t (&point)[length], float scale, unsign
 
 // One point of IQ1: every coordinate is shifted by an eighth, up or down.
 static void decode_shifted_point(const std::int8_t (&point)[8], float scale, bool down, float* x) {
-    const float shift = down ? -0.125f : 0.125f;
-    for (int i = 0; i < 8; ++i) x[i] = scale * (static_cast<float>(point[i]) + shift);
+    const hn::CappedTag<float, 8> eight;
+    const auto shift = hn::Set(eight, down ? -0.125f : 0.125f);
+    for (std::size_t i = 0; i < 8; i += hn::Lanes(eight)) {
+        const auto bytes = hn::LoadU(hn::Rebind<std::int8_t, decltype(eight)>(), point + i);
+        const auto coordinates =
+            hn::ConvertTo(eight, hn::PromoteTo(hn::Rebind<std::int32_t, decltype(eight)>(), bytes));
+        hn::StoreU(hn::Set(eight, scale) * (coordinates + shift), eight, x + i);
+    }
 }
 
 // Entry i of an array of nibbles, low nibble first.
@@ -100,9 +106,10 @@ static void decode(const BlockIQ1_M& b, float* HWY_RESTRICT x) {
 
 // 32 half-split codes of the table of values.
 static void decode_codes(const std::uint8_t* qs, float scale, float* x) {
-    for (int j = 0; j < 16; ++j) {
-        x[j] = scale * static_cast<float>(iq4_values[qs[j] & 15]);
-        x[j + 16] = scale * static_cast<float>(iq4_values[qs[j] >> 4]);
+    std::int8_t values[32];
+    look_up_nibbles(iq4_values, qs, values);
+    for (int j = 0; j < 32; j += number_count) {
+        hn::StoreU(hn::Set(numbers, scale) * numbers_of(words_at(values + j)), numbers, x + j);
     }
 }
 

@@ -82,14 +82,9 @@ class CodebookEncoder {
     // them makes activations smaller, and a whole model of those is worse than the error tells. So d is made larger, as
     // far as gives a super-block its size back where importance tells what sizes matter, and half as far where not.
     float gain(int b) const {
-        float xx = 0, vv = 0, vx = 0;
-        for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
-            xx += moments_.xx[k];
-            vv += multiple_[k] * multiple_[k] * moments_.vv[k];
-            vx += multiple_[k] * moments_.vx[k];
-        }
-        if (!(vx > 0)) return 1;
-        const float whole = std::sqrt(xx) * std::sqrt(vv) / vx;
+        const Sums s = sums(b);
+        if (!(s.vx > 0)) return 1;
+        const float whole = std::sqrt(s.xx) * std::sqrt(s.vv) / s.vx;
         return source_.importance ? whole : std::sqrt(whole);
     }
     // The index in the codebook of point i of sub-block k.
@@ -126,40 +121,37 @@ class CodebookEncoder {
     }
 
     struct Moments {
-        PerSubBlock xx, vv, vx;
-        SymmetricMoments load(int first) const { return {xx.load(first), vv.load(first), vx.load(first)}; }
-        void store(int first, const SymmetricMoments& m) {
-            xx.store(first, m.xx), vv.store(first, m.vv), vx.store(first, m.vx);
-        }
+        PerSubBlock vv, vx;
+        void store(int first, const SymmetricMoments& m) { vv.store(first, m.vv), vx.store(first, m.vx); }
     };
 
     // The best scale of each sub-block by itself, any number that is not negative.
     void fit_freely() {
         const auto some_starts = starts(source_.effort);
+        const Batch<n>& batch = blocks_.batch;
         for (int first = 0; first < batch_size; first += lane_count) {
-            const Batch<n>& b = blocks_.batch;
             Lanes peak = zero(), xx = zero();
             for (int i = 0; i < n; ++i) {
-                peak = larger(peak, magnitude(b.x_at(i, first)));
-                xx += b.wx_at(i, first) * b.x_at(i, first);
+                peak = larger(peak, magnitude(batch.x_at(i, first)));
+                xx += batch.wx_at(i, first) * batch.x_at(i, first);
             }
             const Lanes per_peak = ratio(splat(1), peak);
-            SymmetricMoments best{xx, zero(), zero()};
-            Lanes gain = zero();
+            SymmetricMoments best{splat(1), zero()};
+            // The error that points take away is vx^2 / vv; such fractions are compared without a division.
             const auto consider = [&](const SymmetricMoments& m) {
-                const Lanes found = larger(m.vx, zero()) * m.best();
-                const LaneMask better = found > gain;
-                gain = select(better, found, gain);
+                const Lanes vx = larger(m.vx, zero());
+                const LaneMask better = vx * vx * best.vv > best.vx * best.vx * m.vv;
                 best.vv = select(better, m.vv, best.vv);
-                best.vx = select(better, m.vx, best.vx);
+                best.vx = select(better, vx, best.vx);
             };
-            for (const float start : some_starts) consider(rough_.moments(b, first, xx, splat(start) * per_peak));
-            consider(rough_.moments(b, first, xx, ratio(splat(1), best.best())));
+            for (const float start : some_starts) consider(rough_.moments(batch, first, splat(start) * per_peak));
+            consider(rough_.moments(batch, first, ratio(best.vv, best.vx)));
             moments_.store(first, best);
             free_scale_.store(first, best.best());
+            xx_.store(first, xx);
         }
-        for (int k = 0; k < batch_size; ++k) {
-            largest_[k / Blocks::size] = std::max(largest_[k / Blocks::size], free_scale_[k]);
+        for (int b = 0; b < super_blocks; ++b) {
+            largest_[b] = free_scale_.template largest<Blocks::size>(b * Blocks::size);
         }
     }
 
@@ -181,13 +173,13 @@ class CodebookEncoder {
             Lanes sum = zero();  // of the errors, but for what is the same for all
             for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
                 const Lanes scale = some_d * nearest_odd(splat(free_scale_[k]) * per_d);
-                sum += scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
+                const Lanes error = scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
+                sum += splat(blocks_.batch.total[k]) * error;
             }
             d.store(first, some_d);
             error.store(first, sum);
         }
-        const auto best = std::min_element(error.values, error.values + batch_size) - error.values;
-        std::fill_n(d_.values + b * Blocks::size, Blocks::size, d[static_cast<int>(best)]);
+        std::fill_n(d_.values + b * Blocks::size, Blocks::size, d[error.index_of_smallest()]);
     }
     static constexpr PerSubBlock grid = [] {
         PerSubBlock factors;
@@ -200,13 +192,12 @@ class CodebookEncoder {
         for (int first = 0; first < batch_size; first += lane_count) {
             const Lanes d = d_.load(first);
             const Lanes middle = nearest_odd(free_scale_.load(first) * ratio(splat(1), d));
-            const Lanes xx = moments_.xx.load(first);
             SymmetricMoments best{};
             Lanes multiple = zero(), error = zero();
             for (const int step : {0, -2, 2}) {
                 const Lanes odd = clamp(middle + splat(static_cast<float>(step)), 1, top);
                 const Lanes scale = d * odd;
-                const SymmetricMoments m = points_.moments(blocks_.batch, first, xx, ratio(splat(1), scale));
+                const SymmetricMoments m = points_.moments(blocks_.batch, first, ratio(splat(1), scale));
                 const Lanes found = m.error(scale);
                 const LaneMask better = step == 0 ? found == found : found < error;
                 best.vv = select(better, m.vv, best.vv);
@@ -214,22 +205,33 @@ class CodebookEncoder {
                 multiple = select(better, odd, multiple);
                 error = select(better, found, error);
             }
-            moments_.store(first, {xx, best.vv, best.vx});
+            moments_.store(first, best);
             multiple_.store(first, multiple);
         }
+    }
+
+    // Sums over a super-block, for multiples of d: of x^2, of values squared, of values times x.
+    struct Sums {
+        float xx = 0, vv = 0, vx = 0;
+        float error(float d) const { return d * (d * vv - 2 * vx); }  // but for xx
+    };
+    Sums sums(int b) const {
+        Sums s;
+        for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
+            const float total = blocks_.batch.total[k];
+            s.xx += total * xx_[k];
+            s.vv += total * multiple_[k] * multiple_[k] * moments_.vv[k];
+            s.vx += total * multiple_[k] * moments_.vx[k];
+        }
+        return s;
     }
 
     // d by least squares over the super-block, if it is better even as binary16.
     void refit_unit(int b) {
         const int from = b * Blocks::size;
-        float vv = 0, vx = 0;
-        for (int k = from; k < from + Blocks::size; ++k) {
-            vv += multiple_[k] * multiple_[k] * moments_.vv[k];
-            vx += multiple_[k] * moments_.vx[k];
-        }
-        const auto error = [&](float d) { return d * (d * vv - 2 * vx); };
-        const float d = vv > 0 && vx > 0 ? blocks_.unit[b].nearest_half(vx / vv) : d_[from];
-        if (error(d) < error(d_[from])) std::fill_n(d_.values + from, Blocks::size, d);
+        const Sums s = sums(b);
+        const float d = s.vv > 0 && s.vx > 0 ? blocks_.unit[b].nearest_half(s.vx / s.vv) : d_[from];
+        if (s.error(d) < s.error(d_[from])) std::fill_n(d_.values + from, Blocks::size, d);
     }
 
     const BatchSource<n>& source_;
@@ -238,6 +240,7 @@ class CodebookEncoder {
     NearestPoints<Format> points_;
     NearestPoints<Format> final_{Neighbours::listed};
     Moments moments_;
+    PerSubBlock xx_;  // the sum of w x^2
     PerSubBlock free_scale_;
     float largest_[super_blocks]{};
     PerSubBlock d_;

@@ -46,9 +46,9 @@ class NearestPoints {
     // `tries` points are looked at for each, an even number.
     explicit NearestPoints(int tries) : lists_(neighbours_of<Format::grid>().lists()), pairs_(tries / 2) {}
 
-    // The moments with the nearest points at the scale 1 / inverse; xx is there already.
-    SymmetricMoments moments(const Batch<n>& b, int first, Lanes xx, Lanes inverse) const {
-        SymmetricMoments m{xx, zero(), zero()};
+    // The moments with the nearest points at the scale 1 / inverse.
+    SymmetricMoments moments(const Batch<n>& b, int first, Lanes inverse) const {
+        SymmetricMoments m{zero(), zero()};
         for (int g = 0; g < groups; g += groups_a_span) {
             const Span s = nearest_span(b, first, g, inverse);
             m.vv += s.vv;

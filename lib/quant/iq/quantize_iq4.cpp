@@ -30,13 +30,11 @@ struct Iq4Values {
 struct IQ4_NL {
     using Values = Iq4Values;
     static constexpr int block = 32, starts = 12;
-    static constexpr bool long_with_importance = false;
     static constexpr Weighting weighting = Weighting::linear;
 };
 struct IQ4_XS {
     using Values = Iq4Values;
     static constexpr int sub_block = 32, half_scales = 32, starts = 12;
-    static constexpr bool long_with_importance = false;
     static constexpr Weighting weighting = Weighting::linear;
 };
 

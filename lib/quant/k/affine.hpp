@@ -33,12 +33,13 @@ class AffineEncoder {
 
     explicit AffineEncoder(const BatchSource<n>& source) : source_(source), blocks_(source, Weighting::linear) {
         fit_freely();
-        for (int b = 0; b < super_blocks; ++b) choose_units(b);
-        for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
-            fit_integers();
-            take_moments();
-            for (int b = 0; b < super_blocks; ++b) refit_units(b);
+        choose_units();
+        switch (source.effort) {
+            case Effort::fast: fit_integers<1>(); break;
+            case Effort::normal: fit_integers<3>(); break;
+            case Effort::max: search_long(); return;
         }
+        refit_units();
     }
 
     void write(Codes (&out)[super_blocks]) const {
@@ -48,8 +49,6 @@ class AffineEncoder {
             inverse.store(first, v);
             offset.store(first, dmin_.load(first) * min_.load(first) * v);
         }
-        std::uint8_t codes[batch_size * n];
-        write_codes<IntegerValues<0, Format::max_code>, n>(source_.x, blocks_.factor, inverse, offset, codes);
         for (int b = 0; b < super_blocks; ++b) {
             const Unit& unit = blocks_.unit[b];
             const int from = b * Blocks::size;
@@ -61,22 +60,19 @@ class AffineEncoder {
                 out[b].scale[k] = static_cast<std::uint8_t>(scale_[from + k]);
                 out[b].min[k] = static_cast<std::uint8_t>(min_[from + k]);
             }
-            std::memcpy(out[b].code, codes + b * super_block_size, super_block_size);
+            write_codes<IntegerValues<0, Format::max_code>, n>(from, Blocks::size, source_.x, blocks_.factor, inverse,
+                                                               offset, out[b].code);
         }
     }
 
   private:
     // The moments of sixteen sub-blocks, at rest.
     struct Moments {
-        PerSubBlock one, per_one, x, xx, c, cc, cx;
+        PerSubBlock x, c, cc, cx;
 
-        AffineMoments load(int first) const {
-            return {one.load(first), per_one.load(first), x.load(first), xx.load(first),
-                    c.load(first),   cc.load(first),      cx.load(first)};
-        }
+        AffineMoments load(int first) const { return {x.load(first), c.load(first), cc.load(first), cx.load(first)}; }
         void store(int first, const AffineMoments& m) {
-            one.store(first, m.one), per_one.store(first, m.per_one), x.store(first, m.x), xx.store(first, m.xx);
-            c.store(first, m.c), cc.store(first, m.cc), cx.store(first, m.cx);
+            x.store(first, m.x), c.store(first, m.c), cc.store(first, m.cc), cx.store(first, m.cx);
         }
     };
 
@@ -89,18 +85,30 @@ class AffineEncoder {
     struct Integers {
         Lanes scale, min;
         Lanes error;
+        AffineMoments behind;
+
+        void consider(const Integers& found) {
+            const LaneMask better = found.error < error;
+            scale = select(better, found.scale, scale);
+            min = select(better, found.min, min);
+            error = select(better, found.error, error);
+            behind.c = select(better, found.behind.c, behind.c);
+            behind.cc = select(better, found.behind.cc, behind.cc);
+            behind.cx = select(better, found.behind.cx, behind.cx);
+        }
     };
 
     // The integers that suit the codes behind `m`: the scale nearest to the best, then the min that is best beside it.
     static Integers nearest(const AffineMoments& m, Lanes best_scale, const Units& units) {
         const Lanes scale = clamp(round(best_scale * units.per_d), 0, max_scale);
         const Lanes min = clamp(round(m.best_min(units.d * scale) * units.per_dmin), 0, max_scale);
-        return {scale, min, m.error({units.d * scale, units.dmin * min})};
+        return {scale, min, m.error({units.d * scale, units.dmin * min}), m};
     }
 
     // The best scale and min of each sub-block by itself, any real number.
     void fit_freely() {
-        const auto starts = affine_starts_for<n, Format::max_code>(source_.effort, Format::starts);
+        const auto starts =
+            affine_starts_for<n, Format::max_code>(source_.effort, source_.importance != nullptr, Format::starts);
         PerSubBlock free_min;
         for (int first = 0; first < batch_size; first += lane_count) {
             const AffineMoments m = Search::search(blocks_.batch, first, false, starts);
@@ -109,78 +117,67 @@ class AffineEncoder {
             free_scale_.store(first, fit.scale);
             free_min.store(first, fit.min);
         }
-        for (int k = 0; k < batch_size; ++k) {
-            float& scale = largest_scale_[k / Blocks::size];
-            float& min = largest_min_[k / Blocks::size];
-            scale = std::max(scale, free_scale_[k]);
-            min = std::max(min, free_min[k]);
+        for (int b = 0; b < super_blocks; ++b) {
+            largest_scale_[b] = std::max(0.0f, free_scale_.template largest<Blocks::size>(b * Blocks::size));
+            largest_min_[b] = std::max(0.0f, free_min.template largest<Blocks::size>(b * Blocks::size));
         }
     }
 
     // What the largest scale and the largest min are multiplied by.
     struct Grid {
-        static constexpr int steps = 8, rounds = steps / 2;
-        static_assert(2 * steps == batch_size);
-        PerSubBlock per_d, per_dmin[rounds];
+        PerSubBlock factor;
 
         constexpr Grid() {
-            for (int k = 0; k < batch_size; ++k) {
-                per_d[k] = 1.0f / static_cast<float>(max_scale - 3 + k % steps);
-                for (int r = 0; r < rounds; ++r) {
-                    per_dmin[r][k] = 1.0f / static_cast<float>(max_scale - 3 + 2 * r + k / steps);
-                }
-            }
+            for (int k = 0; k < batch_size; ++k) factor[k] = 1.0f / static_cast<float>(max_scale - 7 + k);
         }
     };
 
-    // d and dmin from a grid of eight by eight around those that make the largest scale and the largest min the largest
-    // integer: the pair that is best for the moments. Here a lane is a pair: each d twice, beside two mins.
-    void choose_units(int b) {
-        constexpr int rounds = Grid::rounds;
+    // Units around those that make the largest scale and the largest min the largest integer. First d, as if mins could
+    // be anything; then dmin, for the mins that are best beside the multiples of d.
+    void choose_units() {
+        for (int b = 0; b < super_blocks; ++b) {
+            set_units(
+                b,
+                best_unit(b, largest_scale_[b],
+                          [&](int k, Lanes d, Lanes per_d) {
+                              const Lanes scale = d * clamp(round(splat(free_scale_[k]) * per_d), 0, max_scale);
+                              const Lanes min = larger(scale * splat(moments_.c[k]) - splat(moments_.x[k]), zero());
+                              return scale * (scale * splat(moments_.cc[k]) - splat(2 * moments_.cx[k])) - min * min;
+                          }),
+                0);
+        }
+        PerSubBlock best_min;
+        for (int first = 0; first < batch_size; first += lane_count) {
+            const Lanes d = d_.load(first);
+            const Lanes scale = d * clamp(round(free_scale_.load(first) * ratio(splat(1), d)), 0, max_scale);
+            best_min.store(first, larger(moments_.load(first).best_min(scale), zero()));
+        }
+        for (int b = 0; b < super_blocks; ++b) {
+            set_units(b, d_[b * Blocks::size], best_unit(b, largest_min_[b], [&](int k, Lanes dmin, Lanes per_dmin) {
+                          const Lanes best = splat(best_min[k]);
+                          const Lanes rest = dmin * clamp(round(best * per_dmin), 0, max_scale) - best;
+                          return rest * rest;
+                      }));
+        }
+    }
+    // The one of sixteen units for which the errors of the sub-blocks of b, error(sub-block, unit, 1 / unit), add up to
+    // the least. Here a lane is a unit.
+    template <class Error>
+    float best_unit(int b, float largest, Error error) const {
         static constexpr Grid grid;
         const Lanes size = splat(blocks_.unit[b].size), inverse = splat(blocks_.unit[b].inverse);
-        const Lanes scale = splat(largest_scale_[b]) * size, min = splat(largest_min_[b]) * size;
-        PerSubBlock d, dmin, error;
+        PerSubBlock unit, sum;
         for (int first = 0; first < batch_size; first += lane_count) {
-            Lanes some_dmin[rounds], sum[rounds];
-            const Lanes some_d = nearest_half(scale * grid.per_d.load(first)) * inverse;
-            for (int r = 0; r < rounds; ++r) {
-                some_dmin[r] = nearest_half(min * grid.per_dmin[r].load(first)) * inverse;
+            const Lanes some = nearest_half(splat(largest) * size * grid.factor.load(first)) * inverse;
+            const Lanes per_unit = ratio(splat(1), some);
+            Lanes errors = zero();
+            for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
+                errors += splat(blocks_.batch.total[k]) * error(k, some, per_unit);
             }
-            add_errors(b, some_d, some_dmin, sum);
-            for (int r = 1; r < rounds; ++r) {
-                const LaneMask better = sum[r] < sum[0];
-                sum[0] = select(better, sum[r], sum[0]);
-                some_dmin[0] = select(better, some_dmin[r], some_dmin[0]);
-            }
-            d.store(first, some_d);
-            dmin.store(first, some_dmin[0]);
-            error.store(first, sum[0]);
+            unit.store(first, some);
+            sum.store(first, errors);
         }
-        const auto best = std::min_element(error.values, error.values + batch_size) - error.values;
-        set_units(b, d[static_cast<int>(best)], dmin[static_cast<int>(best)]);
-    }
-    // The errors of a super-block with the nearest integers, but for what is the same for all units. nearest() written
-    // out, with what depends on d alone done once.
-    template <int rounds>
-    void add_errors(int b, Lanes d, const Lanes (&dmin)[rounds], Lanes (&sum)[rounds]) const {
-        const Lanes per_d = ratio(splat(1), d);
-        Lanes per_dmin[rounds];
-        for (int r = 0; r < rounds; ++r) {
-            per_dmin[r] = ratio(splat(1), dmin[r]);
-            sum[r] = zero();
-        }
-        for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
-            const Lanes scale = d * clamp(round(splat(free_scale_[k]) * per_d), 0, max_scale);
-            const Lanes one = splat(moments_.one[k]);
-            const Lanes rest = scale * splat(moments_.c[k]) - splat(moments_.x[k]);
-            const Lanes best_min = rest * splat(moments_.per_one[k]);
-            const Lanes error = scale * (scale * splat(moments_.cc[k]) - splat(2 * moments_.cx[k]));
-            for (int r = 0; r < rounds; ++r) {
-                const Lanes min = dmin[r] * clamp(round(best_min * per_dmin[r]), 0, max_scale);
-                sum[r] += error + min * (min * one - (rest + rest));
-            }
-        }
+        return unit[sum.index_of_smallest()];
     }
     void set_units(int b, float d, float dmin) {
         std::fill_n(d_.values + b * Blocks::size, Blocks::size, d);
@@ -189,56 +186,58 @@ class AffineEncoder {
 
     // Integers for the chosen d and dmin. The nearest scale and its neighbours each make codes of their own, and the
     // integers that suit those.
+    template <int probes>
     void fit_integers() {
         for (int first = 0; first < batch_size; first += lane_count) {
             const Units units{d_.load(first), dmin_.load(first)};
             const AffineMoments free = moments_.load(first);
             const Lanes middle = round(free_scale_.load(first) * units.per_d);
-            constexpr int probes = 3;
             Lanes inverse[probes], offset[probes];
-            AffineMoments m[probes] = {free, free, free};
+            AffineMoments m[probes];
             for (int j = 0; j < probes; ++j) {
-                const Integers start = nearest(free, (middle + splat(static_cast<float>(j - 1))) * units.d, units);
+                const Integers start =
+                    nearest(free, (middle + splat(static_cast<float>(j - probes / 2))) * units.d, units);
                 inverse[j] = ratio(splat(1), units.d * start.scale);
                 offset[j] = units.dmin * start.min * inverse[j];
+                m[j].x = free.x;
             }
             Search::moments(blocks_.batch, first, inverse, offset, m);
-            Integers best = nearest(m[1], m[1].best(false).scale, units);
-            for (const int j : {0, 2}) {
-                const Integers found = nearest(m[j], m[j].best(false).scale, units);
-                const LaneMask better = found.error < best.error;
-                best.scale = select(better, found.scale, best.scale);
-                best.min = select(better, found.min, best.min);
-                best.error = select(better, found.error, best.error);
+            Integers best = nearest(m[probes / 2], m[probes / 2].best(false).scale, units);
+            for (int j = 0; j < probes; ++j) {
+                if (j != probes / 2) best.consider(nearest(m[j], m[j].best(false).scale, units));
             }
             scale_.store(first, best.scale);
             min_.store(first, best.min);
+            moments_.store(first, best.behind);
         }
     }
-    AffineMoments coded(int first, const AffineMoments& m, const Units& units, Lanes scale, Lanes min) const {
-        return Search::moments(blocks_.batch, first, m, {units.d * scale, units.dmin * min});
-    }
 
-    // The moments of the codes that suit the integers.
-    void take_moments() {
+    // d and dmin by least squares over each super-block, if they are better even as binary16.
+    void refit_units() {
+        PerSubBlock ss, sm, mm, sx, mx;  // s for scale * code, m for min
         for (int first = 0; first < batch_size; first += lane_count) {
-            const Units units{d_.load(first), dmin_.load(first)};
-            moments_.store(first, coded(first, moments_.load(first), units, scale_.load(first), min_.load(first)));
+            const AffineMoments m = moments_.load(first);
+            const Lanes total = blocks_.batch.total.load(first);
+            const Lanes scale = scale_.load(first), min = min_.load(first);
+            ss.store(first, total * scale * scale * m.cc);
+            sm.store(first, total * scale * min * m.c);
+            mm.store(first, total * min * min);
+            sx.store(first, total * scale * m.cx);
+            mx.store(first, total * min * m.x);
+        }
+        constexpr int size = Blocks::size;
+        for (int b = 0; b < super_blocks; ++b) {
+            const int from = b * size;
+            refit_units(b, ss.sum<size>(from), sm.sum<size>(from), mm.sum<size>(from), sx.sum<size>(from),
+                        mx.sum<size>(from));
         }
     }
-
-    // d and dmin by least squares over the super-block, if they are better even as binary16.
-    void refit_units(int b) {
+    HWY_INLINE void refit_units(int b, float ss, float sm, float mm, float sx, float mx) {
         const int from = b * Blocks::size;
         const Unit& unit = blocks_.unit[b];
-        float ss = 0, sm = 0, mm = 0, sx = 0, mx = 0;  // s for scale * code, m for min
-        for (int k = from; k < from + Blocks::size; ++k) {
-            ss += scale_[k] * scale_[k] * moments_.cc[k];
-            sm += scale_[k] * min_[k] * moments_.c[k];
-            mm += min_[k] * min_[k] * moments_.one[k];
-            sx += scale_[k] * moments_.cx[k];
-            mx += min_[k] * moments_.x[k];
-        }
+        const auto error = [&](float d, float dmin) {  // but for the sum of x^2
+            return d * (d * ss - 2 * (dmin * sm + sx)) + dmin * (dmin * mm + 2 * mx);
+        };
         const float determinant = ss * mm - sm * sm;
         float d = d_[from];
         float dmin = dmin_[from];
@@ -248,17 +247,42 @@ class AffineEncoder {
         } else if (ss > 0) {
             d = unit.nearest_half((sx + dmin * sm) / ss);
         }
-        if (error(b, d, dmin) < error(b, d_[from], dmin_[from])) set_units(b, d, dmin);
+        const bool better = error(d, dmin) < error(d_[from], dmin_[from]);
+        if (better) set_units(b, d, dmin);
+        error_[b] = error(d_[from], dmin_[from]);
     }
-    float error(int b, float d, float dmin) const {
-        PerSubBlock errors;
-        for (int first = 0; first < batch_size; first += lane_count) {
-            const AffineFit fit{splat(d) * scale_.load(first), splat(dmin) * min_.load(first)};
-            errors.store(first, moments_.load(first).error(fit));
+
+    // For those who have the time: d and dmin from a grid around those chosen, each pair refined to the end; a
+    // super-block keeps the best that it came across.
+    void search_long() {
+        const Moments free = moments_;
+        const PerSubBlock d = d_, dmin = dmin_;
+        PerSubBlock best_d, best_dmin, best_scale, best_min;
+        float least[super_blocks];
+        std::fill_n(least, super_blocks, std::numeric_limits<float>::infinity());
+        constexpr int side = 4, refinements = 2;
+        for (int i = 0; i < side * side; ++i) {
+            moments_ = free;
+            for (int b = 0; b < super_blocks; ++b) {
+                const int from = b * Blocks::size;
+                const auto stretched = [&](float unit, int step) {
+                    return blocks_.unit[b].nearest_half(unit * (1 + 0.75f / max_scale * static_cast<float>(step - 1)));
+                };
+                set_units(b, stretched(d[from], i / side), stretched(dmin[from], i % side));
+            }
+            for (int step = 0; step < refinements; ++step) {
+                fit_integers<5>();
+                refit_units();
+                for (int b = 0; b < super_blocks; ++b) {
+                    if (!(error_[b] < least[b])) continue;
+                    least[b] = error_[b];
+                    for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
+                        best_d[k] = d_[k], best_dmin[k] = dmin_[k], best_scale[k] = scale_[k], best_min[k] = min_[k];
+                    }
+                }
+            }
         }
-        float sum = 0;
-        for (int k = 0; k < Blocks::size; ++k) sum += errors[b * Blocks::size + k];
-        return sum;
+        d_ = best_d, dmin_ = best_dmin, scale_ = best_scale, min_ = best_min;
     }
 
     const BatchSource<n>& source_;
@@ -269,6 +293,7 @@ class AffineEncoder {
     float largest_min_[super_blocks]{};
     PerSubBlock d_, dmin_;
     PerSubBlock scale_, min_;
+    float error_[super_blocks]{};  // but for the sum of x^2
 };
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

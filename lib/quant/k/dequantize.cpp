@@ -9,74 +9,75 @@
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
 
+// n codes of a sub-block.
+template <int n>
+HWY_INLINE void scale_codes(const std::uint8_t* codes, float scale, float min, float* x) {
+    for (int i = 0; i < n; i += number_count) {
+        const NumberLanes code = numbers_of(words_at(codes + i));
+        hn::StoreU(hn::Set(numbers, scale) * code - hn::Set(numbers, min), numbers, x + i);
+    }
+}
+template <int half_range>
+HWY_INLINE void scale_values(const std::uint8_t* codes, float scale, float* x) {
+    for (int i = 0; i < 16; i += number_count) {
+        const WordLanes value = words_at(codes + i) - hn::Set(words, half_range);
+        hn::StoreU(hn::Set(numbers, scale) * numbers_of(value), numbers, x + i);
+    }
+}
+
 static void decode(const BlockQ2_K& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
     const float dmin = b.dmin.get();
-    for (int k = 0; k < 16; ++k) {  // plane k/2 % 4 of half k/8
+    std::uint8_t codes[256];
+    unpack_planes<2, 32>(b.qs, codes);
+    for (int k = 0; k < 16; ++k) {
         const float scale = d * static_cast<float>(b.scales[k] & 15);
         const float min = dmin * static_cast<float>(b.scales[k] >> 4);
-        const std::uint8_t* qs = b.qs + 32 * (k / 8) + 16 * (k % 2);
-        const int shift = 2 * (k / 2 % 4);
-        for (int i = 0; i < 16; ++i) x[16 * k + i] = scale * static_cast<float>(qs[i] >> shift & 3) - min;
+        scale_codes<16>(codes + 16 * k, scale, min, x + 16 * k);
     }
 }
 
 static void decode(const BlockQ3_K& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
+    std::uint8_t codes[256];
+    unpack_planes<2, 32>(b.qs, codes);
+    unpack_planes<1, 32, 2>(b.hmask, codes);
     for (int k = 0; k < 16; ++k) {
-        const float scale = d * static_cast<float>(b.scales.scale(k));
-        const std::uint8_t* qs = b.qs + 32 * (k / 8) + 16 * (k % 2);
-        const std::uint8_t* hmask = b.hmask + 16 * (k % 2);
-        const int shift = 2 * (k / 2 % 4);
-        for (int i = 0; i < 16; ++i) {
-            const int code = (qs[i] >> shift & 3) | (hmask[i] >> (k / 2) & 1) << 2;
-            x[16 * k + i] = scale * static_cast<float>(code - 4);
-        }
+        scale_values<4>(codes + 16 * k, d * static_cast<float>(b.scales.scale(k)), x + 16 * k);
     }
 }
 
-static void decode(const BlockQ4_K& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
-    const float dmin = b.dmin.get();
-    for (int k = 0; k < 8; k += 2) {  // two sub-blocks share their bytes
-        const float scale[2] = {d * static_cast<float>(b.scales.scale(k)),
-                                d * static_cast<float>(b.scales.scale(k + 1))};
-        const float min[2] = {dmin * static_cast<float>(b.scales.min(k)),
-                              dmin * static_cast<float>(b.scales.min(k + 1))};
-        const std::uint8_t* qs = b.qs + 16 * k;
-        for (int i = 0; i < 32; ++i) x[32 * k + i] = scale[0] * static_cast<float>(qs[i] & 15) - min[0];
-        for (int i = 0; i < 32; ++i) x[32 * k + 32 + i] = scale[1] * static_cast<float>(qs[i] >> 4) - min[1];
-    }
-}
-
-static void decode(const BlockQ5_K& b, float* HWY_RESTRICT x) {
+// Q4_K and what Q5_K has of it.
+template <class Block>
+HWY_INLINE void scale_sub_blocks(const Block& b, const std::uint8_t* codes, float* x) {
     const float d = b.d.get();
     const float dmin = b.dmin.get();
     for (int k = 0; k < 8; ++k) {
         const float scale = d * static_cast<float>(b.scales.scale(k));
         const float min = dmin * static_cast<float>(b.scales.min(k));
-        const std::uint8_t* qs = b.qs + 32 * (k / 2);
-        const int shift = 4 * (k % 2);
-        for (int i = 0; i < 32; ++i) {
-            const int code = (qs[i] >> shift & 15) | (b.qh[i] >> k & 1) << 4;
-            x[32 * k + i] = scale * static_cast<float>(code) - min;
-        }
+        scale_codes<32>(codes + 32 * k, scale, min, x + 32 * k);
     }
+}
+
+static void decode(const BlockQ4_K& b, float* HWY_RESTRICT x) {
+    std::uint8_t codes[256];
+    unpack_planes<4, 32>(b.qs, codes);
+    scale_sub_blocks(b, codes, x);
+}
+
+static void decode(const BlockQ5_K& b, float* HWY_RESTRICT x) {
+    std::uint8_t codes[256];
+    unpack_planes<4, 32>(b.qs, codes);
+    unpack_planes<1, 32, 4>(b.qh, codes);
+    scale_sub_blocks(b, codes, x);
 }
 
 static void decode(const BlockQ6_K& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
-    for (int k = 0; k < 16; ++k) {
-        const int half = k / 8;       // of 128 elements: 64 bytes of ql, 32 bytes of qh
-        const int plane = k / 2 % 4;  // of 32 elements
-        const float scale = d * static_cast<float>(b.scales[k]);
-        const std::uint8_t* ql = b.ql + 64 * half + 16 * (k % 4);
-        const std::uint8_t* qh = b.qh + 32 * half + 16 * (k % 2);
-        for (int i = 0; i < 16; ++i) {
-            const int code = (ql[i] >> (4 * (plane / 2)) & 15) | (qh[i] >> (2 * plane) & 3) << 4;
-            x[16 * k + i] = scale * static_cast<float>(code - 32);
-        }
-    }
+    std::uint8_t codes[256];
+    unpack_planes<4, 64>(b.ql, codes);
+    unpack_planes<2, 32, 4>(b.qh, codes);
+    for (int k = 0; k < 16; ++k) scale_values<32>(codes + 16 * k, d * static_cast<float>(b.scales[k]), x + 16 * k);
 }
 
 static void decode(const BlockQ8_K& b, float* HWY_RESTRICT x) {

@@ -20,8 +20,7 @@ struct Q2_K {
 };
 struct Q3_K {
     using Values = IntegerValues<-4, 3>;
-    static constexpr int sub_block = 16, half_scales = 32, starts = 8;
-    static constexpr bool long_with_importance = true;
+    static constexpr int sub_block = 16, half_scales = 32, starts = 4;
     static constexpr Weighting weighting = Weighting::square;
 };
 struct Q4_K {
@@ -33,7 +32,6 @@ struct Q5_K {
 struct Q6_K {
     using Values = IntegerValues<-32, 31>;
     static constexpr int sub_block = 16, half_scales = 128, starts = 12;
-    static constexpr bool long_with_importance = false;
     static constexpr Weighting weighting = Weighting::linear;
 };
 

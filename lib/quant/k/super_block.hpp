@@ -34,20 +34,20 @@ struct SuperBlocks {
         }
         batch.transpose(source.x, factor, batch.x);
         if (source.importance) {
-            weigh_by(source.importance);
+            weigh_by(source.importance, importance_spread(weighting));
         } else {
             batch.weigh(weighting);
         }
     }
 
   private:
-    void weigh_by(const float* importance) {
+    void weigh_by(const float* importance, float squares) {
         PerSubBlock square, spread, own;
         for (int first = 0; first < batch_size; first += lane_count) square.store(first, batch.mean_square(first));
         for (int b = 0; b < count; ++b) {
             float mean = 0;
             for (int k = 0; k < size; ++k) mean += square[b * size + k] * (1.0f / size);
-            std::fill_n(spread.values + b * size, size, 8.0f * mean);
+            std::fill_n(spread.values + b * size, size, squares * mean);
             const float peak = peak_of(importance + b * super_block_size, super_block_size);
             std::fill_n(own.values + b * size, size, Unit::of(peak).inverse);
         }

@@ -35,11 +35,12 @@ class SymmetricEncoder {
     explicit SymmetricEncoder(const BatchSource<n>& source) : source_(source), blocks_(source, Format::weighting) {
         fit_freely();
         for (int b = 0; b < super_blocks; ++b) choose_unit(b);
-        for (int round = 0; round < (source.effort == Effort::max ? 3 : 1); ++round) {
-            fit_integers();
-            take_moments();
-            for (int b = 0; b < super_blocks; ++b) refit_unit(b);
+        switch (source.effort) {
+            case Effort::fast: fit_integers<1>(); break;
+            case Effort::normal: fit_integers<3>(); break;
+            case Effort::max: search_long(); return;
         }
+        for (int b = 0; b < super_blocks; ++b) refit_unit(b);
     }
 
     void write(Codes (&out)[super_blocks]) const {
@@ -47,27 +48,22 @@ class SymmetricEncoder {
         for (int first = 0; first < batch_size; first += lane_count) {
             inverse.store(first, ratio(splat(1), d_.load(first) * scale_.load(first)));
         }
-        std::uint8_t codes[batch_size * n];
-        write_codes<Values, n>(source_.x, blocks_.factor, inverse, PerSubBlock{}, codes);
         for (int b = 0; b < super_blocks; ++b) {
-            const Unit& unit = blocks_.unit[b];
             const int from = b * Blocks::size;
+            write_codes<Values, n>(from, Blocks::size, source_.x, blocks_.factor, inverse, PerSubBlock{}, out[b].code);
+            const Unit& unit = blocks_.unit[b];
             const bool overflow = unit.overflows_half(peak_scale_[b] / half_scales);
             out[b].d = overflow ? std::numeric_limits<float>::infinity() : d_[from] * unit.size;
             for (int k = 0; k < Blocks::size; ++k) out[b].scale[k] = static_cast<std::int8_t>(scale_[from + k]);
-            std::memcpy(out[b].code, codes + b * super_block_size, super_block_size);
         }
     }
 
   private:
     // The moments of sixteen sub-blocks, at rest.
     struct Moments {
-        PerSubBlock xx, vv, vx;
+        PerSubBlock vv, vx;
 
-        SymmetricMoments load(int first) const { return {xx.load(first), vv.load(first), vx.load(first)}; }
-        void store(int first, const SymmetricMoments& m) {
-            xx.store(first, m.xx), vv.store(first, m.vv), vx.store(first, m.vx);
-        }
+        void store(int first, const SymmetricMoments& m) { vv.store(first, m.vv), vx.store(first, m.vx); }
     };
 
     struct UnitOfScales {
@@ -77,26 +73,36 @@ class SymmetricEncoder {
     struct Integers {
         Lanes scale;
         Lanes error;
+        SymmetricMoments behind;
+
+        void consider(const Integers& found) {
+            const LaneMask better = found.error < error;
+            scale = select(better, found.scale, scale);
+            error = select(better, found.error, error);
+            behind.vv = select(better, found.behind.vv, behind.vv);
+            behind.vx = select(better, found.behind.vx, behind.vx);
+        }
     };
 
     // The integer that suits the values behind `m`.
     static Integers nearest(const SymmetricMoments& m, Lanes best_scale, const UnitOfScales& unit) {
         const Lanes scale = clamp(round(best_scale * unit.per_d), -half_scales, half_scales - 1);
-        return {scale, m.error(unit.d * scale)};
+        return {scale, m.error(unit.d * scale), m};
     }
 
     // The best scale of each sub-block by itself, any real number.
     void fit_freely() {
-        const Effort effort = source_.importance && Format::long_with_importance ? Effort::max : source_.effort;
-        const auto starts = symmetric_starts_for<n, -Values::lowest>(effort, Format::starts);
+        const auto starts =
+            symmetric_starts_for<n, -Values::lowest>(source_.effort, source_.importance != nullptr, Format::starts);
         for (int first = 0; first < batch_size; first += lane_count) {
             const SymmetricMoments m = Search::search(blocks_.batch, first, starts);
             moments_.store(first, m);
             free_scale_.store(first, m.best());
         }
-        for (int k = 0; k < batch_size; ++k) {
-            float& peak = peak_scale_[k / Blocks::size];
-            if (std::abs(free_scale_[k]) > std::abs(peak)) peak = free_scale_[k];
+        for (int b = 0; b < super_blocks; ++b) {
+            const float lowest = free_scale_.template smallest<Blocks::size>(b * Blocks::size);
+            const float highest = free_scale_.template largest<Blocks::size>(b * Blocks::size);
+            peak_scale_[b] = -lowest >= highest ? lowest : highest;
         }
     }
 
@@ -124,68 +130,92 @@ class SymmetricEncoder {
             Lanes sum = zero();  // of the errors, but for what is the same for all
             for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
                 const Lanes scale = some_d * clamp(round(splat(free_scale_[k]) * per_d), -half_scales, half_scales - 1);
-                sum += scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
+                const Lanes error = scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
+                sum += splat(blocks_.batch.total[k]) * error;
             }
             d.store(first, some_d);
             error.store(first, sum);
         }
-        set_unit(b, d[static_cast<int>(std::min_element(error.values, error.values + batch_size) - error.values)]);
+        set_unit(b, d[error.index_of_smallest()]);
     }
     void set_unit(int b, float d) { std::fill_n(d_.values + b * Blocks::size, Blocks::size, d); }
 
     // Integers for the chosen d. The nearest scale and its neighbours each make values of their own, and the integer
     // that suits those.
-    void fit_integers() {
+    template <int probes>
+    void fit_integers(int reach = 0) {
         for (int first = 0; first < batch_size; first += lane_count) {
             const UnitOfScales unit(d_.load(first));
-            const Lanes middle = round(free_scale_.load(first) * unit.per_d);
-            constexpr int probes = 3;
-            Lanes inverse[probes];
-            SymmetricMoments m[probes] = {moments_.load(first), moments_.load(first), moments_.load(first)};
-            for (int j = 0; j < probes; ++j) {
-                const Lanes scale = clamp(middle + splat(static_cast<float>(j - 1)), -half_scales, half_scales - 1);
-                inverse[j] = ratio(splat(1), unit.d * scale);
-            }
-            Search::moments(blocks_.batch, first, inverse, m);
-            Integers best = nearest(m[1], m[1].best(), unit);
-            for (const int j : {0, 2}) {
-                const Integers found = nearest(m[j], m[j].best(), unit);
-                const LaneMask better = found.error < best.error;
-                best.scale = select(better, found.scale, best.scale);
-                best.error = select(better, found.error, best.error);
+            const Lanes nearest_scale = round(free_scale_.load(first) * unit.per_d);
+            Integers best = fit_neighbours<probes>(first, nearest_scale, unit);
+            for (int by = probes; by <= reach; by += probes) {
+                const Lanes away = splat(static_cast<float>(by));
+                best.consider(fit_neighbours<probes>(first, nearest_scale - away, unit));
+                best.consider(fit_neighbours<probes>(first, nearest_scale + away, unit));
             }
             scale_.store(first, best.scale);
+            moments_.store(first, best.behind);
         }
     }
-
-    // The moments of the values that suit the integers.
-    void take_moments() {
-        for (int first = 0; first < batch_size; first += lane_count) {
-            const Lanes inverse = ratio(splat(1), d_.load(first) * scale_.load(first));
-            moments_.store(first, Search::moments(blocks_.batch, first, moments_.xx.load(first), inverse));
+    template <int probes>
+    Integers fit_neighbours(int first, Lanes middle, const UnitOfScales& unit) const {
+        Lanes inverse[probes];
+        SymmetricMoments m[probes];
+        for (int j = 0; j < probes; ++j) {
+            const Lanes scale = middle + splat(static_cast<float>(j - probes / 2));
+            inverse[j] = ratio(splat(1), unit.d * clamp(scale, -half_scales, half_scales - 1));
         }
+        Search::moments(blocks_.batch, first, inverse, m);
+        Integers best = nearest(m[probes / 2], m[probes / 2].best(), unit);
+        for (int j = 0; j < probes; ++j) {
+            if (j != probes / 2) best.consider(nearest(m[j], m[j].best(), unit));
+        }
+        return best;
     }
 
     // d by least squares over the super-block, if it is better even as binary16.
     void refit_unit(int b) {
         const int from = b * Blocks::size;
-        float vv = 0, vx = 0;
-        for (int k = from; k < from + Blocks::size; ++k) {
-            vv += scale_[k] * scale_[k] * moments_.vv[k];
-            vx += scale_[k] * moments_.vx[k];
-        }
-        if (vv <= 0) return;
-        const float d = blocks_.unit[b].nearest_half(vx / vv);
-        if (error(b, d) < error(b, d_[from])) set_unit(b, d);
-    }
-    float error(int b, float d) const {
-        PerSubBlock errors;
+        PerSubBlock some_vv, some_vx;
         for (int first = 0; first < batch_size; first += lane_count) {
-            errors.store(first, moments_.load(first).error(splat(d) * scale_.load(first)));
+            const Lanes scale = scale_.load(first), total = blocks_.batch.total.load(first);
+            some_vv.store(first, total * scale * scale * moments_.vv.load(first));
+            some_vx.store(first, total * scale * moments_.vx.load(first));
         }
-        float sum = 0;
-        for (int k = 0; k < Blocks::size; ++k) sum += errors[b * Blocks::size + k];
-        return sum;
+        const float vv = some_vv.template sum<Blocks::size>(from), vx = some_vx.template sum<Blocks::size>(from);
+        const auto error = [&](float d) { return d * (d * vv - 2 * vx); };  // but for the sum of x^2
+        float d = vv > 0 ? blocks_.unit[b].nearest_half(vx / vv) : d_[from];
+        if (!(error(d) < error(d_[from]))) d = d_[from];
+        set_unit(b, d);
+        error_[b] = error(d);
+    }
+
+    // For those who have the time: a row of d of either sign around the one chosen, each refined to the end; the best
+    // that was come across is kept.
+    void search_long() {
+        constexpr int steps = 3, refinements = 2;
+        const PerSubBlock chosen = d_;
+        PerSubBlock best_d, best_scale;
+        float least[super_blocks];
+        std::fill_n(least, super_blocks, std::numeric_limits<float>::infinity());
+        for (int i = 0; i < 2 * steps; ++i) {
+            const float stretch = 1 + 0.75f / half_scales * static_cast<float>(i / 2 - steps / 2);
+            for (int b = 0; b < super_blocks; ++b) {
+                const float d = chosen[b * Blocks::size] * (i % 2 == 0 ? stretch : -stretch);
+                set_unit(b, blocks_.unit[b].nearest_half(d));
+            }
+            for (int step = 0; step < refinements; ++step) {
+                fit_integers<3>(3);
+                for (int b = 0; b < super_blocks; ++b) {
+                    refit_unit(b);
+                    if (!(error_[b] < least[b])) continue;
+                    least[b] = error_[b];
+                    std::copy_n(d_.values + b * Blocks::size, Blocks::size, best_d.values + b * Blocks::size);
+                    std::copy_n(scale_.values + b * Blocks::size, Blocks::size, best_scale.values + b * Blocks::size);
+                }
+            }
+        }
+        d_ = best_d, scale_ = best_scale;
     }
 
     const BatchSource<n>& source_;
@@ -195,6 +225,7 @@ class SymmetricEncoder {
     float peak_scale_[super_blocks]{};
     PerSubBlock d_;
     PerSubBlock scale_;
+    float error_[super_blocks]{};  // but for the sum of x^2
 };
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

@@ -9,39 +9,50 @@
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
 
-// Bit j of `high`, moved to bit 4.
-static constexpr int fifth_bit(std::uint32_t high, int j) { return static_cast<int>(high >> j & 1u) << 4; }
+// Word j is bit j.
+struct SingleBits {
+    alignas(64) std::int32_t bit[32];
+    constexpr SingleBits() : bit{} {
+        for (int j = 0; j < 32; ++j) bit[j] = static_cast<std::int32_t>(std::uint32_t{1} << j);
+    }
+};
+static constexpr SingleBits single_bits;
+
+// 16 where bit j, j + 1, ... of `high` is set: bit 4 of codes.
+HWY_INLINE WordLanes fifth_bits(std::uint32_t high, int j) {
+    return hn::IfThenElseZero(
+        hn::TestBit(hn::Set(words, static_cast<std::int32_t>(high)), hn::Load(words, single_bits.bit + j)),
+        hn::Set(words, 16));
+}
 
 static void decode(const BlockQ4_0& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
-    for (int j = 0; j < 16; ++j) x[j] = static_cast<float>((b.qs[j] & 15) - 8) * d;
-    for (int j = 0; j < 16; ++j) x[j + 16] = static_cast<float>((b.qs[j] >> 4) - 8) * d;
+    const auto d = hn::Set(numbers, b.d.get());
+    for_nibbles<32>(
+        b.qs, [&](WordLanes code, int j) { hn::StoreU(numbers_of(code - hn::Set(words, 8)) * d, numbers, x + j); });
 }
 
 static void decode(const BlockQ4_1& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
-    const float m = b.m.get();
-    for (int j = 0; j < 16; ++j) x[j] = static_cast<float>(b.qs[j] & 15) * d + m;
-    for (int j = 0; j < 16; ++j) x[j + 16] = static_cast<float>(b.qs[j] >> 4) * d + m;
+    const auto d = hn::Set(numbers, b.d.get());
+    const auto m = hn::Set(numbers, b.m.get());
+    for_nibbles<32>(b.qs, [&](WordLanes code, int j) { hn::StoreU(numbers_of(code) * d + m, numbers, x + j); });
 }
 
 static void decode(const BlockQ5_0& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
+    const auto d = hn::Set(numbers, b.d.get());
     const std::uint32_t high = b.qh.get();
-    for (int j = 0; j < 16; ++j) {
-        x[j] = static_cast<float>(((b.qs[j] & 15) | fifth_bit(high, j)) - 16) * d;
-        x[j + 16] = static_cast<float>((b.qs[j] >> 4 | fifth_bit(high, j + 16)) - 16) * d;
-    }
+    for_nibbles<32>(b.qs, [&](WordLanes low, int j) {
+        const WordLanes code = hn::Or(low, fifth_bits(high, j));
+        hn::StoreU(numbers_of(code - hn::Set(words, 16)) * d, numbers, x + j);
+    });
 }
 
 static void decode(const BlockQ5_1& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
-    const float m = b.m.get();
+    const auto d = hn::Set(numbers, b.d.get());
+    const auto m = hn::Set(numbers, b.m.get());
     const std::uint32_t high = b.qh.get();
-    for (int j = 0; j < 16; ++j) {
-        x[j] = static_cast<float>((b.qs[j] & 15) | fifth_bit(high, j)) * d + m;
-        x[j + 16] = static_cast<float>(b.qs[j] >> 4 | fifth_bit(high, j + 16)) * d + m;
-    }
+    for_nibbles<32>(b.qs, [&](WordLanes low, int j) {
+        hn::StoreU(numbers_of(hn::Or(low, fifth_bits(high, j))) * d + m, numbers, x + j);
+    });
 }
 
 static void decode(const BlockQ8_0& b, float* HWY_RESTRICT x) {

@@ -26,7 +26,7 @@ struct ScaleAndMin {
 
     ScaleAndMin(const Blocks<n>& b, std::uint8_t* codes) : blocks(b) {
         PerSubBlock inverse, offset;
-        const auto all_starts = affine_starts_for<n, max_code>(b.effort(true), starts);
+        const auto all_starts = affine_starts_for<n, max_code>(b.source.effort, b.source.importance != nullptr, starts);
         for (int first = 0; first < batch_size; first += lane_count) {
             AffineMoments m = Search::search(b.batch, first, true, all_starts);
             const AffineFit free = m.best(true);
@@ -49,7 +49,7 @@ struct ScaleAndMin {
             inverse.store(first, v);
             offset.store(first, fit.min * v);
         }
-        write_codes<IntegerValues<0, max_code>, n>(b.source.x, b.factor, inverse, offset, codes);
+        write_codes<IntegerValues<0, max_code>, n>(0, batch_size, b.source.x, b.factor, inverse, offset, codes);
     }
     template <class Block>
     void set(int k, Block& block) const {
@@ -66,7 +66,6 @@ template <int half_range, int number_of_starts>
 struct Symmetric {
     using Values = IntegerValues<-half_range, half_range - 1>;
     static constexpr int block = 32, starts = number_of_starts;
-    static constexpr bool long_with_importance = true;
     static constexpr Weighting weighting = Weighting::linear;
 };
 
@@ -80,13 +79,13 @@ void quantize_q4_0(const SourceRows& rows, std::byte* out) {
     quantize_blocks<OneScale<Symmetric<8, 8>>, BlockQ4_0, pack>(rows, out);
 }
 void quantize_q4_1(const SourceRows& rows, std::byte* out) {
-    quantize_blocks<ScaleAndMin<15, 4>, BlockQ4_1, pack>(rows, out);
+    quantize_blocks<ScaleAndMin<15, 6>, BlockQ4_1, pack>(rows, out);
 }
 void quantize_q5_0(const SourceRows& rows, std::byte* out) {
-    quantize_blocks<OneScale<Symmetric<16, 10>>, BlockQ5_0, pack>(rows, out);
+    quantize_blocks<OneScale<Symmetric<16, 8>>, BlockQ5_0, pack>(rows, out);
 }
 void quantize_q5_1(const SourceRows& rows, std::byte* out) {
-    quantize_blocks<ScaleAndMin<31, 4>, BlockQ5_1, pack>(rows, out);
+    quantize_blocks<ScaleAndMin<31, 6>, BlockQ5_1, pack>(rows, out);
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

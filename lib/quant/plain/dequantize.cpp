@@ -5,6 +5,7 @@
 
 #include "quant/dequantize_run.hpp"
 #include "quant/plain/blocks.hpp"
+#include "quant/plain/half_lanes.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
@@ -15,11 +16,42 @@ static void decode(const BlockOf<Number>& block, float* HWY_RESTRICT x) {
     x[0] = static_cast<float>(block.value.get());
 }
 
+static void decode_halves(const std::byte* blocks, std::size_t count, float* out) {
+    const hn::Rebind<std::uint16_t, Numbers> halves;
+    const auto* const bits = reinterpret_cast<const std::uint16_t*>(blocks);
+    std::size_t i = 0;
+    for (; i + number_count <= count; i += number_count) {
+        hn::StoreU(half_to_number(hn::LoadU(halves, bits + i)), numbers, out + i);
+    }
+    decode_run<BlockF16, decode>(blocks + 2 * i, count - i, out + i);
+}
+
+// Eight at a time: stores of 64 bytes that are not aligned would each touch two cache lines.
+static void decode_bfloats(const std::byte* blocks, std::size_t count, float* out) {
+    const hn::CappedTag<float, 8> numbers;
+    const hn::Rebind<std::uint32_t, decltype(numbers)> words;
+    const hn::Rebind<std::uint16_t, decltype(numbers)> halves;
+    const auto* const bits = reinterpret_cast<const std::uint16_t*>(blocks);
+    constexpr std::size_t lanes = hn::MaxLanes(numbers);
+    const auto decode_some = [&](std::size_t at) {
+        const auto upper = hn::ShiftLeft<16>(hn::PromoteTo(words, hn::LoadU(halves, bits + at)));
+        hn::StoreU(hn::BitCast(numbers, upper), numbers, out + at);
+    };
+    std::size_t i = 0;
+    for (; i + 4 * lanes <= count; i += 4 * lanes) {
+        decode_some(i);
+        decode_some(i + lanes);
+        decode_some(i + 2 * lanes);
+        decode_some(i + 3 * lanes);
+    }
+    decode_run<BlockBF16, decode>(blocks + 2 * i, count - i, out + i);
+}
+
 void dequantize_plain(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
     switch (type) {
         case TensorType::F32: return decode_run<BlockF32, decode>(blocks, n_blocks, out);
-        case TensorType::F16: return decode_run<BlockF16, decode>(blocks, n_blocks, out);
-        case TensorType::BF16: return decode_run<BlockBF16, decode>(blocks, n_blocks, out);
+        case TensorType::F16: return decode_halves(blocks, n_blocks, out);
+        case TensorType::BF16: return decode_bfloats(blocks, n_blocks, out);
         case TensorType::F64: return decode_run<BlockF64, decode>(blocks, n_blocks, out);
         case TensorType::I8: return decode_run<BlockI8, decode>(blocks, n_blocks, out);
         case TensorType::I16: return decode_run<BlockI16, decode>(blocks, n_blocks, out);

@@ -1,12 +1,11 @@
 // Searches for x ~ scale * code - min, code = 0..max_code, for the sub-blocks of a batch.
 //
-// What is minimised is the weighted squared error: the sum of w (x - scale * code + min)^2. For given codes that is a
-// quadratic form in (scale, min) whose coefficients are six sums over the elements, the moments. They tell which scale
-// and min suit these codes best, and what any pair costs, without another look at the elements.
+// What is minimised is the weighted squared error: the sum of w (x - scale * code + min)^2, where the weights add up to
+// 1. For given codes that is a quadratic form in (scale, min) whose coefficients are a few sums over the elements, the
+// moments. They tell which scale and min suit these codes best, and what any pair costs, without another look at the
+// elements.
 //
 // Compiled once for each target, as lanes.hpp.
-#include <limits>
-
 #include "quant/search/batch.hpp"
 #include "quant/search/starts.hpp"
 
@@ -25,29 +24,32 @@ struct AffineFit {
     Lanes min;
 };
 
-// Weighted sums of 1, x, x^2, and of code, code^2, code * x.
+// Weighted sums of x, and of code, code^2, code * x.
 struct AffineMoments {
-    Lanes one, per_one, x, xx;  // per_one is 1 / one
+    Lanes x;
     Lanes c, cc, cx;
 
+    // But for the sum of x^2, which all codes have in common.
     Lanes error(AffineFit f) const {
         const Lanes rest = f.scale * c - x;
-        return xx + f.scale * (f.scale * cc - (cx + cx)) + f.min * (f.min * one - (rest + rest));
+        return f.scale * (f.scale * cc - (cx + cx)) + f.min * (f.min - (rest + rest));
     }
-    Lanes best_min(Lanes scale) const { return (scale * c - x) * per_one; }
-    // The best of both. Where `signed_min` is false, a min below 0 gives way to 0.
+    Lanes best_min(Lanes scale) const { return scale * c - x; }
+    // Where the best fit is one without a min: where codes that are all equal say nothing about the slope (rounding leaves
+    // a little of what should be nought), and where the min would be below 0 and may not.
+    LaneMask through_zero(Lanes slope, Lanes determinant, bool signed_min) const {
+        const LaneMask flat = determinant <= splat(1e-5f) * cc;
+        return signed_min ? flat : hn::Or(flat, slope * c < x * determinant);
+    }
+    // The best of both.
     AffineFit best(bool signed_min) const {
-        const Lanes slope = one * cx - c * x;
-        const Lanes determinant = one * cc - c * c;
-        // Equal codes say nothing about the slope; rounding leaves a little of what should be nought.
-        const LaneMask flat = determinant <= splat(1e-5f) * one * cc;
-        LaneMask through_zero = flat;
-        if (!signed_min) through_zero = hn::Or(flat, slope * c < x * determinant);
-        through_zero = hn::And(through_zero, cc > zero());
-        const Lanes above = select(through_zero, cx, hn::IfThenZeroElse(flat, slope));
-        const Lanes below = select(through_zero, cc, select(flat, splat(1), determinant));
-        const Lanes scale = above / below;
-        return {scale, hn::IfThenZeroElse(through_zero, best_min(scale))};
+        const Lanes slope = cx - c * x;
+        const Lanes determinant = cc - c * c;
+        const LaneMask no_min = through_zero(slope, determinant, signed_min);
+        const LaneMask no_codes = cc <= zero();
+        const Lanes scale = hn::IfThenZeroElse(
+            no_codes, select(no_min, cx, slope) / select(no_codes, splat(1), select(no_min, cc, determinant)));
+        return {scale, hn::IfThenZeroElse(hn::AndNot(no_codes, no_min), best_min(scale))};
     }
 };
 
@@ -56,27 +58,8 @@ struct AffineSearch {
     using Moments = AffineMoments;
     static constexpr int at_once = 2;  // starts, which share a pass over the elements
 
-    // What is there to know before there are codes.
-    struct Blank {
-        Moments moments{zero(), zero(), zero(), zero(), zero(), zero(), zero()};  // with codes of 0
-        Lanes lowest, highest;
-
-        Blank(const Batch<n>& b, int first, bool signed_min)
-            : lowest(signed_min ? b.x_at(0, first) : zero()), highest(b.x_at(0, first)) {
-            for (int i = 0; i < n; ++i) {
-                const Lanes x = b.x_at(i, first), wx = b.wx_at(i, first);
-                moments.one += b.w_at(i, first);
-                moments.x += wx;
-                moments.xx += wx * x;
-                lowest = smaller(lowest, x);
-                highest = larger(highest, x);
-            }
-            moments.per_one = splat(1) / moments.one;
-        }
-    };
-
-    // The moments with the codes round(x * inverse + offset), for as many such pairs as `m` has room for; those of 0
-    // are there already. Codes that stay inside their range by themselves need not be clamped.
+    // The moments with the codes round(x * inverse + offset), for as many such pairs as `m` has room for; that of x
+    // is there already. Codes that stay inside their range by themselves need not be clamped.
     template <bool inside = false, int count>
     static void moments(const Batch<n>& b, int first, const Lanes (&inverse)[count], const Lanes (&offset)[count],
                         Moments (&m)[count]) {
@@ -103,13 +86,20 @@ struct AffineSearch {
         return found[0];
     }
 
-    // The moments with the best codes that the starts (an even number of them), and from the best of them a step of Lloyd's
-    // method, lead to.
+    // The moments with the best codes that the starts (an even number of them), and from the best of them a step of
+    // Lloyd's method, lead to.
     static Moments search(const Batch<n>& b, int first, bool signed_min, std::span<const AffineStart> starts) {
-        const Blank blank(b, first, signed_min);
-        const Lanes per_range = ratio(splat(1), blank.highest - blank.lowest);
+        Lanes mean = zero();
+        Lanes lowest = signed_min ? b.x_at(0, first) : zero(), highest = b.x_at(0, first);
+        for (int i = 0; i < n; ++i) {
+            const Lanes x = b.x_at(i, first);
+            mean += b.wx_at(i, first);
+            lowest = smaller(lowest, x);
+            highest = larger(highest, x);
+        }
+        const Lanes per_range = ratio(splat(1), highest - lowest);
 
-        Best best{blank.moments, splat(std::numeric_limits<float>::infinity())};
+        Best best(mean, signed_min);
         for (std::size_t s = 0; s < starts.size(); s += at_once) {
             const AffineStart* const some = &starts[s];
             Lanes inverse[at_once], offset[at_once];
@@ -117,8 +107,8 @@ struct AffineSearch {
             bool inside = true;
             for (int j = 0; j < at_once; ++j) {
                 inverse[j] = splat(static_cast<float>(max_code) + some[j].stretch) * per_range;
-                offset[j] = splat(some[j].shift) - blank.lowest * inverse[j];
-                found[j] = blank.moments;
+                offset[j] = splat(some[j].shift) - lowest * inverse[j];
+                found[j].x = mean;
                 inside &= some[j].stays_inside();
             }
             if (inside) {
@@ -128,19 +118,34 @@ struct AffineSearch {
             }
             for (const Moments& m : found) best.consider(m, signed_min);
         }
-        best.consider(moments(b, first, blank.moments, best.moments.best(signed_min)), signed_min);
+        best.consider(moments(b, first, best.moments, best.moments.best(signed_min)), signed_min);
         return best.moments;
     }
 
   private:
+    // What a fit takes away from the error of x ~ mean of x is a fraction; fractions are compared without a division.
     struct Best {
         Moments moments;
-        Lanes error;
+        Lanes square;     // of the mean of x
+        Lanes gain, per;  // numerator and denominator
 
+        // Begins with codes of 0: the min alone, or nothing if that would be below 0.
+        Best(Lanes mean, bool signed_min)
+            : moments{mean, zero(), zero(), zero()},
+              square(mean * mean),
+              gain(signed_min ? zero() : hn::IfThenElseZero(mean > zero(), zero() - square)),
+              per(splat(1)) {}
+
+        // Scales below 0 are of no use: cx |cx| lets those of fits without a min lose.
         void consider(const Moments& m, bool signed_min) {
-            const Lanes found = m.error(m.best(signed_min));
-            const LaneMask better = found < error;
-            error = select(better, found, error);
+            const Lanes slope = m.cx - m.c * m.x;
+            const Lanes determinant = m.cc - m.c * m.c;
+            const LaneMask no_min = m.through_zero(slope, determinant, signed_min);
+            const Lanes found = select(no_min, m.cx * magnitude(m.cx) - square * m.cc, slope * slope);
+            const Lanes per_found = select(no_min, m.cc, determinant);
+            const LaneMask better = found * per > gain * per_found;
+            gain = select(better, found, gain);
+            per = select(better, per_found, per);
             moments.c = select(better, m.c, moments.c);
             moments.cc = select(better, m.cc, moments.cc);
             moments.cx = select(better, m.cx, moments.cx);

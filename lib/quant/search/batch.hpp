@@ -22,9 +22,18 @@ namespace ggufkit::quant::HWY_NAMESPACE {
 
 // The largest magnitude among `count` values, a multiple of 16.
 inline float peak_of(const float* values, int count) {
-    Lanes peak = zero();
-    for (int i = 0; i < count; i += lane_count) peak = larger(peak, magnitude(hn::LoadU(tag, values + i)));
-    return hn::GetLane(hn::MaxOfLanes(tag, peak));
+    PerSubBlock peak;
+    for (int first = 0; first < batch_size; first += lane_count) {
+        Lanes even = zero(), odd = zero();
+        int i = first;
+        for (; i + batch_size < count; i += 2 * batch_size) {
+            even = larger(even, magnitude(hn::LoadU(tag, values + i)));
+            odd = larger(odd, magnitude(hn::LoadU(tag, values + i + batch_size)));
+        }
+        if (i < count) even = larger(even, magnitude(hn::LoadU(tag, values + i)));
+        peak.store(first, larger(even, odd));
+    }
+    return peak.largest<batch_size>(0);
 }
 
 // Sixteen sub-blocks that lie one after another in rows, and their importance. Where fewer are left, zeros follow them.
@@ -62,13 +71,13 @@ template <int n>
 struct Batch {
     // Element i of sub-block k is at [i][k].
     alignas(64) float x[n][batch_size];
-    alignas(64) float w[n][batch_size];   // its weight, which is positive
+    alignas(64) float w[n][batch_size];   // its weight, which is positive; those of a sub-block add up to 1
     alignas(64) float wx[n][batch_size];  // their product
+    PerSubBlock total;                    // the sum of the weights before they were made to add up to 1
 
     Lanes x_at(int i, int first) const { return hn::Load(tag, x[i] + first); }
     Lanes w_at(int i, int first) const { return hn::Load(tag, w[i] + first); }
     Lanes wx_at(int i, int first) const { return hn::Load(tag, wx[i] + first); }
-    Lanes importance_at(int i, int first) const { return w_at(i, first); }  // before it becomes the weight
 
     // Lays sixteen sub-blocks that lie one after another side by side, each times its factor.
     static void transpose(const float* from, const PerSubBlock& factor, float (&to)[n][batch_size]) {
@@ -109,63 +118,84 @@ struct Batch {
 
     // The weights of elements that nothing else is known of. Large ones count more, small ones not much less.
     void weigh(Weighting weighting) {
+        if (weighting == Weighting::none) return weigh_alike();
+        const bool square = weighting == Weighting::square;
         for (int first = 0; first < batch_size; first += lane_count) {
-            if (weighting == Weighting::none) {
-                for (int i = 0; i < n; ++i) set_weight(i, first, x_at(i, first), splat(1));
-                continue;
-            }
-            const Lanes mean = mean_square(first);
-            const Lanes least = splat(least_weight);
-            const bool square = weighting == Weighting::square;
-            const Lanes base =
-                (square ? splat(3) * mean : splat(weighting == Weighting::flat ? 2.0f : 1.0f) * square_root(mean)) +
-                least;
+            Lanes squares = zero(), magnitudes = zero();
             for (int i = 0; i < n; ++i) {
                 const Lanes value = x_at(i, first);
-                set_weight(i, first, value, base + (square ? value * value : magnitude(value)));
+                squares += value * value;
+                magnitudes += magnitude(value);
             }
+            const Lanes mean = squares * splat(1.0f / n);
+            const Lanes rms = square_root(mean);
+            const Lanes base = (square                         ? splat(4) * mean
+                                : weighting == Weighting::flat ? rms + rms
+                                                               : rms) +
+                               splat(least_weight);
+            const Lanes sum = splat(n) * base + (square ? squares : magnitudes);
+            const Lanes per_sum = splat(1) / sum;
+            for (int i = 0; i < n; ++i) {
+                const Lanes value = x_at(i, first);
+                set_weight(i, first, value, (base + (square ? value * value : magnitude(value))) * per_sum);
+            }
+            total.store(first, sum);
+        }
+    }
+    void weigh_alike() {
+        for (int first = 0; first < batch_size; first += lane_count) {
+            for (int i = 0; i < n; ++i) set_weight(i, first, x_at(i, first), splat(1.0f / n));
+            total.store(first, splat(n));
         }
     }
 
     // The weights where an importance matrix knows more: importance * sqrt(spread + x^2). w holds the importance.
     void weigh_importance(const PerSubBlock& spread) {
-        for (int first = 0; first < batch_size; first += lane_count) {
-            const Lanes base = spread.load(first);
-            for (int i = 0; i < n; ++i) {
-                const Lanes value = x_at(i, first);
-                set_weight(i, first, value, w_at(i, first) * square_root(base + value * value) + splat(least_weight));
-            }
-        }
+        set_weights([&](int i, int first) {
+            const Lanes value = x_at(i, first);
+            return w_at(i, first) * square_root(spread.load(first) + value * value);
+        });
     }
+    // Where it is all that counts.
     void weigh_importance() {
-        for (int first = 0; first < batch_size; first += lane_count) {
-            for (int i = 0; i < n; ++i) {
-                set_weight(i, first, x_at(i, first), w_at(i, first) + splat(least_weight));
-            }
-        }
+        set_weights([&](int i, int first) { return w_at(i, first); });
     }
 
   private:
+    template <class Weight>
+    HWY_INLINE void set_weights(Weight weight_of) {
+        for (int first = 0; first < batch_size; first += lane_count) {
+            Lanes sum = zero();
+            for (int i = 0; i < n; ++i) {
+                const Lanes weight = weight_of(i, first) + splat(least_weight);
+                hn::Store(weight, tag, w[i] + first);
+                sum += weight;
+            }
+            const Lanes per_sum = splat(1) / sum;
+            for (int i = 0; i < n; ++i) set_weight(i, first, x_at(i, first), w_at(i, first) * per_sum);
+            total.store(first, sum);
+        }
+    }
     void set_weight(int i, int first, Lanes value, Lanes weight) {
         hn::Store(weight, tag, w[i] + first);
         hn::Store(weight * value, tag, wx[i] + first);
     }
 };
 
-// Writes the codes of the values nearest to x * factor * inverse + offset, of sixteen sub-blocks that lie one after another.
+// Writes the codes of the values nearest to x * factor * inverse + offset, of sub-blocks first .. first + count - 1, which
+// lie one after another, as `x` does for all sixteen.
 template <class Values, int n>
-void write_codes(const float* x, const PerSubBlock& factor, const PerSubBlock& inverse, const PerSubBlock& offset,
-                 std::uint8_t* codes) {
+HWY_INLINE void write_codes(int first, int count, const float* x, const PerSubBlock& factor, const PerSubBlock& inverse,
+                            const PerSubBlock& offset, std::uint8_t* codes) {
     const hn::Rebind<std::int32_t, Tag> integers;
     const hn::Rebind<std::uint8_t, Tag> bytes;
-    for (int k = 0; k < batch_size; ++k) {
+    for (int k = first; k < first + count; ++k) {
         const Lanes f = splat(factor[k]);
         const Lanes v = splat(inverse[k]);
         const Lanes o = splat(offset[k]);
         for (int i = k * n; i < (k + 1) * n; i += lane_count) {
             const Lanes code = Values::code(hn::LoadU(tag, x + i) * f * v + o);
-            const auto integer = hn::ConvertTo(integers, code);
-            hn::StoreU(hn::DemoteTo(bytes, integer), bytes, codes + i);
+            hn::StoreU(hn::DemoteTo(bytes, hn::ConvertTo(integers, code)), bytes, codes + i - first * n);
         }
     }
 }

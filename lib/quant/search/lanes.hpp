@@ -39,6 +39,45 @@ struct PerSubBlock {
     void store(int first, Lanes lanes) { hn::Store(lanes, tag, values + first); }
     constexpr float operator[](int k) const { return values[k]; }
     constexpr float& operator[](int k) { return values[k]; }
+
+    // What `combine` makes of `count` (a power of two) values from `first` on, by halves: first each of the lower half with
+    // its counterpart in the upper one, and so on. Short chains of operations, and the same order on every target.
+    template <int count, class Combine>
+    HWY_INLINE float by_halves(int first, Combine combine) const {
+        return by_halves<count>(values + first, combine);
+    }
+    template <int count, class Combine>
+    static HWY_INLINE float by_halves(const float* all, Combine combine) {
+        if constexpr (count == 1) {
+            return *all;
+        } else {
+            float half[count / 2];
+            for (int k = 0; k < count / 2; ++k) half[k] = combine(all[k], all[k + count / 2]);
+            return by_halves<count / 2>(half, combine);
+        }
+    }
+    template <int count>
+    HWY_INLINE float sum(int first) const {
+        return by_halves<count>(first, [](float a, float b) { return a + b; });
+    }
+    template <int count>
+    HWY_INLINE float largest(int first) const {
+        return by_halves<count>(first, [](float a, float b) { return a > b ? a : b; });
+    }
+    template <int count>
+    HWY_INLINE float smallest(int first) const {
+        return by_halves<count>(first, [](float a, float b) { return a < b ? a : b; });
+    }
+    // The first of the smallest of all. Without a branch, as nobody can predict it.
+    HWY_INLINE int index_of_smallest() const {
+        const Lanes least = hn::Set(tag, smallest<batch_size>(0));
+        std::intptr_t index = 0;
+        for (int first = batch_size - lane_count; first >= 0; first -= lane_count) {
+            const std::intptr_t found = hn::FindFirstTrue(tag, load(first) == least);
+            index = found < 0 ? index : first + found;
+        }
+        return static_cast<int>(index);
+    }
 };
 
 inline Lanes splat(float value) { return hn::Set(tag, value); }

@@ -52,11 +52,6 @@ class Blocks {
         return unit[k].overflows_half(wanted[k]) ? std::numeric_limits<float>::infinity() : value[k] * unit[k].size;
     }
 
-    // Where the reference searches long only if there is importance, there is time for a grid then.
-    Effort effort(bool long_with_importance) const {
-        return source.importance && long_with_importance ? Effort::max : source.effort;
-    }
-
     const BatchSource<n>& source;
     Unit unit[batch_size];
     PerSubBlock factor;  // the inverse of the unit
@@ -89,7 +84,7 @@ class Blocks {
 // Makes a fit binary16, lets the codes follow, and once more; keeps the better one of the two.
 inline constexpr int rounding_steps = 2;
 
-// x ~ d * value. Format: block (elements), Values, starts, long_with_importance, weighting.
+// x ~ d * value. Format: block (elements), Values, starts, weighting.
 template <class Format>
 struct OneScale {
     static constexpr int n = Format::block;
@@ -99,15 +94,15 @@ struct OneScale {
 
     OneScale(const Blocks<n>& b, std::uint8_t* codes) : blocks(b) {
         PerSubBlock inverse;
-        const Effort effort = b.effort(Format::long_with_importance);
-        const auto all_starts = symmetric_starts_for<n, -Format::Values::lowest>(effort, Format::starts);
+        const auto all_starts = symmetric_starts_for<n, -Format::Values::lowest>(
+            b.source.effort, b.source.importance != nullptr, Format::starts);
         for (int first = 0; first < batch_size; first += lane_count) {
             SymmetricMoments m = Search::search(b.batch, first, all_starts);
             wanted.store(first, m.best());
             Lanes least = splat(std::numeric_limits<float>::infinity());
             Lanes best = zero();
             for (int step = 0; step < rounding_steps; ++step) {
-                if (step > 0) m = Search::moments(b.batch, first, m.xx, ratio(splat(1), best));
+                if (step > 0) m = Search::moments(b.batch, first, ratio(splat(1), best));
                 const Lanes next = b.to_half(first, m.best());
                 const Lanes error = m.error(next);
                 const LaneMask better = error < least;
@@ -117,7 +112,7 @@ struct OneScale {
             scale.store(first, best);
             inverse.store(first, ratio(splat(1), best));
         }
-        write_codes<typename Format::Values, n>(b.source.x, b.factor, inverse, PerSubBlock{}, codes);
+        write_codes<typename Format::Values, n>(0, batch_size, b.source.x, b.factor, inverse, PerSubBlock{}, codes);
     }
     template <class Block>
     void set(int k, Block& block) const {

@@ -18,11 +18,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
 
-// Weighted sums of x^2, value^2 and value * x.
+// Weighted sums of value^2 and value * x.
 struct SymmetricMoments {
-    Lanes xx, vv, vx;
+    Lanes vv, vx;
 
-    Lanes error(Lanes scale) const { return xx + scale * (scale * vv - (vx + vx)); }
+    // But for the sum of x^2, which all values have in common.
+    Lanes error(Lanes scale) const { return scale * (scale * vv - (vx + vx)); }
     Lanes best() const { return ratio(vx, vv); }
 };
 
@@ -31,7 +32,7 @@ struct SymmetricSearch {
     using Moments = SymmetricMoments;
     static constexpr int at_once = 2;  // starts, which share a pass over the elements
 
-    // The moments with the values nearest to x * inverse, for as many inverses as `m` has room for; xx is there already.
+    // The moments with the values nearest to x * inverse, for as many inverses as `m` has room for.
     template <int count>
     static void moments(const Batch<n>& b, int first, const Lanes (&inverse)[count], Moments (&m)[count]) {
         for (int j = 0; j < count; ++j) m[j].vv = m[j].vx = zero();
@@ -44,9 +45,9 @@ struct SymmetricSearch {
             }
         }
     }
-    static Moments moments(const Batch<n>& b, int first, Lanes xx, Lanes inverse) {
+    static Moments moments(const Batch<n>& b, int first, Lanes inverse) {
         const Lanes inverses[1] = {inverse};
-        Moments found[1] = {{xx, zero(), zero()}};
+        Moments found[1];
         moments(b, first, inverses, found);
         return found[0];
     }
@@ -54,40 +55,37 @@ struct SymmetricSearch {
     // The moments with the best values that the starts (an even number of them), and from the best of them a step of Lloyd's
     // method, lead to.
     static Moments search(const Batch<n>& b, int first, std::span<const float> starts) {
-        Lanes peak = zero(), xx = zero();
+        Lanes lowest = zero(), highest = zero();
         for (int i = 0; i < n; ++i) {
             const Lanes x = b.x_at(i, first);
-            peak = select(magnitude(x) > magnitude(peak), x, peak);
-            xx += b.wx_at(i, first) * x;
+            lowest = smaller(lowest, x);
+            highest = larger(highest, x);
         }
         // Where values are mirrored, the sign of a scale would say nothing.
-        const Lanes per_peak = ratio(splat(1), Values::mirrored ? magnitude(peak) : peak);
+        const Lanes peak =
+            Values::mirrored ? larger(zero() - lowest, highest) : select(zero() - lowest >= highest, lowest, highest);
+        const Lanes per_peak = ratio(splat(1), peak);
 
-        Best best{{xx, zero(), zero()}, zero()};
+        Best best{{splat(1), zero()}};
         for (std::size_t s = 0; s < starts.size(); s += at_once) {
             const float* const some = &starts[s];
             Lanes inverse[at_once];
             Moments found[at_once];
-            for (int j = 0; j < at_once; ++j) {
-                inverse[j] = splat(some[j]) * per_peak;
-                found[j].xx = xx;
-            }
+            for (int j = 0; j < at_once; ++j) inverse[j] = splat(some[j]) * per_peak;
             moments(b, first, inverse, found);
             for (const Moments& m : found) best.consider(m);
         }
-        best.consider(moments(b, first, xx, ratio(splat(1), best.moments.best())));
+        best.consider(moments(b, first, ratio(best.moments.vv, best.moments.vx)));
         return best.moments;
     }
 
   private:
+    // The error that values take away is vx^2 / vv; such fractions are compared without a division.
     struct Best {
         Moments moments;
-        Lanes gain;  // of the error of zeros, taken away
 
         void consider(const Moments& m) {
-            const Lanes found = m.vx * m.best();
-            const LaneMask better = found > gain;
-            gain = select(better, found, gain);
+            const LaneMask better = m.vx * m.vx * moments.vv > moments.vx * moments.vx * m.vv;
             moments.vv = select(better, m.vv, moments.vv);
             moments.vx = select(better, m.vx, moments.vx);
         }

@@ -1,5 +1,8 @@
 // Values are searched in units of a power of two near their largest magnitude: no sum of products then overflows or
 // vanishes, and the unit is exact to apply and to remove.
+//
+// Kernels use these functions between vectors, where a call into code that was compiled for another target costs far more
+// than they do: hence they are always inlined.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +22,7 @@ struct Unit {
     static constexpr int least_for_half = -40, least = -126;
 
     // The unit for values up to `peak` in magnitude, 2^least_exponent or larger.
-    static Unit of(float peak, int least_exponent = least_for_half) {
+    [[gnu::always_inline]] static Unit of(float peak, int least_exponent = least_for_half) {
         const auto exponent = static_cast<int>(std::bit_cast<std::uint32_t>(peak) >> 23) - 127;
         const int k = std::clamp(exponent, least_exponent, 126);
         return {std::bit_cast<float>(static_cast<std::uint32_t>(127 + k) << 23),
@@ -27,12 +30,14 @@ struct Unit {
     }
 
     // The finite binary16 nearest to `value` units, in units.
-    float nearest_half(float value) const {
+    [[gnu::always_inline]] float nearest_half(float value) const {
         constexpr float largest = 65504;
         return half_to_float(float_to_half(std::clamp(value * size, -largest, largest))) * inverse;
     }
     // Whether `value` units lie outside what binary16 can hold.
-    bool overflows_half(float value) const { return half_to_float(float_to_half(std::abs(value * size))) > 65504; }
+    [[gnu::always_inline]] bool overflows_half(float value) const {
+        return half_to_float(float_to_half(std::abs(value * size))) > 65504;
+    }
 };
 
 }  // namespace ggufkit::quant

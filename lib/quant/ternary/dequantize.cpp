@@ -3,6 +3,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <cstring>
+
 #include "quant/dequantize_run.hpp"
 #include "quant/ternary/blocks.hpp"
 
@@ -44,7 +46,15 @@ static void decode(const BlockQ1_0& b, float* HWY_RESTRICT x) {
 
 static void decode(const BlockQ2_0& b, float* HWY_RESTRICT x) {
     const float d = b.d.get();
-    for (int j = 0; j < 64; ++j) x[j] = static_cast<float>((b.qs[j / 4] >> (2 * (j % 4)) & 3) - 1) * d;
+    const hn::RebindToUnsigned<Words> bits;
+    for (int j = 0; j < 64; j += number_count) {
+        Little<std::uint32_t> sixteen;  // codes
+        std::memcpy(sixteen.bytes, b.qs + j / 16 * 4, 4);
+        const auto shift = hn::Iota(bits, static_cast<std::uint32_t>(j % 16));
+        const auto code = hn::And(hn::Shr(hn::Set(bits, sixteen.get()), shift + shift), hn::Set(bits, 3));
+        const WordLanes value = hn::BitCast(words, code) - hn::Set(words, 1);
+        hn::StoreU(numbers_of(value) * hn::Set(numbers, d), numbers, x + j);
+    }
 }
 
 void dequantize_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {

@@ -16,7 +16,6 @@ template <int elements, class TheValues, int number_of_starts>
 struct FewValues {
     using Values = TheValues;
     static constexpr int block = elements, starts = number_of_starts;
-    static constexpr bool long_with_importance = false;
     static constexpr Weighting weighting = Weighting::none;
 };
 using Trits = FewValues<256, IntegerValues<-1, 1>, 6>;

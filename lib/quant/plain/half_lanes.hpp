@@ -1,0 +1,73 @@
+// core/half.hpp for vectors: the same integer arithmetic, step for step, and so the same bits on every target.
+//
+// Compiled once for each target, as quant/dequantize_run.hpp.
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+#if defined(GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP
+#undef GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP
+#else
+#define GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using HalfNumbers = hn::CappedTag<float, 16>;
+using HalfWords = hn::Rebind<std::uint32_t, HalfNumbers>;
+using Halves = hn::Rebind<std::uint16_t, HalfNumbers>;
+
+HWY_INLINE hn::Vec<HalfNumbers> half_to_number(hn::Vec<Halves> halves) {
+    const HalfWords words;
+    const HalfNumbers numbers;
+    const auto bits = hn::PromoteTo(words, halves);
+    const auto sign = hn::ShiftLeft<16>(hn::And(bits, hn::Set(words, 0x8000)));
+    const auto exponent = hn::And(bits, hn::Set(words, 0x7c00));
+    const auto magnitude = hn::And(bits, hn::Set(words, 0x7fff));
+    const auto as_integer = hn::ConvertTo(numbers, hn::BitCast(hn::Rebind<std::int32_t, HalfNumbers>(), magnitude));
+    const auto small = hn::BitCast(words, as_integer * hn::Set(numbers, 0x1p-24f));
+    const auto bias =
+        hn::IfThenElse(exponent == hn::Set(words, 0x7c00), hn::Set(words, 0x70000000), hn::Set(words, 0x38000000));
+    const auto rebased = hn::ShiftLeft<13>(magnitude) + bias;
+    return hn::BitCast(numbers, hn::Or(sign, hn::IfThenElse(exponent == hn::Zero(words), small, rebased)));
+}
+
+// Bits 15..0 of each word are a binary16.
+HWY_INLINE hn::Vec<HalfWords> number_to_half(hn::Vec<HalfNumbers> values) {
+    const HalfWords words;
+    const HalfNumbers numbers;
+    const auto bits = hn::BitCast(words, values);
+    const auto sign = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 0x8000));
+    const auto magnitude = hn::And(bits, hn::Set(words, 0x7fffffff));
+    const auto aligned = hn::BitCast(words, hn::BitCast(numbers, magnitude) + hn::Set(numbers, 0.5f));
+    const auto tiny = aligned - hn::Set(words, 0x3f000000);
+    const auto odd = hn::And(hn::ShiftRight<13>(magnitude), hn::Set(words, 1));
+    const auto normal = hn::ShiftRight<13>(magnitude + hn::Set(words, 0xfff) + odd - hn::Set(words, 0x38000000));
+    // Signed comparisons serve: magnitudes have no top bit.
+    const hn::RebindToSigned<HalfWords> integers;
+    const auto above = [&](std::int32_t limit) {
+        return hn::RebindMask(words, hn::BitCast(integers, magnitude) > hn::Set(integers, limit));
+    };
+    auto half = hn::IfThenElse(above(0x387fffff), normal, tiny);
+    half = hn::IfThenElse(above(0x477fffff), hn::Set(words, 0x7c00), half);
+    half = hn::IfThenElse(above(0x7f800000), hn::Set(words, 0x7e00), half);
+    return hn::Or(sign, half);
+}
+
+// Bits 15..0 of each word are a bfloat16.
+HWY_INLINE hn::Vec<HalfWords> number_to_bfloat(hn::Vec<HalfNumbers> values) {
+    const HalfWords words;
+    const auto bits = hn::BitCast(words, values);
+    const auto upper = hn::ShiftRight<16>(bits);
+    const auto odd = hn::And(upper, hn::Set(words, 1));
+    const auto rounded = hn::ShiftRight<16>(bits + hn::Set(words, 0x7fff) + odd);
+    return hn::IfThenElse(hn::RebindMask(words, hn::IsNaN(values)), hn::Or(upper, hn::Set(words, 64)), rounded);
+}
+
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
