@@ -102,9 +102,9 @@ TEST_CASE("encoded bytes stay what they are") {
         {Q4_K, 0xfb08e75f50c185e6},   {Q5_K, 0x1196b153405d62bc},   {Q6_K, 0x15d82ee73ae5a44b},
         {IQ4_NL, 0xa197c3fbda7ca343}, {IQ4_XS, 0x1c3b2008010be13a}, {TQ1_0, 0x701d4825616bb2c4},
         {TQ2_0, 0x9df386aeee3a233c},  {MXFP4, 0x584d7ee8b1c70e45},  {NVFP4, 0x22fa505033f0334d},
-        {Q1_0, 0xa159a0c7501ef082},   {Q2_0, 0x8e4a9439e1fef848},   {IQ2_XXS, 0x67a8d811f31a2e66},
-        {IQ2_XS, 0xc58247a7aae3c223}, {IQ2_S, 0xacac387eb57f281c},  {IQ3_XXS, 0x8fff9600f77306bb},
-        {IQ3_S, 0xa1eac88357db6e68},  {IQ1_S, 0x7ef9983781893739},  {IQ1_M, 0x81196440ffdb76c5},
+        {Q1_0, 0xa159a0c7501ef082},   {Q2_0, 0x8e4a9439e1fef848},   {IQ2_XXS, 0xb84c32bd8809298b},
+        {IQ2_XS, 0x30a2f18c9364e512}, {IQ2_S, 0x12648f278956eca0},  {IQ3_XXS, 0x6235b88624feeb1d},
+        {IQ3_S, 0xba4ae8061f1262e6},  {IQ1_S, 0x12b4545438287599},  {IQ1_M, 0x987ecfea5d1c6838},
     };
     const auto rows = golden_rows();
     for (const auto& [type, hash] : goldens) {
@@ -250,7 +250,7 @@ TEST_CASE("constants keep their value") {
         const bool coarse = format->family == Family::fp4 || (format->family == Family::iq && !is_symmetric(*format));
         for (const float constant : {1.0f, -1.0f, 0.013f, -713.0f}) {
             const std::vector<float> row(ne0, constant);
-            CHECK(relative_error(row, there_and_back(format->type(), row)) < (coarse ? 0.2 : 0.002));
+            CHECK(relative_error(row, there_and_back(format->type(), row)) < (coarse ? 0.2 : 0.004));
         }
     }
 }

@@ -80,12 +80,12 @@ class CodebookEncoder {
 
     // The least error makes numbers smaller than they were: of what points miss, nothing comes back. A whole matrix of
     // them makes activations smaller, and a whole model of those is worse than the error tells. So d is made larger, as
-    // far as gives a super-block its size back where importance tells what sizes matter, and half as far where not.
+    // far as gives a super-block its size back where importance tells what sizes matter, and a third as far where not.
     float gain(int b) const {
         const Sums s = sums(b);
         if (!(s.vx > 0)) return 1;
         const float whole = std::sqrt(s.xx) * std::sqrt(s.vv) / s.vx;
-        return source_.importance ? whole : std::sqrt(whole);
+        return source_.importance ? whole : 1 + (whole - 1) * (1.0f / 3);
     }
     // The index in the codebook of point i of sub-block k.
     std::uint16_t point(int k, int i) const {
