@@ -85,26 +85,36 @@ struct Batch {
         for (int k = 0; k < batch_size; ++k) {
             for (int i = 0; i < n; ++i) to[i][k] = from[k * n + i] * factor[k];
         }
-#else  // four by four
-        const hn::FixedTag<float, 4> four;
-        for (int k = 0; k < batch_size; k += 4) {
-            const auto fa = hn::Set(four, factor[k]);
-            const auto fb = hn::Set(four, factor[k + 1]);
-            const auto fc = hn::Set(four, factor[k + 2]);
-            const auto fd = hn::Set(four, factor[k + 3]);
-            for (int i = 0; i < n; i += 4) {
-                const auto a = hn::LoadU(four, from + k * n + i) * fa;
-                const auto b = hn::LoadU(four, from + (k + 1) * n + i) * fb;
-                const auto c = hn::LoadU(four, from + (k + 2) * n + i) * fc;
-                const auto d = hn::LoadU(four, from + (k + 3) * n + i) * fd;
-                const auto ac_low = hn::InterleaveLower(four, a, c);
-                const auto bd_low = hn::InterleaveLower(four, b, d);
-                const auto ac_high = hn::InterleaveUpper(four, a, c);
-                const auto bd_high = hn::InterleaveUpper(four, b, d);
-                hn::Store(hn::InterleaveLower(four, ac_low, bd_low), four, to[i] + k);
-                hn::Store(hn::InterleaveUpper(four, ac_low, bd_low), four, to[i + 1] + k);
-                hn::Store(hn::InterleaveLower(four, ac_high, bd_high), four, to[i + 2] + k);
-                hn::Store(hn::InterleaveUpper(four, ac_high, bd_high), four, to[i + 3] + k);
+#else
+        const hn::CappedTag<float, 8> part;  // of a sub-block
+        using Part = hn::Vec<decltype(part)>;
+        constexpr int width = static_cast<int>(hn::MaxLanes(part)), fours = width / 4;
+        for (int k = 0; k < batch_size; k += width) {
+            Part f[width];
+            for (int j = 0; j < width; ++j) f[j] = hn::Set(part, factor[k + j]);
+            for (int i = 0; i < n; i += width) {
+                // Of four sub-blocks the elements i + e, and in the upper half i + 4 + e.
+                Part elements[fours][4];
+                for (int g = 0; g < fours; ++g) {
+                    const float* const four = from + (k + 4 * g) * n + i;
+                    const auto a = hn::LoadU(part, four) * f[4 * g], b = hn::LoadU(part, four + n) * f[4 * g + 1];
+                    const auto c = hn::LoadU(part, four + 2 * n) * f[4 * g + 2];
+                    const auto d = hn::LoadU(part, four + 3 * n) * f[4 * g + 3];
+                    const auto ac = hn::InterleaveLower(part, a, c), bd = hn::InterleaveLower(part, b, d);
+                    const auto ac_high = hn::InterleaveUpper(part, a, c), bd_high = hn::InterleaveUpper(part, b, d);
+                    elements[g][0] = hn::InterleaveLower(part, ac, bd);
+                    elements[g][1] = hn::InterleaveUpper(part, ac, bd);
+                    elements[g][2] = hn::InterleaveLower(part, ac_high, bd_high);
+                    elements[g][3] = hn::InterleaveUpper(part, ac_high, bd_high);
+                }
+                for (int e = 0; e < 4; ++e) {
+                    if constexpr (fours == 1) {
+                        hn::Store(elements[0][e], part, to[i + e] + k);
+                    } else {
+                        hn::Store(hn::ConcatLowerLower(part, elements[1][e], elements[0][e]), part, to[i + e] + k);
+                        hn::Store(hn::ConcatUpperUpper(part, elements[1][e], elements[0][e]), part, to[i + 4 + e] + k);
+                    }
+                }
             }
         }
 #endif
