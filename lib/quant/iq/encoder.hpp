@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "quant/iq/nearest.hpp"
-#include "quant/k/super_block.hpp"
+#include "quant/search/super_block.hpp"
 
 #if defined(GGUFKIT_QUANT_IQ_ENCODER_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GGUFKIT_QUANT_IQ_ENCODER_HPP

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "quant/k/codes.hpp"
-#include "quant/k/super_block.hpp"
 #include "quant/search/affine.hpp"
+#include "quant/search/super_block.hpp"
 
 #if defined(GGUFKIT_QUANT_K_AFFINE_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GGUFKIT_QUANT_K_AFFINE_HPP

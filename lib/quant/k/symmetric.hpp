@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "quant/k/codes.hpp"
-#include "quant/k/super_block.hpp"
+#include "quant/search/super_block.hpp"
 #include "quant/search/symmetric.hpp"
 
 #if defined(GGUFKIT_QUANT_K_SYMMETRIC_HPP) == defined(HWY_TARGET_TOGGLE)

@@ -1,16 +1,16 @@
-// Sixteen sub-blocks of k-quants: one super-block of sixteen, or two of eight, each in its unit.
+// Sixteen sub-blocks of super-blocks of 256: one super-block of sixteen, or two of eight, each in its unit.
 //
-// Compiled once for each target, as search/lanes.hpp.
+// Compiled once for each target, as lanes.hpp.
 #include <algorithm>
 #include <cstring>
 
 #include "quant/search/batch.hpp"
 
-#if defined(GGUFKIT_QUANT_K_SUPER_BLOCK_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_K_SUPER_BLOCK_HPP
-#undef GGUFKIT_QUANT_K_SUPER_BLOCK_HPP
+#if defined(GGUFKIT_QUANT_SEARCH_SUPER_BLOCK_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_SEARCH_SUPER_BLOCK_HPP
+#undef GGUFKIT_QUANT_SEARCH_SUPER_BLOCK_HPP
 #else
-#define GGUFKIT_QUANT_K_SUPER_BLOCK_HPP
+#define GGUFKIT_QUANT_SEARCH_SUPER_BLOCK_HPP
 #endif
 
 HWY_BEFORE_NAMESPACE();
