@@ -2,7 +2,7 @@
 //
 //   bench-quant [FILE.gguf] [--million N] [--type NAME]... [--imatrix | --ones] [--effort fast|normal|max]
 //
-// Rows: weights of the file, N million at most (default 4), and made-up ones. With --imatrix both get the same made-up
+// Rows: weights of the file, N million at most (default 1), and made-up ones. With --imatrix both get the same made-up
 // importance of columns; without, the types for which the reference demands one get ones. With --ones the reference gets ones for all types (it searches longer
 // then), and we get nothing. Types that cannot be made here
 // are decoded from random blocks. Decoding goes piece by piece into a buffer that stays in a core's cache, as in a
@@ -276,7 +276,7 @@ std::optional<Source> weights_of(const std::string& path, std::size_t most) {
 int main(int argc, char** argv) {
     CLI::App app("speed and error of quantizers and decoders, beside the reference's");
     std::string path;
-    std::size_t million = 4;
+    std::size_t million = 1;
     std::vector<std::string> types;
     bool with_importance = false;
     app.add_option("FILE", path, "a model whose matrices are measured, too");
