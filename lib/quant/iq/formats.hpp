@@ -25,7 +25,9 @@ struct LevelValues {
 
 // A point has `length` coordinates of `levels` levels. values: what a level stands for in units of the sub-block's
 // scale (and, where elements are shifted, what it stands for when they are shifted down); step: the usual distance
-// between values; starts: what the largest magnitude of a sub-block becomes in these units, to begin with.
+// between values; span: the elements that share a shift; starts: what the largest magnitude of a sub-block becomes in
+// these units, to begin with. At normal effort the first usual_starts are used, and rough_tries points tried for free
+// scales, usual_tries for integer ones.
 struct PointsOfIQ2 {
     static constexpr int length = 8, levels = 3, word_bits = 16, span = 8;
     static constexpr float step = 2.1875f;
