@@ -36,7 +36,7 @@ std::vector<Rows> all_rows(std::size_t block) {
     for (const std::size_t blocks : {1, 2, 3, 7, 16, 17}) {
         for (const auto& [tail, name] : test::tails) {
             const std::size_t ne0 = block * blocks;
-            all.push_back({fmt::format("{} of {}", name, ne0), ne0, test::weight_rows(tail, 5, ne0, blocks)});
+            all.push_back({fmt::format("{} of {}", name, ne0), ne0, test::weight_rows(tail, 3, ne0, blocks)});
         }
     }
     const std::size_t ne0 = 3 * block;
