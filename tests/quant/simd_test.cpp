@@ -36,7 +36,7 @@ std::vector<Rows> all_rows(std::size_t block) {
     for (const std::size_t blocks : {1, 2, 3, 7, 16, 17}) {
         for (const auto& [tail, name] : test::tails) {
             const std::size_t ne0 = block * blocks;
-            all.push_back({fmt::format("{} of {}", name, ne0), ne0, test::weight_rows(tail, 5, ne0, blocks)});
+            all.push_back({fmt::format("{} of {}", name, ne0), ne0, test::weight_rows(tail, 3, ne0, blocks)});
         }
     }
     const std::size_t ne0 = 3 * block;
@@ -98,21 +98,20 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
-std::vector<TensorType> quantizable_types() {
+// Those of the families that are asked for. A case for each, so that they run side by side.
+template <class Wanted>
+std::vector<TensorType> quantizable_types(Wanted wanted) {
     std::vector<TensorType> types;
     for (const FormatInfo& format : formats()) {
-        if (format.usable() && can_quantize(format.type())) types.push_back(format.type());
+        if (format.usable() && can_quantize(format.type()) && wanted(format.family)) types.push_back(format.type());
     }
     return types;
 }
 
-}  // namespace
-
-TEST_CASE("the bytes are the same for every target, and for rows one by one") {
+void check_types(const std::vector<TensorType>& types) {
     const std::string before(quant::simd_target());
     REQUIRE(std::ranges::count(quant::simd_targets(), "scalar") == 1);
-    MESSAGE(fmt::format("targets: {}", fmt::join(quant::simd_targets(), " ")));
-    for (const TensorType type : quantizable_types()) {
+    for (const TensorType type : types) {
         CAPTURE(format_of(type).name);
         for (const Rows& rows : all_rows(format_of(type).block_elements)) {
             CAPTURE(rows.name);
@@ -128,6 +127,21 @@ TEST_CASE("the bytes are the same for every target, and for rows one by one") {
         }
     }
     REQUIRE(quant::use_simd_target(before));
+}
+
+}  // namespace
+
+TEST_CASE("the bytes of k-quants are the same for every target, and for rows one by one") {
+    MESSAGE(fmt::format("targets: {}", fmt::join(quant::simd_targets(), " ")));
+    check_types(quantizable_types([](Family family) { return family == Family::k; }));
+}
+
+TEST_CASE("the bytes of codebook types are the same for every target, and for rows one by one") {
+    check_types(quantizable_types([](Family family) { return family == Family::iq; }));
+}
+
+TEST_CASE("the bytes of all other types are the same for every target, and for rows one by one") {
+    check_types(quantizable_types([](Family family) { return family != Family::k && family != Family::iq; }));
 }
 
 TEST_CASE("every type decodes to the same numbers on every target") {

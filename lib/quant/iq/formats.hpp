@@ -97,10 +97,10 @@ struct IQ1_M : PointsOfIQ1 {
 // What the encoders find in a super-block, before it is packed.
 struct CodebookCodes {
     float d;
-    std::uint8_t scale[16];   // of each sub-block
+    unsigned scale[16];       // of each sub-block
     std::uint16_t point[64];  // indices in the codebook, of 8 or 4 elements each
     std::uint8_t signs[32];   // of each group of eight elements: bit i is set where element i is negative
-    std::uint8_t down[32];    // of each group, where elements are shifted: 1 for down
+    unsigned down[32];        // of each group, where elements are shifted: 1 for down
 };
 
 }  // namespace ggufkit::quant

@@ -171,7 +171,7 @@ class NearestPoints {
             IntegerLanes word = hn::GatherIndex(integer_tag, lists_, list + hn::Set(integer_tag, pair));
             for (int half = 0; half < 2; ++half) {
                 Point p{zero(), zero(), zero(), word};
-                Lanes least = splat(std::numeric_limits<float>::infinity());
+                Lanes least = splat(std::numeric_limits<float>::infinity());  // NOLINT(misc-const-correctness)
                 for (int i = 0; i < length; ++i) {
                     const Lanes v =
                         entry<levels>(Format::values[down].of, hn::And(word, hn::Set(integer_tag, (1 << bits) - 1)));

@@ -188,6 +188,7 @@ class AffineEncoder {
     // integers that suit those.
     template <int probes>
     void fit_integers() {
+        constexpr int central = probes / 2;
         for (int first = 0; first < batch_size; first += lane_count) {
             const Units units{d_.load(first), dmin_.load(first)};
             const AffineMoments free = moments_.load(first);
@@ -196,15 +197,15 @@ class AffineEncoder {
             AffineMoments m[probes];
             for (int j = 0; j < probes; ++j) {
                 const Integers start =
-                    nearest(free, (middle + splat(static_cast<float>(j - probes / 2))) * units.d, units);
+                    nearest(free, (middle + splat(static_cast<float>(j - central))) * units.d, units);
                 inverse[j] = ratio(splat(1), units.d * start.scale);
                 offset[j] = units.dmin * start.min * inverse[j];
                 m[j].x = free.x;
             }
             Search::moments(blocks_.batch, first, inverse, offset, m);
-            Integers best = nearest(m[probes / 2], m[probes / 2].best(false).scale, units);
+            Integers best = nearest(m[central], m[central].best(false).scale, units);
             for (int j = 0; j < probes; ++j) {
-                if (j != probes / 2) best.consider(nearest(m[j], m[j].best(false).scale, units));
+                if (j != central) best.consider(nearest(m[j], m[j].best(false).scale, units));
             }
             scale_.store(first, best.scale);
             min_.store(first, best.min);

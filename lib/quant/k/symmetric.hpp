@@ -159,16 +159,17 @@ class SymmetricEncoder {
     }
     template <int probes>
     Integers fit_neighbours(int first, Lanes middle, const UnitOfScales& unit) const {
+        constexpr int central = probes / 2;
         Lanes inverse[probes];
         SymmetricMoments m[probes];
         for (int j = 0; j < probes; ++j) {
-            const Lanes scale = middle + splat(static_cast<float>(j - probes / 2));
+            const Lanes scale = middle + splat(static_cast<float>(j - central));
             inverse[j] = ratio(splat(1), unit.d * clamp(scale, -half_scales, half_scales - 1));
         }
         Search::moments(blocks_.batch, first, inverse, m);
-        Integers best = nearest(m[probes / 2], m[probes / 2].best(), unit);
+        Integers best = nearest(m[central], m[central].best(), unit);
         for (int j = 0; j < probes; ++j) {
-            if (j != probes / 2) best.consider(nearest(m[j], m[j].best(), unit));
+            if (j != central) best.consider(nearest(m[j], m[j].best(), unit));
         }
         return best;
     }
@@ -195,11 +196,12 @@ class SymmetricEncoder {
     void search_long() {
         constexpr int steps = 3, refinements = 2;
         const PerSubBlock chosen = d_;
-        PerSubBlock best_d, best_scale;
+        PerSubBlock best_d, best_scale;  // NOLINT(misc-const-correctness): written through their arrays
         float least[super_blocks];
         std::fill_n(least, super_blocks, std::numeric_limits<float>::infinity());
         for (int i = 0; i < 2 * steps; ++i) {
-            const float stretch = 1 + 0.75f / half_scales * static_cast<float>(i / 2 - steps / 2);
+            const int step_of_d = i / 2 - steps / 2;
+            const float stretch = 1 + 0.75f / half_scales * static_cast<float>(step_of_d);
             for (int b = 0; b < super_blocks; ++b) {
                 const float d = chosen[b * Blocks::size] * (i % 2 == 0 ? stretch : -stretch);
                 set_unit(b, blocks_.unit[b].nearest_half(d));
