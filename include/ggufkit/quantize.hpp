@@ -21,7 +21,7 @@ namespace ggufkit {
 enum class Effort : std::uint8_t {
     fast,  // for when time is short; no worse than the reference even so
     normal,
-    max,  // the least error, in up to the time that the reference takes
+    max,  // the least error found here; about the reference's time where that searches, longer than it where not
 };
 
 bool can_dequantize(TensorType type) noexcept;

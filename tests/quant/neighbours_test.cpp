@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "quant/iq/formats.hpp"
 #include "quant/iq/neighbours.hpp"
 #include "support/random_blocks.hpp"
 
@@ -39,7 +40,33 @@ std::vector<unsigned> listed(const Neighbours& table, std::size_t cell) {
     return words;
 }
 
+// The values that an encoder works with are the levels of its codebook, `unit` each, and shifted alike.
+template <class Format>
+void check_values(float unit) {
+    const PackedGrid& grid = quant::packed_grids()[static_cast<std::size_t>(Format::grid)];
+    CAPTURE(std::string(grid.name));
+    REQUIRE(grid.levels.size() == Format::levels);
+    REQUIRE(grid.length == Format::length);
+    REQUIRE(grid.bits() * grid.length == Format::word_bits);
+    const float shift = Format::signs == quant::Signs::shifted ? 0.125f : 0.0f;
+    for (std::size_t i = 0; i < grid.levels.size(); ++i) {
+        const float level = static_cast<float>(grid.levels[i]) * unit;
+        CHECK(Format::values[0].of[i] == level + shift);
+        CHECK(Format::values[1].of[i] == level - shift);
+    }
+}
+
 }  // namespace
+
+TEST_CASE("encoders work with the values that decoders make of a codebook's levels") {
+    check_values<quant::IQ2_XXS>(1 / 8.0f);
+    check_values<quant::IQ2_XS>(1 / 8.0f);
+    check_values<quant::IQ2_S>(1 / 8.0f);
+    check_values<quant::IQ3_XXS>(1 / 4.0f);
+    check_values<quant::IQ3_S>(1);
+    check_values<quant::IQ1_S>(1);
+    check_values<quant::IQ1_M>(1);
+}
 
 TEST_CASE("the list of a cell has the nearest points of the codebook, the nearest first") {
     test::Random random(91);
