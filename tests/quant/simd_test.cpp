@@ -187,6 +187,10 @@ TEST_CASE("all halves, and floats around where they round, are converted on ever
         REQUIRE(quant::use_simd_target(target));
         CHECK(same_bits(decode(TensorType::F16, std::as_bytes(std::span(halves))), of_halves));
         CHECK(same_bits(decode(TensorType::BF16, std::as_bytes(std::span(halves))), of_bfloats));
+        std::vector<std::byte> shifted(2 * halves.size() + 1);  // at an odd address, as in a mapped file
+        std::ranges::copy(std::as_bytes(std::span(halves)), shifted.begin() + 1);
+        CHECK(same_bits(decode(TensorType::F16, std::span(shifted).subspan(1)), of_halves));
+        CHECK(same_bits(decode(TensorType::BF16, std::span(shifted).subspan(1)), of_bfloats));
         for (const auto& [type, expected] :
              {std::pair(TensorType::F16, &as_halves), std::pair(TensorType::BF16, &as_bfloats)}) {
             const auto bytes = std::as_bytes(std::span(*expected));

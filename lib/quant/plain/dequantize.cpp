@@ -18,10 +18,9 @@ static void decode(const BlockOf<Number>& block, float* HWY_RESTRICT x) {
 
 static void decode_halves(const std::byte* blocks, std::size_t count, float* out) {
     const hn::Rebind<std::uint16_t, Numbers> halves;
-    const auto* const bits = reinterpret_cast<const std::uint16_t*>(blocks);
     std::size_t i = 0;
     for (; i + number_count <= count; i += number_count) {
-        hn::StoreU(half_to_number(hn::LoadU(halves, bits + i)), numbers, out + i);
+        hn::StoreU(half_to_number(load_halves(halves, blocks + 2 * i)), numbers, out + i);
     }
     decode_run<BlockF16, decode>(blocks + 2 * i, count - i, out + i);
 }
@@ -31,10 +30,9 @@ static void decode_bfloats(const std::byte* blocks, std::size_t count, float* ou
     const hn::CappedTag<float, 8> numbers;
     const hn::Rebind<std::uint32_t, decltype(numbers)> words;
     const hn::Rebind<std::uint16_t, decltype(numbers)> halves;
-    const auto* const bits = reinterpret_cast<const std::uint16_t*>(blocks);
     constexpr std::size_t lanes = hn::MaxLanes(numbers);
     const auto decode_some = [&](std::size_t at) {
-        const auto upper = hn::ShiftLeft<16>(hn::PromoteTo(words, hn::LoadU(halves, bits + at)));
+        const auto upper = hn::ShiftLeft<16>(hn::PromoteTo(words, load_halves(halves, blocks + 2 * at)));
         hn::StoreU(hn::BitCast(numbers, upper), numbers, out + at);
     };
     std::size_t i = 0;

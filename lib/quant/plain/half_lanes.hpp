@@ -3,7 +3,9 @@
 // Compiled once for each target, as quant/dequantize_run.hpp.
 #include <hwy/highway.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #if defined(GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP
@@ -19,6 +21,29 @@ namespace hn = hwy::HWY_NAMESPACE;
 using HalfNumbers = hn::CappedTag<float, 16>;
 using HalfWords = hn::Rebind<std::uint32_t, HalfNumbers>;
 using Halves = hn::Rebind<std::uint16_t, HalfNumbers>;
+
+// Sixteen bits a lane, from and to bytes at any address.
+template <class Tag16>
+HWY_INLINE hn::Vec<Tag16> load_halves(Tag16 halves, const std::byte* from) {
+#if HWY_TARGET == HWY_BASELINE_SCALAR  // one lane, and no narrower type to look at it as
+    std::uint16_t bits;
+    std::memcpy(&bits, from, sizeof bits);
+    return hn::Set(halves, bits);
+#else
+    const hn::Repartition<std::uint8_t, Tag16> bytes;
+    return hn::BitCast(halves, hn::LoadU(bytes, reinterpret_cast<const std::uint8_t*>(from)));
+#endif
+}
+template <class Tag16>
+HWY_INLINE void store_halves(hn::Vec<Tag16> lanes, Tag16 /*halves*/, std::byte* to) {
+#if HWY_TARGET == HWY_BASELINE_SCALAR
+    const std::uint16_t bits = hn::GetLane(lanes);
+    std::memcpy(to, &bits, sizeof bits);
+#else
+    const hn::Repartition<std::uint8_t, Tag16> bytes;
+    hn::StoreU(hn::BitCast(bytes, lanes), bytes, reinterpret_cast<std::uint8_t*>(to));
+#endif
+}
 
 HWY_INLINE hn::Vec<HalfNumbers> half_to_number(hn::Vec<Halves> halves) {
     const HalfWords words;

@@ -22,7 +22,7 @@ HWY_INLINE void encode(const SourceRows& rows, std::byte* out, BitsOf bits_of) {
     std::size_t i = 0;
     for (; i + hn::Lanes(numbers) <= count; i += hn::Lanes(numbers)) {
         const auto bits = hn::DemoteTo(halves, hn::BitCast(integers, bits_of(hn::LoadU(numbers, rows.x + i))));
-        hn::StoreU(bits, halves, reinterpret_cast<std::uint16_t*>(out) + i);
+        store_halves(bits, halves, out + 2 * i);
     }
     auto* const blocks = reinterpret_cast<Block*>(out);
     for (; i < count; ++i) blocks[i].value.set(rows.x[i]);
