@@ -25,7 +25,7 @@ using Halves = hn::Rebind<std::uint16_t, HalfNumbers>;
 // Sixteen bits a lane, from and to bytes at any address.
 template <class Tag16>
 HWY_INLINE hn::Vec<Tag16> load_halves(Tag16 halves, const std::byte* from) {
-#if HWY_TARGET == HWY_BASELINE_SCALAR  // one lane, and no narrower type to look at it as
+#if HWY_TARGET == HWY_SCALAR  // one lane, and no narrower type to look at it as
     std::uint16_t bits;
     std::memcpy(&bits, from, sizeof bits);
     return hn::Set(halves, bits);
@@ -36,7 +36,7 @@ HWY_INLINE hn::Vec<Tag16> load_halves(Tag16 halves, const std::byte* from) {
 }
 template <class Tag16>
 HWY_INLINE void store_halves(hn::Vec<Tag16> lanes, Tag16 /*halves*/, std::byte* to) {
-#if HWY_TARGET == HWY_BASELINE_SCALAR
+#if HWY_TARGET == HWY_SCALAR
     const std::uint16_t bits = hn::GetLane(lanes);
     std::memcpy(to, &bits, sizeof bits);
 #else
