@@ -62,7 +62,8 @@ struct PlannedTensor {
     std::array<std::uint64_t, max_dims> ne;
     std::uint64_t bytes_in;
     std::uint64_t bytes_out;
-    std::uint64_t offset;  // in the output file, absolute
+    std::uint32_t file = 0;  // index into Plan::files
+    std::uint64_t offset;    // in that file, absolute
     std::string reason;    // "recipe: attn_v, a layer with more bits", "copied: one-dimensional", "fallback: …", …
     std::span<const float> importance{};  // ne[0] weights for each matrix, or none; borrowed from the imatrix
 
@@ -82,11 +83,11 @@ struct Plan {
     std::vector<ImatrixGap> imatrix_gaps{};  // in the order of the tensors
     Effort effort = Effort::normal;
     std::vector<PlannedTensor> tensors;  // in the output's order
-    Layout layout;
+    std::vector<Layout> files;           // the one output file, or the shards of a split one
     ByteOrder byte_order = ByteOrder::little;
 
     std::uint64_t bytes_in() const;
-    std::uint64_t bytes_out() const { return layout.file_bytes; }
+    std::uint64_t bytes_out() const;  // of all files, headers and padding included
     double bpw() const;  // bits of tensor data a weight
 };
 

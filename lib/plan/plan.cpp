@@ -62,6 +62,12 @@ std::uint64_t Plan::bytes_in() const {
     return sum;
 }
 
+std::uint64_t Plan::bytes_out() const {
+    std::uint64_t sum = 0;
+    for (const Layout& file : files) sum += file.file_bytes;
+    return sum;
+}
+
 double Plan::bpw() const {
     double bits = 0;
     double weights = 0;
@@ -101,7 +107,7 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
                                 .offset = layout->offsets[i],
                                 .reason = reason});
     }
-    plan.layout = *std::move(layout);
+    plan.files.push_back(*std::move(layout));
     plan::assign_importance(plan, recipe);
     return plan;
 }

@@ -134,7 +134,7 @@ Result<void> execute(const Model& model, const Plan& plan, const std::filesystem
     Meter meter(options.progress, plan.bytes_in());
     meter.report();
     // Padding is not written: what nobody writes reads as zeros.
-    if (auto done = file->write(0, plan.layout.header); !done) return done;
+    if (auto done = file->write(0, plan.files.front().header); !done) return done;
     if (auto done = write_tensors(*jobs, *file, options, meter); !done) return done;
     meter.report();
 

@@ -43,8 +43,9 @@ Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& 
     const FormatInfo& to = format_of(tensor.to);
     const auto bytes_out = tensor_bytes(to, tensor.ne);
     if (source.info->type_id != from.id || source.info->ne != tensor.ne || data->size() != tensor.bytes_in ||
-        !bytes_out || *bytes_out != tensor.bytes_out || tensor.bytes_out > plan.layout.file_bytes ||
-        tensor.offset > plan.layout.file_bytes - tensor.bytes_out ||
+        !bytes_out || *bytes_out != tensor.bytes_out || tensor.file >= plan.files.size() ||
+        tensor.bytes_out > plan.files[tensor.file].file_bytes ||
+        tensor.offset > plan.files[tensor.file].file_bytes - tensor.bytes_out ||
         (!tensor.importance.empty() && tensor.importance.size() != tensor.ne[0] * tensor.ne[2] * tensor.ne[3])) {
         return refuse();
     }

@@ -180,11 +180,11 @@ TEST_CASE("plan: tensors lie in the reference's order, aligned, and fill the fil
         std::ranges::reverse(source.header().tensors);
         const Planned model(source);
         const Plan plan = model.plan(recipe("Q4_K_M"));
-        CHECK(plan.layout.alignment == alignment);
-        CHECK(plan.layout.data_offset % alignment == 0);
-        CHECK(plan.layout.header.size() == plan.layout.data_offset);
+        CHECK(plan.files[0].alignment == alignment);
+        CHECK(plan.files[0].data_offset % alignment == 0);
+        CHECK(plan.files[0].header.size() == plan.files[0].data_offset);
 
-        std::uint64_t at = plan.layout.data_offset;
+        std::uint64_t at = plan.files[0].data_offset;
         std::uint64_t bytes_in = 0;
         double bits = 0;
         double weights = 0;
@@ -226,7 +226,7 @@ TEST_CASE("plan: the header carries the source's metadata, and says what the fil
         const Planned model(source);
         const Plan plan = model.plan(recipe("Q5_K_M"));
         CHECK(plan.byte_order == order);
-        const auto header = parse(plan.layout.header);
+        const auto header = parse(plan.files[0].header);
         REQUIRE(header);
         CHECK(header->byte_order() == order);
         CHECK(header->version() == 3);
@@ -274,7 +274,7 @@ TEST_CASE("plan: a split model is planned as the whole that it is") {
     if (!model) FAIL(model.error().message());
     const auto plan = make_plan(*model, recipe("Q4_K_M"));
     REQUIRE(plan);
-    CHECK(plan->layout.header == expected.layout.header);
+    CHECK(plan->files[0].header == expected.files[0].header);
     CHECK(plan->bytes_in() == expected.bytes_in());
     for (const PlannedTensor& planned : plan->tensors)
         CHECK(model->tensors()[planned.source].info->name == planned.name);
@@ -285,7 +285,7 @@ TEST_CASE("plan: the same model and recipe give the same plan, whatever the orde
     const Plan first = Planned(source).plan(recipe("Q4_K_M"));
     std::ranges::reverse(source.header().tensors);
     const Plan second = Planned(source).plan(recipe("Q4_K_M"));
-    CHECK(first.layout.header == second.layout.header);
+    CHECK(first.files[0].header == second.files[0].header);
     CHECK(std::ranges::equal(first.tensors, second.tensors, {}, &PlannedTensor::reason, &PlannedTensor::reason));
 }
 
@@ -457,7 +457,7 @@ TEST_CASE("plan: an imatrix leaves llama-quantize's keys at the end of the metad
         Recipe wanted = recipe("Q4_0");
         wanted.imatrix = &imatrix;
         const Plan plan = model.plan(wanted);
-        const auto view = parse(plan.layout.header).value();
+        const auto view = parse(plan.files[0].header).value();
         std::vector<std::string> found;
         for (const KeyValue& entry : view.metadata()) {
             if (!entry.key.starts_with("quantize.")) {

@@ -149,7 +149,7 @@ TEST_CASE("types: the header is what llama.cpp writes, to the byte") {
             if (pure) arguments.emplace_back("pure");
             REQUIRE(oracle(arguments).exit_code == 0);
 
-            const auto& header = plan->layout.header;
+            const auto& header = plan->files[0].header;
             std::vector<char> theirs(header.size());
             std::ifstream(output, std::ios::binary).read(theirs.data(), static_cast<std::streamsize>(theirs.size()));
             CHECK(std::memcmp(theirs.data(), header.data(), header.size()) == 0);

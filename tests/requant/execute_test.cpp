@@ -251,7 +251,7 @@ TEST_CASE("execute: a plan of another model is refused") {
     CHECK(refusal(files, model, plan_for(other)).code == Errc::bad_argument);
     CHECK(refusal(files, nothing, plan_for(other)).code == Errc::bad_argument);
     Plan plan = plan_for(model);
-    plan.tensors[0].offset += plan.layout.file_bytes;
+    plan.tensors[0].offset += plan.files[0].file_bytes;
     CHECK(refusal(files, model, plan).code == Errc::bad_argument);
     plan = plan_for(model);
     plan.tensors[0].bytes_in -= 128;
@@ -374,7 +374,7 @@ TEST_CASE("execute: what was written is read back before it gets its name") {
     const Files files(mixed_model(ByteOrder::little, 4096));
     const Model model = must(Model::open(files.in));
     const Plan plan = plan_for(model, mixed_types);
-    const std::string_view header(reinterpret_cast<const char*>(plan.layout.header.data()), plan.layout.header.size());
+    const std::string_view header(reinterpret_cast<const char*>(plan.files[0].header.data()), plan.files[0].header.size());
     struct Damage {
         std::size_t at;
         std::string_view bytes;

@@ -138,10 +138,10 @@ inline Plan plan_for(const Model& model, const std::map<std::string, TensorType>
                                 .offset = 0,
                                 .reason = {}});
     }
-    plan.layout = must(make_layout(header));
+    plan.files = {must(make_layout(header))};
     for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
-        plan.tensors[i].bytes_out = plan.layout.sizes[i];
-        plan.tensors[i].offset = plan.layout.offsets[i];
+        plan.tensors[i].bytes_out = plan.files[0].sizes[i];
+        plan.tensors[i].offset = plan.files[0].offsets[i];
     }
     return plan;
 }
