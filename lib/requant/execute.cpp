@@ -1,71 +1,23 @@
 #include <fcntl.h>
-#include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <functional>
 #include <ggufkit/requant.hpp>
-#include <mutex>
 #include <vector>
 
 #include "core/parallel.hpp"
 #include "io/output_file.hpp"
 #include "requant/job.hpp"
+#include "requant/meter.hpp"
+#include "requant/read_back.hpp"
+#include "requant/workers.hpp"
 
 namespace ggufkit {
 
 namespace {
 
 using requant::Job;
+using requant::Meter;
 using requant::Tile;
-
-// What the tiles of all workers may take together.
-constexpr std::uint64_t tile_budget = 48 << 20;
-
-// Counts what is done and tells the caller now and then, from whichever thread comes by.
-class Meter {
-  public:
-    Meter(const std::function<void(const Progress&)>& callback, std::uint64_t total)
-        : callback_(callback), total_(total) {}
-
-    void add(std::uint64_t bytes) {
-        done_.fetch_add(bytes, std::memory_order_relaxed);
-        const std::unique_lock lock(mutex_, std::try_to_lock);
-        if (lock && Clock::now() - last_ >= interval) report_locked();
-    }
-    void report() {
-        const std::lock_guard lock(mutex_);
-        report_locked();
-    }
-
-  private:
-    using Clock = std::chrono::steady_clock;
-    static constexpr std::chrono::milliseconds interval{50};
-
-    void report_locked() {
-        if (callback_) callback_({done_.load(std::memory_order_relaxed), total_});
-        last_ = Clock::now();
-    }
-
-    const std::function<void(const Progress&)>& callback_;
-    const std::uint64_t total_;
-    std::atomic<std::uint64_t> done_{0};
-    std::mutex mutex_;
-    Clock::time_point last_{};
-};
-
-// How many workers there is work and memory for; UNSUPPORTED where the memory is not even enough for one.
-Result<unsigned> choose_workers(std::span<const Job> jobs, std::uint64_t pieces, unsigned threads) {
-    const unsigned wanted = worker_count(pieces, threads);
-    const auto biggest = std::ranges::max_element(jobs, {}, &Job::tile_bytes);
-    if (biggest == jobs.end() || biggest->tile_bytes() == 0) return wanted;
-    const std::uint64_t affordable = tile_budget / biggest->tile_bytes();
-    if (affordable > 0) return static_cast<unsigned>(std::min<std::uint64_t>(wanted, affordable));
-    return fail({.code = Errc::unsupported,
-                 .subject = fmt::format("tensor '{}'", biggest->tensor->name),
-                 .detail = fmt::format("a row of {} elements is too long to convert", biggest->unit_elements)});
-}
 
 // The inputs, as files that the output must not be and that will be read from front to back.
 std::vector<int> announce_inputs(const Model& model) {
@@ -83,7 +35,7 @@ Result<void> write_tensors(std::span<const Job> jobs, io::OutputFile& output, co
                            Meter& meter) {
     std::vector<std::uint64_t> first_piece{0};
     for (const Job& job : jobs) first_piece.push_back(first_piece.back() + job.pieces());
-    const auto workers = choose_workers(jobs, first_piece.back(), options.threads);
+    const auto workers = requant::choose_workers(jobs, first_piece.back(), options.threads);
     if (!workers) return fail(workers.error());
     std::vector<Tile> tiles;
     for (unsigned worker = 0; worker < *workers; ++worker) tiles.emplace_back(jobs);
@@ -102,22 +54,6 @@ Result<void> write_tensors(std::span<const Job> jobs, io::OutputFile& output, co
         return {};
     };
     return parallel_for(first_piece.back(), *workers, options.stop, deal_with);
-}
-
-// Reads back what was written, as anyone else would, and finds the tensors where the plan put them.
-Result<void> verify(const std::filesystem::path& path, const Plan& plan) {
-    const auto wrong = [&](const std::string& detail) {
-        return fail({.code = Errc::io_write, .subject = path.string(), .detail = "does not read back: " + detail});
-    };
-    const auto written = Model::open(path, {.follow_shards = false});
-    if (!written) return wrong(written.error().message());
-    const ModelView& view = written->header();
-    const auto as_planned = [&](const TensorInfo& found, const PlannedTensor& planned) {
-        return found.name == planned.name && found.ne == planned.ne && found.type_id == format_of(planned.to).id &&
-               view.data_offset() + found.offset == planned.offset;
-    };
-    if (!std::ranges::equal(view.tensors(), plan.tensors, as_planned)) return wrong("the tensors are not as planned");
-    return {};
 }
 
 }  // namespace
@@ -139,7 +75,7 @@ Result<void> execute(const Model& model, const Plan& plan, const std::filesystem
     meter.report();
 
     if (auto same = model.check_unchanged(); !same) return same;
-    if (auto sound = verify(file->partial_path(), plan); !sound) return sound;
+    if (auto sound = requant::read_back(file->partial_path(), plan); !sound) return sound;
     if (options.stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
     return file->commit();
 }

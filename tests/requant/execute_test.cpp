@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "made_model.hpp"
+#include "mixed_model.hpp"
 #include "support/random_blocks.hpp"
 #include "support/temporary.hpp"
 
@@ -20,29 +21,6 @@ using namespace std::string_view_literals;
 using enum TensorType;
 
 namespace {
-
-using Types = std::map<std::string, TensorType>;
-
-// Conversions and copies of one and of many pieces, of matrices, stacks of matrices, vectors, scalars and nothing.
-MadeModel mixed_model(ByteOrder order, std::uint32_t alignment) {
-    MadeModel model(order, alignment);
-    model.add("q8.large", Q8_0, {256, 1027})
-        .add("f16.stack", F16, {96, 11, 5})
-        .add("f32.copied", F32, {100'001})
-        .add("f32.odd", F32, {7, 3})
-        .add("empty", F16, {64, 0, 3})
-        .add("scalar", F32, {})
-        .add("scalar.converted", F32, {})
-        .add("q4k.copied", Q4_K, {256, 3, 2})
-        .add("iq.copied", IQ2_XS, {256, 3})
-        .add("integers", I32, {3})
-        .add("bf16.stack", BF16, {64, 40, 3, 2})
-        .add("q6k.decoded", Q6_K, {512, 9});
-    return model;
-}
-
-const Types mixed_types{{"q8.large", F16},         {"f16.stack", Q8_0}, {"f32.odd", F16},     {"empty", Q8_0},
-                        {"scalar.converted", F16}, {"bf16.stack", F32}, {"q6k.decoded", Q8_0}};
 
 struct Files {
     TemporaryFolder folder;
@@ -374,7 +352,8 @@ TEST_CASE("execute: what was written is read back before it gets its name") {
     const Files files(mixed_model(ByteOrder::little, 4096));
     const Model model = must(Model::open(files.in));
     const Plan plan = plan_for(model, mixed_types);
-    const std::string_view header(reinterpret_cast<const char*>(plan.files[0].header.data()), plan.files[0].header.size());
+    const std::string_view header(reinterpret_cast<const char*>(plan.files[0].header.data()),
+                                  plan.files[0].header.size());
     struct Damage {
         std::size_t at;
         std::string_view bytes;
