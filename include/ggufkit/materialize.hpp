@@ -37,7 +37,7 @@ struct Patience {
 struct MaterializeOptions {
     unsigned threads = 0;                             // 0: as many as the machine has
     bool replace = false;                             // whatever else has that name; who has it open keeps it
-    std::function<void(const Progress&)> progress{};  // as in ExecuteOptions
+    std::function<void(const Progress&)> progress{};  // at the start, at the end, and after (about) every piece
     Patience patience{};                              // its stop token ends the work as well
 };
 

@@ -39,7 +39,7 @@ Result<void> fill(const Pieces& pieces, int fd, const FillOptions& options) {
     const auto workers = choose_workers(pieces.jobs(), pieces.count(), options.threads);
     if (!workers) return fail(workers.error());
     std::vector<Tile> tiles(*workers, Tile(pieces.jobs()));
-    Meter meter(options.progress, pieces.plan().bytes_in());
+    Meter meter(options.progress, pieces.plan().bytes_in(), Meter::Interval(0));
     meter.report();
     const auto make = [&](std::size_t number, unsigned worker) -> Result<void> {
         if (options.is_ready(number)) {

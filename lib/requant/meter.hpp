@@ -12,13 +12,15 @@ namespace ggufkit::requant {
 
 class Meter {
   public:
-    Meter(const std::function<void(const Progress&)>& callback, std::uint64_t total)
-        : callback_(callback), total_(total) {}
+    using Interval = std::chrono::milliseconds;
+
+    Meter(const std::function<void(const Progress&)>& callback, std::uint64_t total, Interval interval = Interval(50))
+        : callback_(callback), total_(total), interval_(interval) {}
 
     void add(std::uint64_t bytes) {
         done_.fetch_add(bytes, std::memory_order_relaxed);
         const std::unique_lock lock(mutex_, std::try_to_lock);
-        if (lock && Clock::now() - last_ >= interval) report_locked();
+        if (lock && Clock::now() - last_ >= interval_) report_locked();
     }
     void report() {
         const std::lock_guard lock(mutex_);
@@ -27,7 +29,6 @@ class Meter {
 
   private:
     using Clock = std::chrono::steady_clock;
-    static constexpr std::chrono::milliseconds interval{50};
 
     void report_locked() {
         if (callback_) callback_({done_.load(std::memory_order_relaxed), total_});
@@ -36,6 +37,7 @@ class Meter {
 
     const std::function<void(const Progress&)>& callback_;
     const std::uint64_t total_;
+    const Interval interval_;
     std::atomic<std::uint64_t> done_{0};
     std::mutex mutex_;
     Clock::time_point last_{};
