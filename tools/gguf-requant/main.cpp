@@ -1,5 +1,6 @@
 // gguf-requant: a model in other tensor types.
 #include <chrono>
+#include <ggufkit/materialize.hpp>
 #include <ggufkit/requant.hpp>
 #include <optional>
 
@@ -8,6 +9,7 @@
 #include "common/interrupt.hpp"
 #include "common/progress.hpp"
 #include "common/show.hpp"
+#include "shm.hpp"
 #include "views.hpp"
 
 namespace {
@@ -23,6 +25,7 @@ const cli::Manual manual{
     .usage =
         "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
         "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
+        "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
         "  gguf-requant --list-types\n",
     .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
 types, chosen for each tensor as llama-quantize chooses. Without OUTPUT the file
@@ -34,6 +37,13 @@ fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
 reserved before work starts. Its bytes do not depend on the number of threads
 or on the machine.
 
+With --shm the output is a file in memory, /dev/shm/NAME, which any number of
+programs can map like one on disk. It stays until it is removed (by --shm-remove
+NAME, or rm /dev/shm/NAME) or the machine restarts. Processes that want the
+same file share the work: one makes it, the others wait, and where it dies the
+next one goes on. Where NAME is there already, of the same input and made in the
+same way, that is said and nothing is done.
+
 The environment variable GGUFKIT_SIMD makes the work use another instruction set
 than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
 them write the same bytes.
@@ -44,6 +54,7 @@ Examples:
   gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K' --threads 4
   gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf --effort max
   gguf-requant m-f16.gguf Q6_K --json | jq .bytes_out
+  gguf-requant m-f16.gguf Q4_K_M --shm m && llama-cli -m /dev/shm/m
 
 Exit codes:
   0    done
@@ -60,6 +71,8 @@ struct Options {
     std::optional<std::string> imatrix;
     std::string imatrix_missing = "error";
     std::vector<std::string> tensor_types;
+    std::optional<std::string> shm;
+    std::optional<std::string> shm_remove;
     bool pure = false;
     bool dry_run = false;
     bool force = false;
@@ -78,6 +91,7 @@ class Command {
             requant::print_types(console_);
             return 0;
         }
+        if (options_.shm_remove) return remove_shared_file();
         if (auto understood = understand(); !understood) return line_.refuse(console_, understood.error().detail);
 
         const auto model = Model::open(request_.input);
@@ -89,7 +103,9 @@ class Command {
         if (!plan && plan.error().code == Errc::bad_argument)
             return line_.refuse(console_, cli::sentence(plan.error()));
         if (!plan) return refuse(cli::sentence(plan.error()));
-        return options_.dry_run ? show(*plan) : carry_out(*model, *plan);
+        if (options_.dry_run) return show(*plan);
+        requant::report_gaps(console_, *plan);
+        return options_.shm ? share(*model, *plan) : carry_out(*model, *plan);
     }
 
   private:
@@ -105,6 +121,7 @@ class Command {
             if (!threads) return fail(threads.error());
             request_.threads = *threads;
         }
+        if (auto shared = understand_shm(); !shared) return shared;
         recipe_.file_type = request_.file_type;
         recipe_.pure = options_.pure;
         const auto effort = requant::read_effort(options_.effort);
@@ -117,6 +134,26 @@ class Command {
             recipe_.overrides.push_back(std::move(*override));
         }
         return {};
+    }
+
+    Result<void> understand_shm() {
+        if (!options_.shm) return {};
+        if (request_.output != requant::derived_output(request_.input, *request_.file_type)) {
+            return fail({.code = Errc::bad_argument, .detail = "--shm takes the place of OUTPUT; give one of them"});
+        }
+        const auto path = shared_path(*options_.shm);
+        if (!path) return fail({.code = Errc::bad_argument, .detail = cli::sentence(path.error())});
+        request_.output = *path;
+        return {};
+    }
+
+    int remove_shared_file() const {
+        if (!options_.positionals.empty()) return line_.refuse(console_, "--shm-remove takes NAME and nothing else");
+        const auto removed = remove_shared(*options_.shm_remove);
+        if (!removed && removed.error().code == Errc::bad_argument) {
+            return line_.refuse(console_, cli::sentence(removed.error()));
+        }
+        return removed ? 0 : refuse(cli::sentence(removed.error()));
     }
 
     Result<void> read_imatrix() {
@@ -133,6 +170,21 @@ class Command {
         return failure;
     }
 
+    // For work that did not succeed.
+    int refuse(const Error& error) const {
+        if (error.code == Errc::cancelled) {
+            console_.error("cancelled, nothing was written");
+            return interrupted;
+        }
+        return refuse(cli::sentence(error) + (error.code == Errc::io_exists ? "; --force replaces it" : ""));
+    }
+
+    int share(const Model& model, const Plan& plan) const {
+        const auto done = requant::share(console_, model, plan, request_,
+                                         {.name = *options_.shm, .replace = options_.force, .json = options_.json});
+        return done ? 0 : refuse(done.error());
+    }
+
     int show(const Plan& plan) const {
         const auto executable = check_executable(plan);
         const auto problem = executable ? std::nullopt : std::optional(executable.error());
@@ -147,7 +199,6 @@ class Command {
 
     int carry_out(const Model& model, const Plan& plan) const {
         using Clock = std::chrono::steady_clock;
-        requant::report_gaps(console_, plan);
         const auto start = Clock::now();
         const auto done = [&] {
             const cli::Interrupt interrupt;
@@ -158,14 +209,7 @@ class Command {
                             .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
                             .stop = interrupt.token()});
         }();
-        if (!done && done.error().code == Errc::cancelled) {
-            console_.error("cancelled, nothing was written");
-            return interrupted;
-        }
-        if (!done && done.error().code == Errc::io_exists) {
-            return refuse(cli::sentence(done.error()) + "; --force replaces it");
-        }
-        if (!done) return refuse(cli::sentence(done.error()));
+        if (!done) return refuse(done.error());
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
         if (options_.json) {
             requant::print_json(console_, plan, request_, seconds, std::nullopt);
@@ -209,7 +253,10 @@ int main(int argc, char** argv) {
         ->type_name("HOW");
     app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")->type_name("N");
     app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
-    app.add_flag("--force", options.force, "Replace OUTPUT where there is such a file");
+    app.add_flag("--force", options.force, "Replace OUTPUT (or NAME) where there is such a\nfile");
+    app.add_option("--shm", options.shm, "Make /dev/shm/NAME, in memory, in place of OUTPUT")->type_name("NAME");
+    app.add_option("--shm-remove", options.shm_remove, "Remove what --shm NAME made, or began to make")
+        ->type_name("NAME");
     app.add_flag("--json", options.json, "Print plan and outcome as JSON: see spec/json.md");
     app.add_flag("--list-types", options.list_types, "Print the file types");
     app.add_flag("--allow-requantize", options.allow_requantize,
