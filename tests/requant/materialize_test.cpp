@@ -134,6 +134,45 @@ TEST_CASE("materialize: the file that execute() writes, found again, and removed
     CHECK(name.left_alone());
     CHECK(remove_shared(name).error().code == Errc::not_found);
     CHECK(made(source, name) == Materialized::made);
+    fs::remove(name.path());  // by rm: the segment stays, and says nothing any more
+    CHECK(made(source, name) == Materialized::made);
+    CHECK((read_file(name.path()) == source.file));
+}
+
+TEST_CASE("materialize: whatever was left by who died before the segment had its place is thrown away") {
+    const Source source;
+    for (const auto& left : {std::vector<std::string>{".ggufkit"},
+                             {".ggufkit-partial"},
+                             {".ggufkit-new"},
+                             {".ggufkit", ".ggufkit-partial", ".ggufkit-new"}}) {
+        const SharedName name;
+        for (const std::string& end : left) std::ofstream(name.path().string() + end) << (end == ".ggufkit" ? "" : "x");
+        CHECK(SharedModel::open(source.model, source.plan, name).error().code == Errc::not_found);
+        CHECK(made(source, name) == Materialized::made);
+        CHECK((read_file(name.path()) == source.file));
+        CHECK(name.files().size() == 2);
+    }
+}
+
+TEST_CASE("materialize: links and folders in the place of its files are refused, and what they lead to is unharmed") {
+    const Source source;
+    const TemporaryFolder folder;
+    write_file(folder / "precious", Bytes(5, std::byte{'x'}));
+    const SharedName name;
+    const std::string segment = name.path().string() + ".ggufkit";
+    fs::create_symlink(folder / "precious", segment);
+    CHECK(refusal(source, name).code == Errc::io_open);
+    CHECK(remove_shared(name).error().code == Errc::io_open);
+    fs::remove(segment);
+    fs::create_directory(segment);
+    CHECK(refusal(source, name).code == Errc::io_open);
+    fs::remove(segment);
+    fs::create_symlink(folder / "precious", name.path().string() + ".ggufkit-partial");
+    fs::create_symlink(folder / "precious", name.path());
+    CHECK(refusal(source, name).code == Errc::io_exists);
+    CHECK(made(source, name, {.replace = true}) == Materialized::made);  // of the link, not of what it leads to
+    CHECK((read_file(name.path()) == source.file));
+    CHECK(fs::file_size(folder / "precious") == 5);
 }
 
 TEST_CASE("materialize: models without tensors, without bytes") {
