@@ -445,7 +445,7 @@ TEST_CASE("memfd: the same file, sealed, under a path") {
           Errc::cancelled);
 }
 
-TEST_CASE("shared model: what is ready can be read while the rest is made; the rest is waited for") {
+TEST_CASE("shared model: what is ready can be read while the rest is made, and that is waited for") {
     const Source source(long_model(), long_types);
     const SharedName name;
     CHECK(SharedModel::open(source.model, source.plan, name).error().code == Errc::not_found);

@@ -173,7 +173,7 @@ TEST_CASE("view: a source that has become shorter is an error and no signal") {
     CHECK(result.error().code == Errc::io_changed);
 }
 
-TEST_CASE("view: what is outside the file is refused; the callback reads what there is") {
+TEST_CASE("view: what is outside the file is refused, and the callback reads what there is") {
     const Made made(mixed_model(ByteOrder::little, 32), mixed_types);
     auto view = must(RequantView::make(made.model, made.plan));
     Bytes out(10);
@@ -217,7 +217,7 @@ TEST_CASE("view: plans that it cannot show are refused") {
     CHECK(RequantView::make(long_rows, plan).error().code == Errc::unsupported);
 }
 
-TEST_CASE("rows: in the plan's type they are the file's; any number of them, from any one on") {
+TEST_CASE("rows: in the plan's type they are those of the file, any number of them, from any one on") {
     const Made made(mixed_model(ByteOrder::big, 32), mixed_types);
     const auto view = must(RequantView::make(made.model, made.plan));
     for (const PlannedTensor& planned : made.plan.tensors) {

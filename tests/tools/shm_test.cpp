@@ -126,7 +126,7 @@ TEST_CASE("--shm: makes the file that goes to disk otherwise, finds it again, an
     CHECK(again.err == "gguf-requant: " + shared.path + ": is nothing that was made here\n");
 }
 
-TEST_CASE("--shm: a plan is shown without making it; what makes no sense is misuse") {
+TEST_CASE("--shm: a plan is shown without making it, and what makes no sense is misuse") {
     const SharedName shared;
     const CommandResult shown = requant({tiny, "Q4_K_M", "--shm", shared.name, "--dry-run"});
     CHECK(shown.exit_code == 0);
