@@ -403,6 +403,28 @@ TEST_CASE("materialize: what fails or is stopped leaves nothing behind") {
     }
 }
 
+TEST_CASE("materialize: what was made is read back before it gets its name") {
+    const Source source(long_model(), long_types);
+    const SharedName name;
+    const auto spoil = [&](const Progress& progress) {
+        if (progress.done != progress.total) return;
+        std::fstream(name.path().string() + ".ggufkit-partial", std::ios::in | std::ios::out) << "GGUX";
+    };
+    CHECK(refusal(source, name, {.progress = spoil}).code == Errc::io_write);
+    CHECK(name.left_alone());
+}
+
+TEST_CASE("materialize: the segment of another user is not trusted") {
+    if (::geteuid() != 0) return;  // only root can make one
+    const Source source;
+    const SharedName name;
+    CHECK(made(source, name) == Materialized::made);
+    REQUIRE(::chown((name.path().string() + ".ggufkit").c_str(), 1, 1) == 0);
+    CHECK(refusal(source, name).code == Errc::io_open);
+    CHECK(SharedModel::open(source.model, source.plan, name).error().code == Errc::io_open);
+    CHECK(remove_shared(name).error().code == Errc::io_open);
+}
+
 TEST_CASE("materialize: no room is known before any work, the input is not replaced by what is made of it") {
     MadeModel made_of_zeros;
     made_of_zeros.add("t", I8, {32});
