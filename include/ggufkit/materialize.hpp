@@ -50,8 +50,8 @@ enum class Materialized : std::uint8_t {
 };
 
 // Makes /dev/shm/NAME unless it is there: of the same plan, of the same inputs (as they were last written), by the same
-// version of this library. Memory for all of it is reserved before work starts. Where the work fails or is stopped
-// nothing is left behind. Errors: BAD_ARGUMENT (`name` is no plain file name); IO_EXISTS (it is, or becomes, something
+// version of this library. Memory for all of it is reserved before work starts, and is refused where the machine has
+// not so much left. Where the work fails or is stopped nothing is left behind. Errors: BAD_ARGUMENT (`name` is no plain file name); IO_EXISTS (it is, or becomes, something
 // else); CANCELLED (stopped, or out of patience); IO_NO_SPACE, IO_OPEN, IO_WRITE; and those of RequantView::make()
 // and execute().
 Result<Materialized> materialize(const Model& model, const Plan& plan, std::string_view name,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "io/free_memory.hpp"
 #include "io/write_at.hpp"
 #include "requant/meter.hpp"
 #include "requant/workers.hpp"
@@ -18,6 +19,10 @@ namespace {
 
 Result<void> reserve(int fd, std::uint64_t bytes) {
     if (bytes == 0) return {};
+    if (const auto free = io::free_memory(fd); free && bytes > *free) {
+        return fail({.code = Errc::io_no_space,
+                     .detail = fmt::format("needs {} bytes of memory, and {} are free", bytes, *free)});
+    }
     int result = 0;
     do {
         result = ::fallocate(fd, 0, 0, static_cast<off_t>(bytes));
