@@ -134,17 +134,21 @@ TEST_CASE("view: many threads read one view, with a cache that is too small for 
 
 TEST_CASE("view: only the pieces in the range are read, so a fault elsewhere is not met") {
     MadeModel source;
-    source.add("sound", F16, {64, 5000}).add("broken", F16, {64, 5000});
-    Made made(source, {{"sound", Q8_0}, {"broken", Q8_0}});
+    source.add("sound", F16, {64, 5000}).add("broken", F16, {64, 5000}).add("behind", F32, {100});
+    const Types types{{"sound", Q8_0}, {"broken", Q8_0}};
+    const Made made(source, types);
     const std::uint64_t row = 4321;
     source.data[1][row * 128 + 1] = std::byte{0x7c};  // infinity
     write_file(made.in, source.bytes());
     const Model model = must(Model::open(made.in));
-    const Plan plan = plan_for(model, {{"sound", Q8_0}, {"broken", Q8_0}});
+    const Plan plan = plan_for(model, types);
     const auto view = must(RequantView::make(model, plan));
 
     const PlannedTensor& broken = plan.tensors[1];
     CHECK((read(view, 0, broken.offset + 100) == part(made.file, 0, broken.offset + 100)));
+    const std::uint64_t behind = broken.offset + broken.bytes_out;
+    REQUIRE(behind == plan.tensors[2].offset);  // no padding between the two
+    CHECK((read(view, behind, 400) == part(made.file, behind, 400)));
     Bytes out(broken.bytes_out);
     for (int turn = 0; turn < 2; ++turn) {  // an error is not cached
         const auto all = view.read(broken.offset, out);
