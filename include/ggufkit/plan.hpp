@@ -105,4 +105,8 @@ std::vector<std::filesystem::path> output_paths(const Plan& plan, const std::fil
 // type cannot be read or made, or the first of the fatal gaps in the imatrix.
 Result<void> check_executable(const Plan& plan);
 
+// The paths of a plan's files, in their order: `output` itself where there is one; else shards beside it, named after it
+// without its ".gguf": NAME-00001-of-00003.gguf.
+std::vector<std::filesystem::path> output_paths(const Plan& plan, const std::filesystem::path& output);
+
 }  // namespace ggufkit
