@@ -121,15 +121,4 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments) {
     return request;
 }
 
-Result<TypeOverride> read_override(std::string_view argument) {
-    const std::size_t equals = argument.rfind('=');
-    if (equals == argument.npos || equals == 0) return misuse(fmt::format("'{}' is not REGEX=TYPE", argument));
-    const std::string_view name = argument.substr(equals + 1);
-    const FormatInfo* format = find_format(name);
-    if (format == nullptr || !format->usable() || format->standing != Standing::active) {
-        return misuse(fmt::format("'{}' is no tensor type that weights can have", name));
-    }
-    return TypeOverride{.pattern = std::string(argument.substr(0, equals)), .type = format->type()};
-}
-
 }  // namespace ggufkit::requant

@@ -24,9 +24,6 @@ struct Request {
 // case or the number of a llama_ftype. BAD_ARGUMENT says what is wrong in `detail`.
 Result<Request> read_positionals(const std::vector<std::string>& arguments);
 
-// "FFN_DOWN=q6_k". BAD_ARGUMENT as above.
-Result<TypeOverride> read_override(std::string_view argument);
-
 // "dir/m-Q8_0.gguf" to "dir/m-Q4_K_M.gguf": the file type that the name ends with is replaced; where it ends with none,
 // one is added. A shard gives the name of the whole.
 std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type);

@@ -1,5 +1,6 @@
 // gguf-requant: a model in other tensor types.
 #include <chrono>
+#include <ggufkit/recipe_file.hpp>
 #include <ggufkit/requant.hpp>
 #include <optional>
 
@@ -125,7 +126,7 @@ class Command {
         recipe_.effort = *effort;
         recipe_.imatrix_gaps_allowed = options_.imatrix_missing == "warn";
         for (const std::string& argument : options_.tensor_types) {
-            auto override = requant::read_override(argument);
+            auto override = parse_override(argument);
             if (!override) return fail(override.error());
             recipe_.overrides.push_back(std::move(*override));
         }
