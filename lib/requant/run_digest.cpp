@@ -55,12 +55,15 @@ void add_plan(Hasher& hasher, const Plan& plan) {
 void add_job(Hasher& hasher, const Job& job) {
     hasher.add(job.source_offset);
     hasher.add(job.piece_units);
-    hasher.add(job.unit_bytes_in);
-    hasher.add(static_cast<std::uint64_t>(job.effort));
-    hasher.add(job.tensor->file);
-    hasher.add(job.tensor->offset);
-    hasher.add(format_of(job.tensor->to).id);
-    hasher.add(std::as_bytes(job.tensor->importance));
+    hasher.add(job.unit_bytes);
+    for (const Target& target : job.targets) {
+        hasher.add(target.plan);
+        hasher.add(static_cast<std::uint64_t>(target.effort));
+        hasher.add(target.tensor->file);
+        hasher.add(target.tensor->offset);
+        hasher.add(format_of(target.tensor->to).id);
+        hasher.add(std::as_bytes(target.tensor->importance));
+    }
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ Result<unsigned> choose_workers(std::span<const Job> jobs, std::uint64_t pieces,
     const std::uint64_t affordable = tile_budget / biggest->tile_bytes();
     if (affordable > 0) return static_cast<unsigned>(std::min<std::uint64_t>(wanted, affordable));
     return fail({.code = Errc::unsupported,
-                 .subject = fmt::format("tensor '{}'", biggest->tensor->name),
+                 .subject = fmt::format("tensor '{}'", biggest->tensor().name),
                  .detail = fmt::format("a row of {} elements is too long to convert", biggest->unit_elements)});
 }
 

@@ -1,6 +1,7 @@
 // gguf-requant: a model in other tensor types.
 #include <chrono>
 #include <ggufkit/materialize.hpp>
+#include <ggufkit/recipe_file.hpp>
 #include <ggufkit/requant.hpp>
 #include <optional>
 
@@ -24,6 +25,7 @@ const cli::Manual manual{
     .purpose = "write a GGUF model in other tensor types",
     .usage =
         "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
+        "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
         "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
         "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
         "  gguf-requant --list-types\n",
@@ -35,7 +37,9 @@ m-Q8_0.gguf to m-Q4_K_M.gguf.
 OUTPUT appears under its name complete and on disk, or not at all: whatever
 fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
 reserved before work starts. Its bytes do not depend on the number of threads
-or on the machine.
+or on the machine. What a run leaves that is killed, or cut off by a loss of
+power, OUTPUT.ggufkit-partial and .ggufkit-journal, the same command with
+--resume goes on with.
 
 With --shm the output is a file in memory, /dev/shm/NAME, which any number of
 programs can map like one on disk. It stays until it is removed (by --shm-remove
@@ -53,6 +57,8 @@ Examples:
   gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
   gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K' --threads 4
   gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf --effort max
+  gguf-requant m-f16.gguf Q4_K_M:m4.gguf Q6_K:m6.gguf
+  gguf-requant big-f16.gguf Q4_K_M --resume
   gguf-requant m-f16.gguf Q6_K --json | jq .bytes_out
   gguf-requant m-f16.gguf Q4_K_M --shm m && llama-cli -m /dev/shm/m
 
@@ -60,7 +66,8 @@ Exit codes:
   0    done
   1    the input is invalid, the plan cannot be carried out, or the work failed
   2    misuse
-  130  cancelled by Ctrl-C or a request to terminate; nothing was written
+  130  cancelled by Ctrl-C or a request to terminate; nothing was written, or
+       with --resume what was done is kept for the next time
 )",
 };
 
@@ -76,6 +83,8 @@ struct Options {
     bool pure = false;
     bool dry_run = false;
     bool force = false;
+    bool resume = false;
+    double checkpoint = 2;
     bool json = false;
     bool list_types = false;
     bool allow_requantize = false;
@@ -99,13 +108,19 @@ class Command {
         if (auto read = read_imatrix(); !read) {
             return refuse(cli::sentence(*options_.imatrix, read.error()));
         }
-        const auto plan = make_plan(*model, recipe_);
-        if (!plan && plan.error().code == Errc::bad_argument)
-            return line_.refuse(console_, cli::sentence(plan.error()));
-        if (!plan) return refuse(cli::sentence(plan.error()));
-        if (options_.dry_run) return show(*plan);
-        requant::report_gaps(console_, *plan);
-        return options_.shm ? share(*model, *plan) : carry_out(*model, *plan);
+        for (const auto& wanted : request_.outputs) {
+            recipe_.file_type = wanted.file_type;
+            auto plan = make_plan(*model, recipe_);
+            if (!plan && plan.error().code == Errc::bad_argument)
+                return line_.refuse(console_, cli::sentence(plan.error()));
+            if (!plan) return refuse(cli::sentence(plan.error()));
+            plans_.push_back(*std::move(plan));
+        }
+        std::vector<Output> outputs;
+        for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
+        if (options_.dry_run) return show(outputs);
+        for (const Output& output : outputs) requant::report_gaps(console_, *output.plan);
+        return options_.shm ? share(*model, outputs.front()) : carry_out(*model, outputs);
     }
 
   private:
@@ -122,14 +137,13 @@ class Command {
             request_.threads = *threads;
         }
         if (auto shared = understand_shm(); !shared) return shared;
-        recipe_.file_type = request_.file_type;
         recipe_.pure = options_.pure;
         const auto effort = requant::read_effort(options_.effort);
         if (!effort) return fail(effort.error());
         recipe_.effort = *effort;
         recipe_.imatrix_gaps_allowed = options_.imatrix_missing == "warn";
         for (const std::string& argument : options_.tensor_types) {
-            auto override = requant::read_override(argument);
+            auto override = parse_override(argument);
             if (!override) return fail(override.error());
             recipe_.overrides.push_back(std::move(*override));
         }
@@ -138,12 +152,13 @@ class Command {
 
     Result<void> understand_shm() {
         if (!options_.shm) return {};
-        if (request_.output != requant::derived_output(request_.input, *request_.file_type)) {
+        auto& [output, file_type] = request_.outputs.front();
+        if (request_.outputs.size() != 1 || output != requant::derived_output(request_.input, *file_type)) {
             return fail({.code = Errc::bad_argument, .detail = "--shm takes the place of OUTPUT; give one of them"});
         }
         const auto path = shared_path(*options_.shm);
         if (!path) return fail({.code = Errc::bad_argument, .detail = cli::sentence(path.error())});
-        request_.output = *path;
+        output = *path;
         return {};
     }
 
@@ -170,53 +185,73 @@ class Command {
         return failure;
     }
 
-    // For work that did not succeed.
-    int refuse(const Error& error) const {
-        if (error.code == Errc::cancelled) {
-            console_.error("cancelled, nothing was written");
-            return interrupted;
-        }
-        return refuse(cli::sentence(error) + (error.code == Errc::io_exists ? "; --force replaces it" : ""));
-    }
-
-    int share(const Model& model, const Plan& plan) const {
-        const auto done = requant::share(console_, model, plan, request_,
+    int share(const Model& model, const Output& output) const {
+        const auto done = requant::share(console_, model, request_, output,
                                          {.name = *options_.shm, .replace = options_.force, .json = options_.json});
-        return done ? 0 : refuse(done.error());
+        return done ? 0 : explain(done.error());
     }
 
-    int show(const Plan& plan) const {
-        const auto executable = check_executable(plan);
-        const auto problem = executable ? std::nullopt : std::optional(executable.error());
-        if (options_.json) {
-            requant::print_json(console_, plan, request_, std::nullopt, problem);
-        } else {
-            requant::print_plan(console_, plan, request_);
+    int show(const std::vector<Output>& outputs) const {
+        std::optional<Error> problem;  // the first
+        for (const Output& output : outputs) {
+            const auto executable = check_executable(*output.plan);
+            const auto fault = executable ? std::nullopt : std::optional(executable.error());
+            if (options_.json) {
+                requant::print_json(console_, request_, output, std::nullopt, fault);
+            } else {
+                requant::print_plan(console_, output);
+            }
+            requant::report_gaps(console_, *output.plan);
+            if (!problem) problem = fault;
         }
-        requant::report_gaps(console_, plan);
         return problem ? refuse(cli::sentence(*problem)) : 0;
     }
 
-    int carry_out(const Model& model, const Plan& plan) const {
+    int carry_out(const Model& model, const std::vector<Output>& outputs) const {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
-        const auto done = [&] {
-            const cli::Interrupt interrupt;
-            cli::ProgressBar bar;
-            return execute(model, plan, request_.output,
-                           {.threads = request_.threads,
-                            .overwrite = options_.force,
-                            .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
-                            .stop = interrupt.token()});
-        }();
-        if (!done) return refuse(done.error());
+        if (const auto done = execute_visibly(model, outputs); !done) return explain(done.error());
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
         if (options_.json) {
-            requant::print_json(console_, plan, request_, seconds, std::nullopt);
+            for (const Output& output : outputs) {
+                requant::print_json(console_, request_, output, seconds, std::nullopt);
+            }
         } else {
-            requant::print_summary(console_, plan, request_, seconds);
+            requant::print_summary(console_, outputs, seconds);
         }
         return 0;
+    }
+
+    Result<void> execute_visibly(const Model& model, const std::vector<Output>& outputs) const {
+        const cli::Interrupt interrupt;
+        cli::ProgressBar bar;
+        bool first = true;
+        const auto show_progress = [&](const Progress& progress) {
+            if (std::exchange(first, false) && progress.done > 0) {
+                console_.error(
+                    fmt::format("note: going on after {:.1f} %, which are done",
+                                100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total)));
+            }
+            bar.update(progress.done, progress.total);
+        };
+        return execute(model, outputs,
+                       {.threads = request_.threads,
+                        .overwrite = options_.force,
+                        .progress = show_progress,
+                        .stop = interrupt.token(),
+                        .resume = options_.resume,
+                        .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
+                            std::chrono::duration<double>(options_.checkpoint))});
+    }
+
+    int explain(const Error& error) const {
+        if (error.code == Errc::cancelled) {
+            console_.error(options_.resume ? "cancelled; --resume goes on from here"
+                                           : "cancelled, nothing was written");
+            return interrupted;
+        }
+        if (error.code == Errc::io_exists) return refuse(cli::sentence(error) + "; --force replaces a finished file");
+        return refuse(cli::sentence(error));
     }
 
     const Options& options_;
@@ -225,6 +260,7 @@ class Command {
     requant::Request request_;
     Imatrix imatrix_;
     Recipe recipe_;
+    std::vector<Plan> plans_;  // of the outputs, one each
 };
 
 }  // namespace
@@ -254,6 +290,12 @@ int main(int argc, char** argv) {
     app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")->type_name("N");
     app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
     app.add_flag("--force", options.force, "Replace OUTPUT (or NAME) where there is such a\nfile");
+    app.add_flag("--resume", options.resume,
+                 "Go on with what an interrupted run left; keep\nwhat is done when interrupted");
+    app.add_option("--checkpoint", options.checkpoint,
+                   "How often what is done is made durable, for\n--resume (default: every 2 seconds)")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.001, 86400.0));
     app.add_option("--shm", options.shm, "Make /dev/shm/NAME, in memory, in place of OUTPUT")->type_name("NAME");
     app.add_option("--shm-remove", options.shm_remove, "Remove what --shm NAME made, or began to make")
         ->type_name("NAME");

@@ -25,14 +25,14 @@ std::string_view story(Materialized how) {
 
 }  // namespace
 
-Result<void> share(cli::Console& console, const Model& model, const Plan& plan, const Request& request,
+Result<void> share(cli::Console& console, const Model& model, const Request& request, const Output& output,
                    const Sharing& sharing) {
     using Clock = std::chrono::steady_clock;
     const auto start = Clock::now();
     const auto how = [&] {
         const cli::Interrupt interrupt;
         cli::ProgressBar bar;
-        return materialize(model, plan, sharing.name,
+        return materialize(model, *output.plan, sharing.name,
                            {.threads = request.threads,
                             .replace = sharing.replace,
                             .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
@@ -42,11 +42,11 @@ Result<void> share(cli::Console& console, const Model& model, const Plan& plan, 
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     const bool here = *how == Materialized::made || *how == Materialized::resumed;
     if (sharing.json) {
-        print_json(console, plan, request, here ? std::optional(seconds) : std::nullopt, std::nullopt);
+        print_json(console, request, output, here ? std::optional(seconds) : std::nullopt, std::nullopt);
         return {};
     }
-    if (*how != Materialized::made) console.out.print("{} {}\n", printable(request.output.string()), story(*how));
-    if (here) print_summary(console, plan, request, seconds);
+    if (*how != Materialized::made) console.out.print("{} {}\n", printable(output.path.string()), story(*how));
+    if (here) print_summary(console, {&output, 1}, seconds);
     return {};
 }
 

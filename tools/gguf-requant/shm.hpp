@@ -2,7 +2,7 @@
 #pragma once
 
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant.hpp>
 #include <string_view>
 
 #include "arguments.hpp"
@@ -16,9 +16,9 @@ struct Sharing {
     bool json = false;
 };
 
-// Makes /dev/shm/NAME, which is the request's output, or finds it there, and says which. IO_EXISTS where it is
+// Makes /dev/shm/NAME, which is the output, or finds it there, and says which. IO_EXISTS where it is
 // something else; CANCELLED.
-Result<void> share(cli::Console& console, const Model& model, const Plan& plan, const Request& request,
+Result<void> share(cli::Console& console, const Model& model, const Request& request, const Output& output,
                    const Sharing& sharing);
 
 }  // namespace ggufkit::requant
