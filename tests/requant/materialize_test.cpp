@@ -428,7 +428,8 @@ TEST_CASE("materialize: the segment of another user is not trusted") {
 TEST_CASE("materialize: no room is known before any work, the input is not replaced by what is made of it") {
     MadeModel made_of_zeros;
     made_of_zeros.add("t", I8, {32});
-    made_of_zeros.header.tensors[0].ne[0] = std::uint64_t{1} << 43;  // 8 TiB: no machine's memory
+    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    made_of_zeros.header.tensors[0].ne[0] = 2 * static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * page;
     const Layout layout = must(make_layout(made_of_zeros.header));
     const TemporaryFolder folder;
     write_file(folder / "in.gguf", layout.header);
