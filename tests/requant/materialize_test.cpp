@@ -281,6 +281,11 @@ TEST_CASE("materialize: the work of a filler of another plan is thrown away, as 
         CHECK(made(source, damaged) == Materialized::made);
         CHECK((read_file(damaged.path()) == source.file));
     }
+    const SharedName cut;
+    die_while_making(source, cut, 0.5);
+    fs::resize_file(cut.path().string() + ".ggufkit-partial", 1000);
+    CHECK(made(source, cut) == Materialized::made);
+    CHECK((read_file(cut.path()) == source.file));
     for (const int at : {0, 8, 40, 48}) {  // magic, run, pieces, inode
         const SharedName damaged;
         die_while_making(source, damaged, 0.5);
