@@ -143,7 +143,8 @@ class Materialization {
         if (!segment_->is_of(run_, pieces_.count())) return false;
         io::FileHandle file(::open(names_.partial.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
         const auto stamp = stamp_of(file.get());
-        if (!stamp || stamp->inode != segment_->data().inode) return false;
+        const auto expected = segment_->data();
+        if (!stamp || stamp->inode != expected.inode || stamp->bytes != expected.bytes) return false;
         partial_ = std::move(file);
         resumed_ = true;
         return true;

@@ -281,6 +281,11 @@ TEST_CASE("materialize: the work of a filler of another plan is thrown away, as 
         CHECK(made(source, damaged) == Materialized::made);
         CHECK((read_file(damaged.path()) == source.file));
     }
+    const SharedName cut;
+    die_while_making(source, cut, 0.5);
+    fs::resize_file(cut.path().string() + ".ggufkit-partial", 1000);
+    CHECK(made(source, cut) == Materialized::made);
+    CHECK((read_file(cut.path()) == source.file));
     for (const int at : {0, 8, 40, 48}) {  // magic, run, pieces, inode
         const SharedName damaged;
         die_while_making(source, damaged, 0.5);
@@ -428,7 +433,8 @@ TEST_CASE("materialize: the segment of another user is not trusted") {
 TEST_CASE("materialize: no room is known before any work, the input is not replaced by what is made of it") {
     MadeModel made_of_zeros;
     made_of_zeros.add("t", I8, {32});
-    made_of_zeros.header.tensors[0].ne[0] = std::uint64_t{1} << 43;  // 8 TiB: no machine's memory
+    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    made_of_zeros.header.tensors[0].ne[0] = 2 * static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * page;
     const Layout layout = must(make_layout(made_of_zeros.header));
     const TemporaryFolder folder;
     write_file(folder / "in.gguf", layout.header);
