@@ -116,6 +116,7 @@ Result<void> OutputFile::State::check_target() {
 }
 
 Result<void> OutputFile::State::check_space() {
+    if (size == unknown_size) return {};
     struct statvfs volume {};
     if (::fstatvfs(folder.get(), &volume) != 0) return {};  // only a forecast: the reservation has the last word
     const std::uint64_t available = std::uint64_t{volume.f_bavail} * volume.f_frsize;
@@ -140,7 +141,7 @@ Result<void> OutputFile::State::open_partial() {
 }
 
 Result<void> OutputFile::State::reserve() {
-    if (size == 0) return {};
+    if (size == 0 || size == unknown_size) return {};
     const auto length = static_cast<off_t>(size);
     int result = 0;
     do {

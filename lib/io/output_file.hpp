@@ -40,6 +40,9 @@ class OutputFile {
         OutputCalls calls{};
     };
 
+    // A size that is not known ahead: no room is reserved, and the file ends after the last byte that was written.
+    static constexpr std::uint64_t unknown_size = ~std::uint64_t{0};
+
     // Errors: IO_SAME_FILE, IO_EXISTS, IO_OPEN, IO_NO_SPACE (how much it takes and how much there is).
     static Result<OutputFile> create(const std::filesystem::path& path, std::uint64_t size, Options options);
 

@@ -64,7 +64,7 @@ Result<Effort> read_effort(std::string_view text) {
 std::string_view name(Effort effort) { return std::ranges::find(efforts, effort, &EffortName::effort)->name; }
 
 std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type) {
-    const std::string name = input.stem().string();
+    const std::string name = (input.extension() == ".zst" ? input.stem() : input).stem().string();
     const std::string_view stem = without_shard(name);
     // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
     std::size_t at = stem.find_first_of("-._");
@@ -92,6 +92,7 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments) {
     if (request.file_type == nullptr) {
         return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", type));
     }
+    if (!output_given && request.input == "-") return misuse("OUTPUT is missing, which INPUT - gives no name");
     if (!output_given) request.output = derived_output(request.input, *request.file_type);
 
     if (left() > 0) {

@@ -6,8 +6,10 @@
 #include "arguments.hpp"
 #include "common/command_line.hpp"
 #include "common/interrupt.hpp"
+#include "common/open.hpp"
 #include "common/progress.hpp"
 #include "common/show.hpp"
+#include "stream.hpp"
 #include "views.hpp"
 
 namespace {
@@ -34,6 +36,11 @@ fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
 reserved before work starts. Its bytes do not depend on the number of threads
 or on the machine.
 
+OUTPUT NAME.gguf.zst is compressed on the way; it can be read with zstd -d, and
+by these programs as it is. OUTPUT - is standard output. INPUT may be compressed,
+or - for standard input: it is then unpacked into a file without a name in
+TMPDIR, or else /var/tmp.
+
 The environment variable GGUFKIT_SIMD makes the work use another instruction set
 than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
 them write the same bytes.
@@ -43,6 +50,8 @@ Examples:
   gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
   gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K' --threads 4
   gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf --effort max
+  gguf-requant m-f16.gguf.zst m-Q4_K_M.gguf.zst Q4_K_M
+  gguf-requant m-f16.gguf - Q4_K_M | ssh host 'cat > m-Q4_K_M.gguf'
   gguf-requant m-f16.gguf Q6_K --json | jq .bytes_out
 
 Exit codes:
@@ -60,6 +69,7 @@ struct Options {
     std::optional<std::string> imatrix;
     std::string imatrix_missing = "error";
     std::vector<std::string> tensor_types;
+    std::optional<int> zstd_level;
     bool pure = false;
     bool dry_run = false;
     bool force = false;
@@ -80,7 +90,8 @@ class Command {
         }
         if (auto understood = understand(); !understood) return line_.refuse(console_, understood.error().detail);
 
-        const auto model = Model::open(request_.input);
+        const auto model =
+            cli::open_model(request_.input, {.header_only = options_.dry_run, .threads = request_.threads});
         if (!model) return refuse(cli::sentence(request_.input, model.error()));
         if (auto read = read_imatrix(); !read) {
             return refuse(cli::sentence(*options_.imatrix, read.error()));
@@ -105,6 +116,9 @@ class Command {
             if (!threads) return fail(threads.error());
             request_.threads = *threads;
         }
+        request_.zstd_level = options_.zstd_level;
+        const auto streams = requant::check_streams(request_, options_.json, options_.dry_run);
+        if (!streams) return fail(streams.error());
         recipe_.file_type = request_.file_type;
         recipe_.pure = options_.pure;
         const auto effort = requant::read_effort(options_.effort);
@@ -150,13 +164,16 @@ class Command {
         requant::report_gaps(console_, plan);
         const auto start = Clock::now();
         const auto done = [&] {
-            const cli::Interrupt interrupt;
+            // A stream leaves nothing behind that would have to be removed, and may be waiting for its reader.
+            std::optional<cli::Interrupt> interrupt;
+            if (!requant::to_standard_output(request_)) interrupt.emplace();
             cli::ProgressBar bar;
-            return execute(model, plan, request_.output,
-                           {.threads = request_.threads,
-                            .overwrite = options_.force,
-                            .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
-                            .stop = interrupt.token()});
+            return requant::write_output(
+                model, plan, request_,
+                {.threads = request_.threads,
+                 .overwrite = options_.force,
+                 .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
+                 .stop = interrupt ? interrupt->token() : std::stop_token{}});
         }();
         if (!done && done.error().code == Errc::cancelled) {
             console_.error("cancelled, nothing was written");
@@ -166,6 +183,7 @@ class Command {
             return refuse(cli::sentence(done.error()) + "; --force replaces it");
         }
         if (!done) return refuse(cli::sentence(done.error()));
+        if (requant::to_standard_output(request_)) return 0;
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
         if (options_.json) {
             requant::print_json(console_, plan, request_, seconds, std::nullopt);
@@ -208,6 +226,11 @@ int main(int argc, char** argv) {
                    "not the types or sizes")
         ->type_name("HOW");
     app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")->type_name("N");
+    app.add_option("--zstd-level", options.zstd_level,
+                   "How hard to compress, from 1 to 19, an OUTPUT\nthat ends in .zst (default: 3) or is -. Weights\n"
+                   "become little smaller by more than 3")
+        ->type_name("N")
+        ->check(CLI::Range(1, most_zstd_level));
     app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
     app.add_flag("--force", options.force, "Replace OUTPUT where there is such a file");
     app.add_flag("--json", options.json, "Print plan and outcome as JSON: see spec/json.md");

@@ -8,6 +8,7 @@
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
+#include "stream.hpp"
 #include "views.hpp"
 
 namespace ggufkit::requant {
@@ -99,14 +100,19 @@ void print_plan(Console& console, const Plan& plan, const Request& request) {
     table.print(console, console.width());
     console.out.write("\n");
     print_conversions(console, plan);
-    console.out.print("\n{}: {}; nothing was written\n", printable(request.output.string()), size_line(plan));
+    const std::string output = to_standard_output(request) ? "standard output" : printable(request.output.string());
+    console.out.print("\n{}: {}; nothing was written\n", output, size_line(plan));
 }
 
 void print_summary(Console& console, const Plan& plan, const Request& request, double seconds) {
     const double in = static_cast<double>(plan.bytes_in());
     std::uint64_t data_out = 0;
     for (const PlannedTensor& tensor : plan.tensors) data_out += tensor.bytes_out;
-    console.out.print("{}: {}\n\n", console.paint(Style::bold, printable(request.output.string())), size_line(plan));
+    console.out.print("{}: {}\n", console.paint(Style::bold, printable(request.output.string())), size_line(plan));
+    if (const auto compressed = compressed_bytes(request)) {
+        console.out.print("compressed to {} ({} bytes)\n", human_bytes(*compressed), grouped(*compressed));
+    }
+    console.out.write("\n");
     print_conversions(console, plan);
     console.out.print("\n{} of weights to {} ({:.1f} %) in {}", human_bytes(plan.bytes_in()), human_bytes(data_out),
                       in > 0 ? 100.0 * static_cast<double>(data_out) / in : 100.0, human_duration(seconds));
