@@ -6,7 +6,7 @@ namespace ggufkit::io {
 namespace {
 
 tl::unexpected<Error> refuse() {
-    return fail({.code = Errc::unsupported, .detail = "is compressed, and this library was built without zstd"});
+    return fail({.code = Errc::unsupported, .detail = "zstd frames: this library was built without zstd"});
 }
 
 }  // namespace

@@ -47,16 +47,16 @@ const char* kind_of(mode_t mode) {
 
 struct OutputFile::State {
     std::filesystem::path path;
-    std::string name;     // of the output within its folder
-    std::string partial;  // the temporary one; empty where there is none
-    std::uint64_t size = 0;
+    std::string name;                   // of the output within its folder
+    std::string partial;                // the temporary one; empty where there is none
+    std::optional<std::uint64_t> size;  // where it is known ahead
     Options options;
     FileHandle folder;
     FileHandle file;
     std::atomic<std::uint64_t> written{0};
     std::optional<mode_t> mode;  // of the file that is replaced
 
-    State(const std::filesystem::path& output, std::uint64_t bytes, Options how)
+    State(const std::filesystem::path& output, std::optional<std::uint64_t> bytes, Options how)
         : path(output), name(output.filename().string()), size(bytes), options(std::move(how)) {}
     ~State() {
         if (!partial.empty()) ::unlinkat(folder.get(), partial.c_str(), 0);
@@ -116,13 +116,13 @@ Result<void> OutputFile::State::check_target() {
 }
 
 Result<void> OutputFile::State::check_space() {
-    if (size == unknown_size) return {};
+    if (!size) return {};
     struct statvfs volume {};
     if (::fstatvfs(folder.get(), &volume) != 0) return {};  // only a forecast: the reservation has the last word
     const std::uint64_t available = std::uint64_t{volume.f_bavail} * volume.f_frsize;
-    if (size <= available) return {};
+    if (*size <= available) return {};
     return fail(refusal(Errc::io_no_space,
-                        fmt::format("needs {}, but its volume has {} free", mebibytes(size), mebibytes(available))));
+                        fmt::format("needs {}, but its volume has {} free", mebibytes(*size), mebibytes(available))));
 }
 
 Result<void> OutputFile::State::open_partial() {
@@ -141,22 +141,23 @@ Result<void> OutputFile::State::open_partial() {
 }
 
 Result<void> OutputFile::State::reserve() {
-    if (size == 0 || size == unknown_size) return {};
-    const auto length = static_cast<off_t>(size);
+    if (size.value_or(0) == 0) return {};
+    const auto length = static_cast<off_t>(*size);
     int result = 0;
     do {
         result = options.calls.fallocate(file.get(), 0, 0, length);
     } while (result != 0 && errno == EINTR);
     if (result == 0) return {};
     if (const int number = errno; number != EOPNOTSUPP && number != ENOSYS) {
-        return fail(error(code_of(number, Errc::io_write), fmt::format("reserve {}", mebibytes(size)), number));
+        return fail(error(code_of(number, Errc::io_write), fmt::format("reserve {}", mebibytes(*size)), number));
     }
     // The filesystem cannot promise space: the file gets its size, and a write may yet fail with IO_NO_SPACE.
     if (::ftruncate(file.get(), length) != 0) return fail(error(code_of(errno, Errc::io_write), "set the size"));
     return {};
 }
 
-Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::uint64_t size, Options options) {
+Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
+                                      Options options) {
     auto state = std::make_unique<State>(path, size, std::move(options));
     for (const auto step :
          {&State::open_folder, &State::check_target, &State::check_space, &State::open_partial, &State::reserve}) {
@@ -177,7 +178,7 @@ Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> 
 }
 
 Result<void> OutputFile::State::write(std::uint64_t offset, std::span<const std::byte> bytes) {
-    assert(offset + bytes.size() <= size);
+    assert(!size || offset + bytes.size() <= *size);
     const std::uint64_t total = bytes.size();
     while (!bytes.empty()) {
         const ssize_t n = options.calls.pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -192,7 +193,7 @@ Result<void> OutputFile::State::write(std::uint64_t offset, std::span<const std:
 }
 
 Result<void> OutputFile::copy(std::uint64_t offset, int from, std::uint64_t from_offset, std::uint64_t size) {
-    assert(offset + size <= state_->size);
+    assert(!state_->size || offset + size <= *state_->size);
     while (size > 0) {
         auto in = static_cast<off_t>(from_offset);
         auto out = static_cast<off_t>(offset);

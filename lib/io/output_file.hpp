@@ -19,6 +19,7 @@
 #include <functional>
 #include <ggufkit/error.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,11 +41,10 @@ class OutputFile {
         OutputCalls calls{};
     };
 
-    // A size that is not known ahead: no room is reserved, and the file ends after the last byte that was written.
-    static constexpr std::uint64_t unknown_size = ~std::uint64_t{0};
-
-    // Errors: IO_SAME_FILE, IO_EXISTS, IO_OPEN, IO_NO_SPACE (how much it takes and how much there is).
-    static Result<OutputFile> create(const std::filesystem::path& path, std::uint64_t size, Options options);
+    // Without a size no room is reserved, and the file ends behind the last byte that was written. Errors: IO_SAME_FILE,
+    // IO_EXISTS, IO_OPEN, IO_NO_SPACE (how much it takes and how much there is).
+    static Result<OutputFile> create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
+                                     Options options);
 
     OutputFile(OutputFile&&) noexcept;
     OutputFile& operator=(OutputFile&&) noexcept;

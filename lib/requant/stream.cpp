@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ggufkit/requant.hpp>
+#include <optional>
 #include <vector>
 
 #include "core/parallel.hpp"
@@ -255,8 +256,8 @@ Result<void> execute_compressed(const Model& model, const Plan& plan, const std:
     if (level == 0) return fail({.code = Errc::bad_argument, .detail = "0 is no zstd level"});
     std::vector<int> inputs;
     for (std::size_t i = 0; i < model.shard_count(); ++i) inputs.push_back(model.opened_fd(i));
-    auto file = io::OutputFile::create(output, io::OutputFile::unknown_size,
-                                       {.overwrite = options.overwrite, .inputs = std::move(inputs)});
+    auto file =
+        io::OutputFile::create(output, std::nullopt, {.overwrite = options.overwrite, .inputs = std::move(inputs)});
     if (!file) return fail(std::move(file).error());
     std::uint64_t at = 0;
     const Sink append = [&](std::span<const std::byte> bytes) {

@@ -21,9 +21,9 @@ its width (or to COLUMNS); in a pipe names and strings are whole, and --json has
 every array in full.
 
 FILE may be compressed (.gguf.zst), or - for standard input: then it is unpacked
-into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file with
-a seek table, as gguf-requant writes them, only the header is unpacked unless
---check asks for all.
+into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file
+with a seek table, as gguf-requant writes them, only the header is unpacked
+unless --check asks for all.
 
 Examples:
   gguf-info model-Q4_K_M.gguf

@@ -37,9 +37,10 @@ reserved before work starts. Its bytes do not depend on the number of threads
 or on the machine.
 
 OUTPUT NAME.gguf.zst is compressed on the way; it can be read with zstd -d, and
-by these programs as it is. OUTPUT - is standard output. INPUT may be compressed,
-or - for standard input: it is then unpacked into a file without a name in
-TMPDIR, or else /var/tmp.
+by these programs as it is. How much room it takes is not known, so none is
+reserved. OUTPUT - is standard output. INPUT may be compressed, or - for
+standard input: it is then unpacked into a file without a name in TMPDIR, or
+else /var/tmp.
 
 The environment variable GGUFKIT_SIMD makes the work use another instruction set
 than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
