@@ -1,13 +1,15 @@
 // Carrying out plans: rows stream through a small tile for each thread to their final offset in the output.
 //
 // Purpose: execute() writes the files that Plans describe, in bounded memory (less than 64 MiB, and eight bytes for some
-//   60,000 weights), atomically. What was killed can be resumed.
+//   60,000 weights), atomically; what was killed can be resumed. execute_to() passes the same bytes on as a stream, from
+//   the first to the last, for a pipe; execute_compressed() puts them into a .gguf.zst.
 // Ownership: borrows Model and Plans for the call.
 // Thread-safety: one call runs its own threads; the callback is called from one of them at a time and must not
 //   throw. The bytes written do not depend on the number of threads.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -55,5 +57,31 @@ struct ExecuteOptions {
 Result<void> execute(const Model& model, std::span<const Output> outputs, const ExecuteOptions& options = {});
 Result<void> execute(const Model& model, const Plan& plan, const std::filesystem::path& output,
                      const ExecuteOptions& options = {});
+
+// Takes the next bytes of a stream. What it returns as an error ends the work.
+using Sink = std::function<Result<void>(std::span<const std::byte>)>;
+
+inline constexpr int default_zstd_level = 3;
+inline constexpr int most_zstd_level = 19;  // 1 is the fastest
+
+struct StreamOptions {
+    unsigned threads = 0;
+    int zstd_level = 0;  // 0: as it is; 1 to most_zstd_level: zstd frames and a seek table (spec/streams.md)
+    std::function<void(const Progress&)> progress{};
+    std::stop_token stop{};
+};
+
+// Makes the bytes of the file that the plan describes, which must be one file, by all threads, and gives them to `sink`
+// from the first to the last, in order, padding as zeros; never from two threads at once. Only a few MiB are ready ahead
+// of what the sink has taken. Compressed, the bytes depend on the version of libzstd as well; what they decompress to
+// does not. Errors: those of check_executable(); BAD_ARGUMENT (a plan of another model, or of several files; the level);
+// UNSUPPORTED (rows of many millions of elements, a library without zstd); IO_READ, IO_CHANGED; BAD_QUANT, as execute();
+// CANCELLED; those of the sink.
+Result<void> execute_to(const Model& model, const Plan& plan, const Sink& sink, const StreamOptions& options = {});
+
+// The same into a file, of whose atomicity and errors all is true that is said of execute(); but no space is reserved,
+// since nobody knows how much it takes.
+Result<void> execute_compressed(const Model& model, const Plan& plan, const std::filesystem::path& output, int level,
+                                const ExecuteOptions& options = {});
 
 }  // namespace ggufkit

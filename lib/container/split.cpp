@@ -11,8 +11,9 @@ std::optional<SplitKeys> split_keys(const ModelView& view) {
     return SplitKeys{*number, *count};
 }
 
-std::filesystem::path shard_path(std::string_view prefix, std::uint64_t index, std::uint64_t count) {
-    return fmt::format("{}-{:05}-of-{:05}.gguf", prefix, index + 1, count);
+std::filesystem::path shard_path(std::string_view prefix, std::uint64_t index, std::uint64_t count,
+                                 std::string_view suffix) {
+    return fmt::format("{}-{:05}-of-{:05}{}", prefix, index + 1, count, suffix);
 }
 
 void check_split_keys(const ModelView& view, Findings& findings) {

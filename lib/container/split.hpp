@@ -22,7 +22,8 @@ struct SplitKeys {
 std::optional<SplitKeys> split_keys(const ModelView& view);
 
 // PREFIX-00002-of-00005.gguf for the index 1 of 5.
-std::filesystem::path shard_path(std::string_view prefix, std::uint64_t index, std::uint64_t count);
+std::filesystem::path shard_path(std::string_view prefix, std::uint64_t index, std::uint64_t count,
+                                 std::string_view suffix = ".gguf");
 
 void check_split_keys(const ModelView& view, Findings& findings);
 

@@ -49,9 +49,9 @@ const char* kind_of(mode_t mode) {
 
 struct OutputFile::State {
     std::filesystem::path path;
-    std::string name;     // of the output within its folder
-    std::string partial;  // the temporary one
-    std::uint64_t size = 0;
+    std::string name;                   // of the output within its folder
+    std::string partial;                // the temporary one
+    std::optional<std::uint64_t> size;  // where it is known ahead
     Options options;
     FileHandle folder;
     FileHandle file;
@@ -62,7 +62,7 @@ struct OutputFile::State {
     std::atomic<std::uint64_t> written{0};
     std::optional<mode_t> mode;  // of the file that is replaced
 
-    State(const std::filesystem::path& output, std::uint64_t bytes, Options how)
+    State(const std::filesystem::path& output, std::optional<std::uint64_t> bytes, Options how)
         : path(output), name(output.filename().string()), size(bytes), options(std::move(how)) {
         constexpr std::size_t longest = 200;  // a file name has at most 255 bytes
         partial = name.substr(0, longest) + ".ggufkit-partial";
@@ -178,6 +178,7 @@ Result<bool> OutputFile::State::lock_partial() {
 }
 
 Result<void> OutputFile::State::check_space() {
+    if (!size) return {};
     struct statvfs volume {};
     struct stat status {};
     if (::fstatvfs(folder.get(), &volume) != 0) return {};  // only a forecast: the reservation has the last word
@@ -185,30 +186,32 @@ Result<void> OutputFile::State::check_space() {
     const std::uint64_t there =
         ::fstat(file.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * unit_of_blocks : 0;
     const std::uint64_t available = std::uint64_t{volume.f_bavail} * volume.f_frsize;
-    const std::uint64_t needed = size - std::min(size, there);
+    const std::uint64_t needed = *size - std::min(*size, there);
     if (needed <= available) return {};
     return fail(refusal(Errc::io_no_space,
                         fmt::format("needs {}, but its volume has {} free", mebibytes(needed), mebibytes(available))));
 }
 
 Result<void> OutputFile::State::reserve() {
-    if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0) {  // what was left may be longer
+    if (!size) return {};
+    const auto length = static_cast<off_t>(*size);
+    if (::ftruncate(file.get(), length) != 0) {  // what was left may be longer
         return fail(error(code_of(errno, Errc::io_write), "set the size"));
     }
-    if (size == 0) return {};
-    const auto length = static_cast<off_t>(size);
+    if (length == 0) return {};
     int result = 0;
     do {
         result = options.calls.fallocate(file.get(), 0, 0, length);
     } while (result != 0 && errno == EINTR);
     if (result == 0) return {};
     if (const int number = errno; number != EOPNOTSUPP && number != ENOSYS) {
-        return fail(error(code_of(number, Errc::io_write), fmt::format("reserve {}", mebibytes(size)), number));
+        return fail(error(code_of(number, Errc::io_write), fmt::format("reserve {}", mebibytes(*size)), number));
     }
     return {};  // the filesystem cannot promise space: a write may yet fail with IO_NO_SPACE
 }
 
-Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::uint64_t size, Options options) {
+Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
+                                      Options options) {
     auto state = std::make_unique<State>(path, size, std::move(options));
     for (const auto step : {&State::open_folder, &State::check_inputs, &State::open_published, &State::check_target,
                             &State::open_partial, &State::check_space, &State::reserve}) {
@@ -244,7 +247,7 @@ Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> 
 }
 
 Result<void> OutputFile::State::write(std::uint64_t offset, std::span<const std::byte> bytes) {
-    assert(offset + bytes.size() <= size);
+    assert(!size || offset + bytes.size() <= *size);
     const std::uint64_t total = bytes.size();
     while (!bytes.empty()) {
         const ssize_t n = options.calls.pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -259,7 +262,7 @@ Result<void> OutputFile::State::write(std::uint64_t offset, std::span<const std:
 }
 
 Result<void> OutputFile::copy(std::uint64_t offset, int from, std::uint64_t from_offset, std::uint64_t size) {
-    assert(offset + size <= state_->size);
+    assert(!state_->size || offset + size <= *state_->size);
     while (size > 0) {
         auto in = static_cast<off_t>(from_offset);
         auto out = static_cast<off_t>(offset);

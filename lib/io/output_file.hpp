@@ -20,6 +20,7 @@
 #include <functional>
 #include <ggufkit/error.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,9 +45,11 @@ class OutputFile {
         OutputCalls calls{};
     };
 
-    // Errors: IO_SAME_FILE, IO_EXISTS (also where another run is at work on it), IO_OPEN, IO_NO_SPACE (how much it takes
-    // and how much there is).
-    static Result<OutputFile> create(const std::filesystem::path& path, std::uint64_t size, Options options);
+    // Without a size no room is reserved, and the file ends behind the last byte that was written. Errors: IO_SAME_FILE,
+    // IO_EXISTS (also where another run is at work on it), IO_OPEN, IO_NO_SPACE (how much it takes and how much there
+    // is).
+    static Result<OutputFile> create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
+                                     Options options);
 
     OutputFile(OutputFile&&) noexcept;
     OutputFile& operator=(OutputFile&&) noexcept;

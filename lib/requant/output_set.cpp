@@ -10,7 +10,7 @@ namespace ggufkit::requant {
 Result<OutputSet> OutputSet::create(const Model& model, std::span<const Output> outputs, bool overwrite, Take take) {
     io::OutputFile::Options options{
         .overwrite = overwrite, .resume = take != Take::nothing, .may_be_published = take == Take::all};
-    for (std::size_t shard = 0; shard < model.shard_count(); ++shard) options.inputs.push_back(model.shard_fd(shard));
+    for (std::size_t shard = 0; shard < model.shard_count(); ++shard) options.inputs.push_back(model.opened_fd(shard));
 
     OutputSet set(outputs);
     std::set<std::filesystem::path> names;

@@ -37,7 +37,7 @@ class Hasher {
 void add_inputs(Hasher& hasher, const Model& model) {
     for (std::size_t i = 0; i < model.shard_count(); ++i) {
         struct stat status {};
-        ::fstat(model.shard_fd(i), &status);  // a file that cannot be asked looks like an empty one of 1970
+        ::fstat(model.opened_fd(i), &status);  // a file that cannot be asked looks like an empty one of 1970
         hasher.add(static_cast<std::uint64_t>(status.st_size));
         hasher.add(static_cast<std::uint64_t>(status.st_mtim.tv_sec));
         hasher.add(static_cast<std::uint64_t>(status.st_mtim.tv_nsec));

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -230,6 +231,21 @@ TEST_CASE("output file: too big for its volume is known at once, with both numbe
         CHECK(file.error().detail.find("free") != std::string::npos);
         CHECK(names_in(folder.path()).empty());
     }
+}
+
+TEST_CASE("output file: without a size it ends behind what was written, and nothing is reserved") {
+    TemporaryFolder folder;
+    bool reserved = false;
+    OutputCalls calls;
+    calls.fallocate = [&](int, int, off_t, off_t) { return reserved = true, 0; };
+    auto file = OutputFile::create(folder / "out", std::nullopt, {.calls = calls});
+    REQUIRE(file);
+    REQUIRE(file->write(0, bytes_of("abc")));
+    REQUIRE(file->write(3, bytes_of("defg")));
+    CHECK_FALSE(fs::exists(folder / "out"));
+    REQUIRE(file->commit());
+    CHECK(read_file(folder / "out") == "abcdefg");
+    CHECK_FALSE(reserved);
 }
 
 TEST_CASE("output file: a reservation that fails, and one that the filesystem does not know") {

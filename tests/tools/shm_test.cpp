@@ -109,8 +109,8 @@ TEST_CASE("--shm: makes the file that goes to disk otherwise, finds it again, an
 
     const CommandResult other = requant({tiny, "Q5_K_M", "--shm", shared.name});
     CHECK(other.exit_code == 1);
-    CHECK(other.err ==
-          "gguf-requant: " + shared.path + ": exists already, of another plan or another input; --force replaces a finished file\n");
+    CHECK(other.err == "gguf-requant: " + shared.path +
+                           ": exists already, of another plan or another input; --force replaces a finished file\n");
     CHECK(read(shared.path) == read(folder / "out.gguf"));
     const json::object forced = json_of(requant({tiny, "Q5_K_M", "--shm", shared.name, "--force", "--json"}));
     CHECK(text_of(forced.at("output")) == shared.path);

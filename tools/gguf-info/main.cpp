@@ -20,11 +20,17 @@ shown as far as they can be read. On a terminal long names and values are cut to
 its width (or to COLUMNS); in a pipe names and strings are whole, and --json has
 every array in full.
 
+FILE may be compressed (.gguf.zst), or - for standard input: then it is unpacked
+into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file
+with a seek table, as gguf-requant writes them, only the header is unpacked
+unless --check asks for all.
+
 Examples:
   gguf-info model-Q4_K_M.gguf
   gguf-info model.gguf --metadata | grep rope
   gguf-info model.gguf --tensors | sort -k5n | tail      # the largest tensors
   gguf-info download.gguf --check --strict               # is the file sound?
+  curl -s https://example.org/model.gguf | gguf-info -
   gguf-info model.gguf --json | jq '.tensors[] | select(.type == "F32").name'
 
 Exit codes:
@@ -47,7 +53,7 @@ struct Options {
 int look(const Options& options, cli::Console& console) {
     const ValidateOptions rules{.profile = options.profile == "llama" ? Profile::llama : Profile::spec,
                                 .strict = options.strict};
-    const info::Inspection inspection = info::inspect(options.file, rules);
+    const info::Inspection inspection = info::inspect(options.file, rules, !options.check);
     const int code = !inspection.model || (options.check && !inspection.valid()) ? 1 : 0;
     if (options.json) {
         info::print_json(console, inspection);
@@ -78,7 +84,8 @@ int main(int argc, char** argv) {
     Options options;
     cli::CommandLine line(manual, 1);
     auto& app = line.app();
-    app.add_option("FILE", options.file, "A GGUF file, or any shard of a split model")->required();
+    app.add_option("FILE", options.file, "A GGUF file, any shard of a split model, or -\nfor standard input")
+        ->required();
     app.add_flag("--metadata", options.metadata, "Print every key, type and value");
     app.add_flag("--tensors", options.tensors,
                  "Print every tensor: name, type, shape,\noffset in the data section, bytes");

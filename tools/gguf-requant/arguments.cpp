@@ -72,7 +72,7 @@ Result<Effort> read_effort(std::string_view text) {
 std::string_view name(Effort effort) { return std::ranges::find(efforts, effort, &EffortName::effort)->name; }
 
 std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type) {
-    const std::string name = input.stem().string();
+    const std::string name = (input.extension() == ".zst" ? input.stem() : input).stem().string();
     const std::string_view stem = without_shard(name);
     // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
     std::size_t at = stem.find_first_of("-._");
@@ -108,6 +108,7 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments) {
         if (only.file_type == nullptr) {
             return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", type));
         }
+        if (!output_given && request.input == "-") return misuse("OUTPUT is missing, which INPUT - gives no name");
         if (!output_given) only.path = derived_output(request.input, *only.file_type);
         request.outputs.push_back(only);
     }

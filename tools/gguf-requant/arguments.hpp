@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <ggufkit/error.hpp>
 #include <ggufkit/plan.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,8 @@ struct Request {
     };
     std::filesystem::path input;
     std::vector<Wanted> outputs;
-    unsigned threads = 0;  // 0: not said
+    unsigned threads = 0;             // 0: not said
+    std::optional<int> zstd_level{};  // none: not said
 };
 
 // INPUT [OUTPUT] TYPE [THREADS], as llama-quantize reads them, or INPUT TYPE:OUTPUT... [THREADS]. TYPE is a name in any
@@ -25,7 +27,7 @@ struct Request {
 Result<Request> read_positionals(const std::vector<std::string>& arguments);
 
 // "dir/m-Q8_0.gguf" to "dir/m-Q4_K_M.gguf": the file type that the name ends with is replaced; where it ends with none,
-// one is added. A shard gives the name of the whole.
+// one is added. A shard gives the name of the whole, a compressed file that of one which is not.
 std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type);
 
 // A whole number from 1 to cli::most_threads.

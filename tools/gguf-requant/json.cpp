@@ -1,6 +1,7 @@
 #include "common/json.hpp"
 
 #include "core/text.hpp"
+#include "stream.hpp"
 #include "views.hpp"
 
 namespace ggufkit::requant {
@@ -74,6 +75,13 @@ void print_json(cli::Console& console, const Request& request, const Output& out
     json.key("tensors").begin_array();
     for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);
     json.end_array().field("bytes_in", plan.bytes_in()).field("bytes_out", plan.bytes_out()).field("bpw", plan.bpw());
+    json.key("compressed_bytes");
+    const auto compressed = seconds ? compressed_bytes(output.path) : std::nullopt;
+    if (compressed) {
+        json.value(*compressed);
+    } else {
+        json.null();
+    }
     write_problem(json, problem);
     json.key("seconds");
     if (seconds) {

@@ -8,9 +8,11 @@
 #include "arguments.hpp"
 #include "common/command_line.hpp"
 #include "common/interrupt.hpp"
+#include "common/open.hpp"
 #include "common/progress.hpp"
 #include "common/show.hpp"
 #include "shm.hpp"
+#include "stream.hpp"
 #include "views.hpp"
 
 namespace {
@@ -48,6 +50,12 @@ same file share the work: one makes it, the others wait, and where it dies the
 next one goes on. Where NAME is there already, of the same input and made in the
 same way, that is said and nothing is done.
 
+OUTPUT NAME.gguf.zst is compressed on the way; it can be read with zstd -d, and
+by these programs as it is. How much room it takes is not known, so none is
+reserved. OUTPUT - is standard output. INPUT may be compressed, or - for
+standard input: it is then unpacked into a file without a name in TMPDIR, or
+else /var/tmp.
+
 The environment variable GGUFKIT_SIMD makes the work use another instruction set
 than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
 them write the same bytes.
@@ -59,6 +67,8 @@ Examples:
   gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf --effort max
   gguf-requant m-f16.gguf Q4_K_M:m4.gguf Q6_K:m6.gguf
   gguf-requant big-f16.gguf Q4_K_M --resume
+  gguf-requant m-f16.gguf.zst m-Q4_K_M.gguf.zst Q4_K_M
+  gguf-requant m-f16.gguf - Q4_K_M | ssh host 'cat > m-Q4_K_M.gguf'
   gguf-requant m-f16.gguf Q6_K --json | jq .bytes_out
   gguf-requant m-f16.gguf Q4_K_M --shm m && llama-cli -m /dev/shm/m
 
@@ -80,6 +90,7 @@ struct Options {
     std::vector<std::string> tensor_types;
     std::optional<std::string> shm;
     std::optional<std::string> shm_remove;
+    std::optional<int> zstd_level;
     bool pure = false;
     bool dry_run = false;
     bool force = false;
@@ -103,7 +114,8 @@ class Command {
         if (options_.shm_remove) return remove_shared_file();
         if (auto understood = understand(); !understood) return line_.refuse(console_, understood.error().detail);
 
-        const auto model = Model::open(request_.input);
+        const auto model =
+            cli::open_model(request_.input, {.header_only = options_.dry_run, .threads = request_.threads});
         if (!model) return refuse(cli::sentence(request_.input, model.error()));
         if (auto read = read_imatrix(); !read) {
             return refuse(cli::sentence(*options_.imatrix, read.error()));
@@ -137,6 +149,12 @@ class Command {
             request_.threads = *threads;
         }
         if (auto shared = understand_shm(); !shared) return shared;
+        request_.zstd_level = options_.zstd_level;
+        if (options_.resume && requant::streams(request_)) {
+            return fail({.code = Errc::bad_argument, .detail = "--resume is for outputs that are plain files"});
+        }
+        const auto streams = requant::check_streams(request_, options_.json, options_.dry_run);
+        if (!streams) return fail(streams.error());
         recipe_.pure = options_.pure;
         const auto effort = requant::read_effort(options_.effort);
         if (!effort) return fail(effort.error());
@@ -211,6 +229,7 @@ class Command {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
         if (const auto done = execute_visibly(model, outputs); !done) return explain(done.error());
+        if (requant::to_standard_output(request_)) return 0;
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
         if (options_.json) {
             for (const Output& output : outputs) {
@@ -223,7 +242,9 @@ class Command {
     }
 
     Result<void> execute_visibly(const Model& model, const std::vector<Output>& outputs) const {
-        const cli::Interrupt interrupt;
+        // A stream leaves nothing behind that would have to be removed, and may be waiting for its reader.
+        std::optional<cli::Interrupt> interrupt;
+        if (!requant::to_standard_output(request_)) interrupt.emplace();
         cli::ProgressBar bar;
         bool first = true;
         const auto show_progress = [&](const Progress& progress) {
@@ -234,14 +255,14 @@ class Command {
             }
             bar.update(progress.done, progress.total);
         };
-        return execute(model, outputs,
-                       {.threads = request_.threads,
-                        .overwrite = options_.force,
-                        .progress = show_progress,
-                        .stop = interrupt.token(),
-                        .resume = options_.resume,
-                        .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
-                            std::chrono::duration<double>(options_.checkpoint))});
+        return requant::write_outputs(model, outputs, request_,
+                                      {.threads = request_.threads,
+                                       .overwrite = options_.force,
+                                       .progress = show_progress,
+                                       .stop = interrupt ? interrupt->token() : std::stop_token{},
+                                       .resume = options_.resume,
+                                       .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                           std::chrono::duration<double>(options_.checkpoint))});
     }
 
     int explain(const Error& error) const {
@@ -288,6 +309,11 @@ int main(int argc, char** argv) {
                    "not the types or sizes")
         ->type_name("HOW");
     app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")->type_name("N");
+    app.add_option("--zstd-level", options.zstd_level,
+                   "How hard to compress, from 1 to 19, an OUTPUT\nthat ends in .zst (default: 3) or is -. Weights\n"
+                   "become little smaller by more than 3")
+        ->type_name("N")
+        ->check(CLI::Range(1, most_zstd_level));
     app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
     app.add_flag("--force", options.force, "Replace OUTPUT (or NAME) where there is such a\nfile");
     app.add_flag("--resume", options.resume,

@@ -8,6 +8,7 @@
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
+#include "stream.hpp"
 #include "views.hpp"
 
 namespace ggufkit::requant {
@@ -100,7 +101,8 @@ void print_plan(Console& console, const ggufkit::Output& output) {
     table.print(console, console.width());
     console.out.write("\n");
     print_conversions(console, plan);
-    console.out.print("\n{}: {}; nothing was written\n", printable(output.path.string()), size_line(plan));
+    const std::string target = output.path == "-" ? "standard output" : printable(output.path.string());
+    console.out.print("\n{}: {}; nothing was written\n", target, size_line(plan));
 }
 
 void print_summary(Console& console, std::span<const ggufkit::Output> outputs, double seconds) {
@@ -108,7 +110,11 @@ void print_summary(Console& console, std::span<const ggufkit::Output> outputs, d
     for (const auto& [plan, path] : outputs) {
         bytes_in = std::max(bytes_in, plan->bytes_in());
         for (const PlannedTensor& tensor : plan->tensors) bytes_out += tensor.bytes_out;
-        console.out.print("{}: {}\n\n", console.paint(Style::bold, printable(path.string())), size_line(*plan));
+        console.out.print("{}: {}\n", console.paint(Style::bold, printable(path.string())), size_line(*plan));
+        if (const auto compressed = compressed_bytes(path)) {
+            console.out.print("compressed to {} ({} bytes)\n", human_bytes(*compressed), grouped(*compressed));
+        }
+        console.out.write("\n");
         print_conversions(console, *plan);
         console.out.write("\n");
     }
