@@ -50,7 +50,7 @@ void apply(const std::string& option, Recipe& recipe, const Imatrix& imatrix) {
         recipe.copy = true;
     } else if (name == "keep-split") {
         recipe.split.keep = true;
-    } else if (name == "imatrix") {
+    } else if (name == "imatrix" || name == "include" || name == "exclude") {
         recipe.imatrix = &imatrix;
     } else if (name == "output") {
         recipe.output_type = type(value);

@@ -19,7 +19,8 @@ struct Wish {
     std::string file_type_id() const;
 };
 
-// The same wish as a recipe. `imatrix` is borrowed, and used where the wish has one.
+// The same wish as a recipe. `imatrix` is borrowed, and used where the wish has one; what the wish includes or excludes
+// of it is the caller's to do.
 Recipe recipe_of(const Wish& wish, const Imatrix& imatrix);
 
 // Wishes that fork in the code, for a model of this architecture with seven layers or more.
