@@ -21,6 +21,9 @@ struct RecipeFile {
     std::vector<TypeOverride> overrides;  // in the order of the file: the first match wins
 };
 
+// "q6_k". BAD_ARGUMENT where weights cannot have that type.
+Result<TensorType> parse_weight_type(std::string_view name);
+
 // "FFN_DOWN=q6_k". BAD_ARGUMENT where it is not REGEX=TYPE, or weights cannot have that type.
 Result<TypeOverride> parse_override(std::string_view text);
 

@@ -1,7 +1,6 @@
 // gguf-requant: a model in other tensor types.
 #include <chrono>
 #include <ggufkit/materialize.hpp>
-#include <ggufkit/recipe_file.hpp>
 #include <ggufkit/requant.hpp>
 #include <optional>
 
@@ -11,6 +10,7 @@
 #include "common/open.hpp"
 #include "common/progress.hpp"
 #include "common/show.hpp"
+#include "options.hpp"
 #include "shm.hpp"
 #include "stream.hpp"
 #include "views.hpp"
@@ -18,88 +18,10 @@
 namespace {
 
 using namespace ggufkit;
+using requant::Options;
 
 constexpr int failure = 1;
 constexpr int interrupted = 130;
-
-const cli::Manual manual{
-    .name = "gguf-requant",
-    .purpose = "write a GGUF model in other tensor types",
-    .usage =
-        "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
-        "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
-        "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
-        "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
-        "  gguf-requant --list-types\n",
-    .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
-types, chosen for each tensor as llama-quantize chooses. Without OUTPUT the file
-goes next to INPUT, and TYPE takes the place of the type in its name: from
-m-Q8_0.gguf to m-Q4_K_M.gguf.
-
-OUTPUT appears under its name complete and on disk, or not at all: whatever
-fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
-reserved before work starts. Its bytes do not depend on the number of threads
-or on the machine. What a run leaves that is killed, or cut off by a loss of
-power, OUTPUT.ggufkit-partial and .ggufkit-journal, the same command with
---resume goes on with.
-
-With --shm the output is a file in memory, /dev/shm/NAME, which any number of
-programs can map like one on disk. It stays until it is removed (by --shm-remove
-NAME, or rm /dev/shm/NAME) or the machine restarts. Processes that want the
-same file share the work: one makes it, the others wait, and where it dies the
-next one goes on. Where NAME is there already, of the same input and made in the
-same way, that is said and nothing is done.
-
-OUTPUT NAME.gguf.zst is compressed on the way; it can be read with zstd -d, and
-by these programs as it is. How much room it takes is not known, so none is
-reserved. OUTPUT - is standard output. INPUT may be compressed, or - for
-standard input: it is then unpacked into a file without a name in TMPDIR, or
-else /var/tmp.
-
-The environment variable GGUFKIT_SIMD makes the work use another instruction set
-than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
-them write the same bytes.
-
-Examples:
-  gguf-requant m-Q8_0.gguf Q4_K_M
-  gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
-  gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K' --threads 4
-  gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf --effort max
-  gguf-requant m-f16.gguf Q4_K_M:m4.gguf Q6_K:m6.gguf
-  gguf-requant big-f16.gguf Q4_K_M --resume
-  gguf-requant m-f16.gguf.zst m-Q4_K_M.gguf.zst Q4_K_M
-  gguf-requant m-f16.gguf - Q4_K_M | ssh host 'cat > m-Q4_K_M.gguf'
-  gguf-requant m-f16.gguf Q6_K --json | jq .bytes_out
-  gguf-requant m-f16.gguf Q4_K_M --shm m && llama-cli -m /dev/shm/m
-
-Exit codes:
-  0    done
-  1    the input is invalid, the plan cannot be carried out, or the work failed
-  2    misuse
-  130  cancelled by Ctrl-C or a request to terminate; nothing was written, or
-       with --resume what was done is kept for the next time
-)",
-};
-
-struct Options {
-    std::vector<std::string> positionals;
-    std::string threads;
-    std::string effort = "default";
-    std::optional<std::string> imatrix;
-    std::string imatrix_missing = "error";
-    std::vector<std::string> tensor_types;
-    std::optional<std::string> shm;
-    std::optional<std::string> shm_remove;
-    std::optional<int> zstd_level;
-    bool pure = false;
-    bool dry_run = false;
-    bool force = false;
-    bool resume = false;
-    double checkpoint = 2;
-    bool json = false;
-    bool list_types = false;
-    bool allow_requantize = false;
-};
 
 class Command {
   public:
@@ -112,20 +34,19 @@ class Command {
             return 0;
         }
         if (options_.shm_remove) return remove_shared_file();
-        if (auto understood = understand(); !understood) return line_.refuse(console_, understood.error().detail);
+        if (const auto understood = understand(); !understood) return reject(understood.error());
 
         const auto model =
             cli::open_model(request_.input, {.header_only = options_.dry_run, .threads = request_.threads});
         if (!model) return refuse(cli::sentence(request_.input, model.error()));
-        if (auto read = read_imatrix(); !read) {
-            return refuse(cli::sentence(*options_.imatrix, read.error()));
-        }
+        auto imatrix = requant::imatrix_of(options_);
+        if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
+        if (*imatrix) recipe_.imatrix = &**imatrix;
         for (const auto& wanted : request_.outputs) {
             recipe_.file_type = wanted.file_type;
+            recipe_.copy = wanted.file_type == nullptr;
             auto plan = make_plan(*model, recipe_);
-            if (!plan && plan.error().code == Errc::bad_argument)
-                return line_.refuse(console_, cli::sentence(plan.error()));
-            if (!plan) return refuse(cli::sentence(plan.error()));
+            if (!plan) return reject(plan.error());
             plans_.push_back(*std::move(plan));
         }
         std::vector<Output> outputs;
@@ -155,23 +76,16 @@ class Command {
         }
         const auto streams = requant::check_streams(request_, options_.json, options_.dry_run);
         if (!streams) return fail(streams.error());
-        recipe_.pure = options_.pure;
-        const auto effort = requant::read_effort(options_.effort);
-        if (!effort) return fail(effort.error());
-        recipe_.effort = *effort;
-        recipe_.imatrix_gaps_allowed = options_.imatrix_missing == "warn";
-        for (const std::string& argument : options_.tensor_types) {
-            auto override = parse_override(argument);
-            if (!override) return fail(override.error());
-            recipe_.overrides.push_back(std::move(*override));
-        }
+        auto recipe = requant::recipe_of(options_);
+        if (!recipe) return fail(std::move(recipe).error());
+        recipe_ = *std::move(recipe);
         return {};
     }
 
     Result<void> understand_shm() {
         if (!options_.shm) return {};
         auto& [output, file_type] = request_.outputs.front();
-        if (request_.outputs.size() != 1 || output != requant::derived_output(request_.input, *file_type)) {
+        if (request_.outputs.size() != 1 || output != requant::derived_output(request_.input, file_type)) {
             return fail({.code = Errc::bad_argument, .detail = "--shm takes the place of OUTPUT; give one of them"});
         }
         const auto path = shared_path(*options_.shm);
@@ -189,13 +103,10 @@ class Command {
         return removed ? 0 : refuse(cli::sentence(removed.error()));
     }
 
-    Result<void> read_imatrix() {
-        if (!options_.imatrix) return {};
-        auto imatrix = Imatrix::open(*options_.imatrix);
-        if (!imatrix) return fail(std::move(imatrix).error());
-        imatrix_ = *std::move(imatrix);
-        recipe_.imatrix = &imatrix_;
-        return {};
+    // Misuse, or a failure to read what the arguments name.
+    int reject(const Error& error) const {
+        if (error.code != Errc::bad_argument) return refuse(cli::sentence(error));
+        return line_.refuse(console_, error.subject.empty() ? error.detail : cli::sentence(error));
     }
 
     int refuse(std::string_view message) const {
@@ -279,7 +190,6 @@ class Command {
     const cli::CommandLine& line_;
     cli::Console& console_;
     requant::Request request_;
-    Imatrix imatrix_;
     Recipe recipe_;
     std::vector<Plan> plans_;  // of the outputs, one each
 };
@@ -288,46 +198,7 @@ class Command {
 
 int main(int argc, char** argv) {
     Options options;
-    cli::CommandLine line(manual, failure);
-    auto& app = line.app();
-    app.add_option("ARGUMENTS", options.positionals, "INPUT [OUTPUT] TYPE [THREADS]")->group("");
-    app.add_option("--tensor-type", options.tensor_types,
-                   "Use TYPE for tensors whose name REGEX is\nfound in; the first match wins")
-        ->type_name("REGEX=TYPE")
-        ->allow_extra_args(false);
-    app.add_flag("--pure", options.pure, "The file type's main type everywhere, no mix");
-    app.add_option("--imatrix", options.imatrix,
-                   "Weigh errors by this importance matrix, a file\nof llama-imatrix; some types need one")
-        ->type_name("FILE");
-    app.add_option("--imatrix-missing", options.imatrix_missing,
-                   "error (default) or warn: whether tensors that\nneed what the imatrix lacks stop the work or\n"
-                   "are made without")
-        ->type_name("HOW")
-        ->check(CLI::IsMember({"error", "warn"}));
-    app.add_option("--effort", options.effort,
-                   "How long to search for the closest blocks:\nfast, default or max. It changes the bytes,\n"
-                   "not the types or sizes")
-        ->type_name("HOW");
-    app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")->type_name("N");
-    app.add_option("--zstd-level", options.zstd_level,
-                   "How hard to compress, from 1 to 19, an OUTPUT\nthat ends in .zst (default: 3) or is -. Weights\n"
-                   "become little smaller by more than 3")
-        ->type_name("N")
-        ->check(CLI::Range(1, most_zstd_level));
-    app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
-    app.add_flag("--force", options.force, "Replace OUTPUT (or NAME) where there is such a\nfile");
-    app.add_flag("--resume", options.resume,
-                 "Go on with what an interrupted run left; keep\nwhat is done when interrupted");
-    app.add_option("--checkpoint", options.checkpoint,
-                   "How often what is done is made durable, for\n--resume (default: every 2 seconds)")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(0.001, 86400.0));
-    app.add_option("--shm", options.shm, "Make /dev/shm/NAME, in memory, in place of OUTPUT")->type_name("NAME");
-    app.add_option("--shm-remove", options.shm_remove, "Remove what --shm NAME made, or began to make")
-        ->type_name("NAME");
-    app.add_flag("--json", options.json, "Print plan and outcome as JSON: see spec/json.md");
-    app.add_flag("--list-types", options.list_types, "Print the file types");
-    app.add_flag("--allow-requantize", options.allow_requantize,
-                 "Has no effect: quantized sources are always\nallowed. For command lines of llama-quantize");
+    cli::CommandLine line(requant::manual, failure);
+    requant::add_options(line.app(), options);
     return line.run(argc, argv, [&](cli::Console& console) { return Command(options, line, console).run(); });
 }
