@@ -33,10 +33,11 @@ struct ErrorSums {
     // Takes in the sums of the weights that follow.
     void add(const ErrorSums& next);
 
+    double rms() const;            // of w
     double relative_rmse() const;  // √(Σe²/Σw²): 0 where nothing was lost, 1 where the error is as large as the weights
     double sqnr_db() const;        // 10·log₁₀(Σw²/Σe²); infinity where nothing was lost
     double cosine() const;         // of the angle between w and v; 1 where both are zero
-    double bias() const;           // the mean of e, in units of the weights' root mean square
+    double bias() const;           // the mean of e, in units of rms()
     double gain() const;           // Σwv/Σw²: below 1 where weights come out smaller
     std::optional<double> weighted_relative_rmse() const;  // √(Σie²/Σiw²); absent where no importance was given
 };

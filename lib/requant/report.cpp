@@ -39,6 +39,8 @@ void ErrorSums::add(const ErrorSums& next) {
     ie2 += next.ie2;
 }
 
+double ErrorSums::rms() const { return elements == 0 ? 0 : std::sqrt(w2 / static_cast<double>(elements)); }
+
 double ErrorSums::relative_rmse() const { return e2 == 0 ? 0 : std::sqrt(e2 / w2); }
 
 double ErrorSums::sqnr_db() const {
@@ -51,7 +53,7 @@ double ErrorSums::cosine() const {
 }
 
 double ErrorSums::bias() const {
-    return e == 0 ? 0 : e / static_cast<double>(elements) / std::sqrt(w2 / static_cast<double>(elements));
+    return e == 0 ? 0 : e / static_cast<double>(elements) / rms();
 }
 
 double ErrorSums::gain() const { return w2 == 0 ? 1 : wv / w2; }
@@ -76,6 +78,7 @@ TensorPlace place_of(std::string_view tensor) {
 std::vector<QualityTotal> totals(const Plan& plan, const QualityReport& report, Grouping grouping) {
     std::vector<QualityTotal> all;
     std::map<std::string, std::size_t> numbers;  // of each name in `all`
+    if (grouping == Grouping::whole) numbers[all.emplace_back().name] = 0;
     for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
         const PlannedTensor& tensor = plan.tensors[i];
         const TensorQuality& quality = report.tensors[i];
