@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -64,7 +65,7 @@ struct PlannedTensor {
     std::uint64_t bytes_out;
     std::uint32_t file = 0;  // index into Plan::files
     std::uint64_t offset;    // in that file, absolute
-    std::string reason;    // "recipe: attn_v, a layer with more bits", "copied: one-dimensional", "fallback: …", …
+    std::string reason;  // "recipe: attn_v, a layer with more bits", "copied: one-dimensional", "fallback: …", …
     std::span<const float> importance{};  // ne[0] weights for each matrix, or none; borrowed from the imatrix
 
     std::uint64_t rows() const { return ne[1] * ne[2] * ne[3]; }
@@ -88,13 +89,17 @@ struct Plan {
 
     std::uint64_t bytes_in() const;
     std::uint64_t bytes_out() const;  // of all files, headers and padding included
-    double bpw() const;  // bits of tensor data a weight
+    double bpw() const;               // bits of tensor data a weight
 };
 
 // Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text; an imatrix of which no entry is of a
 // tensor of the model, unless gaps are allowed), BAD_ROW (a row is no whole number of blocks of a type that has no
 // fallback), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
+
+// The files of a plan whose output is to have the name `output`: that one, or NAME-00001-of-00003.gguf and so on for
+// shards, `output` being NAME or NAME.gguf.
+std::vector<std::filesystem::path> output_paths(const Plan& plan, const std::filesystem::path& output);
 
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose
 // type cannot be read or made, or the first of the fatal gaps in the imatrix.

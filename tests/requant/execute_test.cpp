@@ -374,7 +374,8 @@ TEST_CASE("execute: what was written is read back before it gets its name") {
     const Files files(mixed_model(ByteOrder::little, 4096));
     const Model model = must(Model::open(files.in));
     const Plan plan = plan_for(model, mixed_types);
-    const std::string_view header(reinterpret_cast<const char*>(plan.files[0].header.data()), plan.files[0].header.size());
+    const std::string_view header(reinterpret_cast<const char*>(plan.files[0].header.data()),
+                                  plan.files[0].header.size());
     struct Damage {
         std::size_t at;
         std::string_view bytes;
@@ -389,11 +390,79 @@ TEST_CASE("execute: what was written is read back before it gets its name") {
         const auto spoil = [&](const Progress& progress) {
             if (progress.done != plan.bytes_in()) return;
             for (const auto& entry : fs::directory_iterator(files.folder.path())) {
-                if (entry.path().extension() != ".partial") continue;
+                if (entry.path().extension() != ".ggufkit-partial") continue;
                 std::fstream partial(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
                 partial.seekp(static_cast<std::streamoff>(at)) << bytes;
             }
         };
         CHECK(refusal(files, model, plan, {.progress = spoil}).code == Errc::io_write);
     }
+}
+
+namespace {
+
+// Bytes that this process has asked the system for, by reads of any kind.
+std::uint64_t bytes_read() {
+    std::ifstream in("/proc/self/io");
+    std::string word;
+    std::uint64_t count = 0;
+    in >> word >> count;
+    REQUIRE(word == "rchar:");
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("execute: several outputs from one read, each as if it were alone") {
+    for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
+        const MadeModel source = mixed_model(order, 64);
+        const Types other_types{{"q8.large", Q4_K}, {"q4k.copied", F16}, {"f32.odd", BF16}};
+        const Files files(source);
+        const Model model = must(Model::open(files.in));
+        const Plan plan = plan_for(model, mixed_types, order), other = plan_for(model, other_types, order),
+                   copy = plan_for(model, {}, order);
+        const std::vector<Output> outputs{
+            {&plan, files.out}, {&other, files.folder / "other.gguf"}, {&copy, files.folder / "copy.gguf"}};
+        for (const unsigned threads : {1u, 3u}) {
+            std::uint64_t total = 0;
+            const auto note = [&](const Progress& progress) { total = progress.total; };
+            const auto result = execute(model, outputs, {.threads = threads, .overwrite = true, .progress = note});
+            REQUIRE_MESSAGE(result, result.error().message());
+            CHECK(total == plan.bytes_in());
+            CHECK(read_file(outputs[0].path) == source.requantized(mixed_types).bytes());
+            CHECK(read_file(outputs[1].path) == source.requantized(other_types).bytes());
+            CHECK(read_file(outputs[2].path) == source.bytes());
+        }
+    }
+}
+
+TEST_CASE("execute: two outputs cost no more reading than one") {
+    MadeModel source;
+    source.add("a", Q8_0, {256, 8192}).add("b", F16, {512, 1024});
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    const Plan plan = plan_for(model, {{"a", Q4_K}}), other = plan_for(model, {{"a", Q6_K}, {"b", Q8_0}});
+    const std::uint64_t before = bytes_read();
+    const Output outputs[]{{&plan, files.out}, {&other, files.folder / "other.gguf"}};
+    REQUIRE(execute(model, outputs));
+    const std::uint64_t read = bytes_read() - before;
+    CHECK(read >= plan.bytes_in());
+    // "b" is copied in one of them, which the kernel may count as reading it.
+    CHECK(read <= plan.bytes_in() + plan.tensors[1].bytes_in + 4096);
+}
+
+TEST_CASE("execute: outputs that cannot be written together are refused, and none is left") {
+    const Files files(mixed_model(ByteOrder::little, 32));
+    const Model model = must(Model::open(files.in));
+    const Plan plan = plan_for(model, mixed_types);
+    const auto refusal_of = [&](std::vector<Output> outputs) {
+        const auto result = execute(model, outputs);
+        REQUIRE_FALSE(result);
+        CHECK(files.count() == 1);
+        return result.error().code;
+    };
+    CHECK(refusal_of({}) == Errc::bad_argument);
+    CHECK(refusal_of({{&plan, files.out}, {&plan, files.folder / "./out.gguf"}}) == Errc::bad_argument);
+    CHECK(refusal_of({{&plan, files.out}, {&plan, files.in}}) == Errc::io_same_file);
+    CHECK(refusal_of({{&plan, files.out}, {&plan, files.folder / "none/out.gguf"}}) == Errc::io_open);
 }
