@@ -52,9 +52,7 @@ double ErrorSums::cosine() const {
     return w2 == 0 || v2 == 0 ? 0 : std::min(1.0, wv / (std::sqrt(w2) * std::sqrt(v2)));
 }
 
-double ErrorSums::bias() const {
-    return e == 0 ? 0 : e / static_cast<double>(elements) / rms();
-}
+double ErrorSums::bias() const { return e == 0 ? 0 : e / static_cast<double>(elements) / rms(); }
 
 double ErrorSums::gain() const { return w2 == 0 ? 1 : wv / w2; }
 

@@ -8,6 +8,7 @@
 #include "common/interrupt.hpp"
 #include "common/progress.hpp"
 #include "common/show.hpp"
+#include "report.hpp"
 #include "views.hpp"
 
 namespace {
@@ -43,6 +44,7 @@ Examples:
   gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
   gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K' --threads 4
   gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf --effort max
+  gguf-requant m-f16.gguf Q3_K_M --report m-Q3_K_M.html
   gguf-requant m-f16.gguf Q6_K --json | jq .bytes_out
 
 Exit codes:
@@ -60,6 +62,7 @@ struct Options {
     std::optional<std::string> imatrix;
     std::string imatrix_missing = "error";
     std::vector<std::string> tensor_types;
+    std::vector<std::string> reports;
     bool pure = false;
     bool dry_run = false;
     bool force = false;
@@ -110,6 +113,11 @@ class Command {
         const auto effort = requant::read_effort(options_.effort);
         if (!effort) return fail(effort.error());
         recipe_.effort = *effort;
+        if (auto fine = requant::check_report_names(options_.reports, request_.output); !fine) return fine;
+        if (options_.dry_run && !options_.reports.empty()) {
+            return fail(
+                {.code = Errc::bad_argument, .detail = "--report tells what the work cost: not with --dry-run"});
+        }
         recipe_.imatrix_gaps_allowed = options_.imatrix_missing == "warn";
         for (const std::string& argument : options_.tensor_types) {
             auto override = requant::read_override(argument);
@@ -133,6 +141,10 @@ class Command {
         return failure;
     }
 
+    int refuse_file(const Error& error) const {
+        return refuse(cli::sentence(error) + (error.code == Errc::io_exists ? "; --force replaces it" : ""));
+    }
+
     int show(const Plan& plan) const {
         const auto executable = check_executable(plan);
         const auto problem = executable ? std::nullopt : std::optional(executable.error());
@@ -148,6 +160,10 @@ class Command {
     int carry_out(const Model& model, const Plan& plan) const {
         using Clock = std::chrono::steady_clock;
         requant::report_gaps(console_, plan);
+        if (auto fine = requant::check_report_places(options_.reports, options_.force); !fine) {
+            return refuse_file(fine.error());
+        }
+        std::vector<QualityReport> quality;
         const auto start = Clock::now();
         const auto done = [&] {
             const cli::Interrupt interrupt;
@@ -156,17 +172,23 @@ class Command {
                            {.threads = request_.threads,
                             .overwrite = options_.force,
                             .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
-                            .stop = interrupt.token()});
+                            .stop = interrupt.token(),
+                            .quality = options_.reports.empty() ? nullptr : &quality});
         }();
         if (!done && done.error().code == Errc::cancelled) {
             console_.error("cancelled, nothing was written");
             return interrupted;
         }
-        if (!done && done.error().code == Errc::io_exists) {
-            return refuse(cli::sentence(done.error()) + "; --force replaces it");
-        }
-        if (!done) return refuse(cli::sentence(done.error()));
+        if (!done) return refuse_file(done.error());
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        if (!options_.reports.empty()) {
+            const requant::Outcome outcome{request_, plan, quality.front(), seconds, line_.version()};
+            const auto reported = requant::write_reports(options_.reports, outcome, model, options_.force);
+            if (!reported) {
+                return refuse(
+                    fmt::format("the model was written, but not the report: {}", cli::sentence(reported.error())));
+            }
+        }
         if (options_.json) {
             requant::print_json(console_, plan, request_, seconds, std::nullopt);
         } else {
@@ -208,6 +230,12 @@ int main(int argc, char** argv) {
                    "not the types or sizes")
         ->type_name("HOW");
     app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")->type_name("N");
+    app.add_option(
+           "--report", options.reports,
+           "Write what the work cost in quality, tensor by\ntensor, to FILE.html for a browser or FILE.json\nfor "
+           "programs; may be given several times")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
     app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
     app.add_flag("--force", options.force, "Replace OUTPUT where there is such a file");
     app.add_flag("--json", options.json, "Print plan and outcome as JSON: see spec/json.md");

@@ -14,13 +14,13 @@
 
 namespace ggufkit::requant {
 
-// What was done, and what came of it; all of it borrowed.
+// What was done, and what came of it.
 struct Outcome {
     const Request& request;
     const Plan& plan;
     const QualityReport& quality;
     double seconds;
-    std::string_view tool;  // "gguf-requant 0.1.0"
+    std::string tool;  // "gguf-requant 0.1.0"
 };
 
 // The document of spec/json.md, and the page that draws it.

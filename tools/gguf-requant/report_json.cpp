@@ -20,10 +20,7 @@ void write_optional(JsonWriter& json, std::string_view name, const auto& value) 
 
 // `at`: the place of the greatest error, where the sums are of one tensor.
 void write_error(JsonWriter& json, const ErrorSums& sums, std::span<const std::uint64_t> at) {
-    json.key("error")
-        .begin_object()
-        .field("relative_rmse", sums.relative_rmse())
-        .field("sqnr_db", sums.sqnr_db());
+    json.key("error").begin_object().field("relative_rmse", sums.relative_rmse()).field("sqnr_db", sums.sqnr_db());
     write_optional(json, "weighted_relative_rmse", sums.weighted_relative_rmse());
     json.field("max", sums.max_error);
     if (!at.empty()) json.field("max_at", at);

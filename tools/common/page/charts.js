@@ -5,11 +5,12 @@
 function h(tag, attributes, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {})) {
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    if (name === 'style') element.style.cssText += value;
+    else if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else if (name.startsWith('--')) element.style.setProperty(name, value);
     else element.setAttribute(name, value);
   }
-  element.append(...children.flat());
+  element.append(...children.flat(Infinity));
   return element;
 }
 
@@ -27,19 +28,25 @@ const show = {
     : Math.abs(number) < 1e-4 || Math.abs(number) >= 1e6 ? number.toExponential(count - 1) : String(+number.toPrecision(count)),
   percent: (share) => `${share >= 1e-5 && share < 9.995 ? (100 * share).toPrecision(3) : show.digits(100 * share)} %`,
   decibel: (number) => Number.isFinite(number) ? `${number.toFixed(1)} dB` : '∞',
-  seconds: (number) => number < 60 ? `${number.toFixed(number < 10 ? 2 : 1)} s`
+  seconds: (number) => number < 0.9995 ? `${show.digits(1000 * number)} ms` : number < 60 ? `${number.toFixed(number < 10 ? 2 : 1)} s`
     : `${Math.floor(number / 60)} min ${Math.round(number % 60)} s`,
+  short: (text) => text.replace(/\.0+ /, ' ').replace(/(\.\d*[1-9])0+ /, '$1 '),
   shape: (shape) => shape.length === 0 ? 'scalar' : shape.join('×'),
 };
 
-// From a number to one of ten heats, in steps that are equal as factors. A range of less than a factor of 1.5 is not blown
-// up to the whole scale: small differences shall look small.
-function heatScale(numbers) {
+// From a number to one of ten heats, in steps that are equal as factors from low to high; 0 has none.
+function heatScale(low, high) {
+  const step = (number) => Math.floor(9 * Math.log(number / low) / Math.log(high / low));
+  const heat = (number) => number > 0 ? 1 + Math.max(0, Math.min(8, step(number))) : 0;
+  return { low, high, color: (number) => `var(--heat-${heat(number)})` };
+}
+
+// The scale of these numbers. A range of less than a factor of 2 is not blown up to all colours: small differences shall
+// look small.
+function scaleOf(numbers) {
   const known = numbers.filter((number) => Number.isFinite(number) && number > 0);
-  const low = Math.min(...known), high = Math.max(...known);
-  const range = Math.max(Math.log(high / low), Math.log(1.5));
-  const heat = (number) => number > 0 ? 1 + Math.min(8, Math.floor(9 * Math.log(number / low) / range)) : 0;
-  return { low, high, heat, color: (number) => `var(--heat-${heat(number)})`, empty: known.length === 0 };
+  const low = known.reduce((a, b) => Math.min(a, b), Infinity), high = known.reduce((a, b) => Math.max(a, b), 0);
+  return known.length === 0 ? heatScale(1, 2) : heatScale(low, Math.max(high, 2 * low));
 }
 
 // Buttons of which one is pressed.
@@ -65,16 +72,16 @@ function heatMap(columns, rows) {
 // The ramp of a scale between its ends, and what an empty cell means.
 function heatLegend(scale, format, none) {
   const steps = Array.from({ length: 9 }, (_, step) => h('i', { '--heat': `var(--heat-${step + 1})` }));
-  return h('div', { class: 'legend' }, format(scale.low), h('span', { class: 'ramp' }, steps), format(scale.high),
-    none ? [h('span', { class: 'none' }), none] : []);
+  return h('div', { class: 'legend' }, show.short(format(scale.low)), h('span', { class: 'ramp' }, steps), show.short(format(scale.high)),
+    none ? h('span', { class: 'missing' }, h('span', { class: 'none' }), none) : []);
 }
 
 // `rows`: {name, title, share of the longest, value, color}.
 function bars(rows) {
   return h('div', { class: 'bars' }, rows.map((row) => [
     h('span', { class: 'name', title: row.title || row.name }, row.name),
-    h('span', { class: 'track' }, h('i', { style: `width: ${100 * row.share}%`, ...(row.color ? { '--heat': row.color } : {}) })),
-    h('span', { class: 'end' }, row.value)]));
+    h('span', { class: 'end' }, row.value),
+    h('span', { class: 'track' }, h('i', { style: `width: ${100 * row.share}%`, ...(row.color ? { '--heat': row.color } : {}) }))]));
 }
 
 // Several wholes in their parts, one below the other, to one scale. `rows`: {name, parts: Map of part to size}.
