@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ggufkit/requant.hpp>
 #include <numeric>
 #include <random>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "quant/simd/target.hpp"
 #include "requant/quality.hpp"
 #include "support/random_blocks.hpp"
+#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -235,4 +237,113 @@ TEST_CASE("quality: the same sums on every instruction set, to the last bit") {
         }
     }
     quant::use_simd_target(before);
+}
+
+namespace {
+
+// Stacks of matrices that begin and end within pieces, each with an importance of its own; what the model and the plans
+// borrow from stays here.
+struct Stacks {
+    MadeModel source = MadeModel()
+                           .add("stack", F16, {256, 37, 13})
+                           .add("copied", F32, {100})
+                           .add("wide", F16, {5120, 600})
+                           .add("flat", Q8_0, {256, 1100});
+    const std::map<std::string, TensorType> small{{"stack", Q4_K}, {"wide", Q3_K}, {"flat", Q6_K}};
+    const std::map<std::string, TensorType> large{{"stack", Q8_0}, {"wide", BF16}};
+    std::vector<float> importance;
+    TemporaryFolder folder;
+    std::string in = folder / "in.gguf", out = folder / "out.gguf", other = folder / "other.gguf";
+
+    Stacks() {
+        write_file(in, source.bytes());
+        Random random(5);
+        for (int i = 0; i < 256 * 13; ++i) importance.push_back(random.unit() * 10);
+    }
+    Plan plan(const Model& model, const std::map<std::string, TensorType>& types, ByteOrder order) const {
+        Plan plan = plan_for(model, types, order);
+        plan.tensors.front().importance = importance;
+        return plan;
+    }
+};
+
+std::vector<float> decoded(TensorType type, std::span<const std::byte> blocks) {
+    const FormatInfo& format = format_of(type);
+    std::vector<float> values(blocks.size() / format.block_bytes * format.block_elements);
+    REQUIRE(dequantize_rows(type, blocks, values));
+    return values;
+}
+
+bool equal(const QualityReport& a, const QualityReport& b) {
+    return std::ranges::equal(a.tensors, b.tensors, [](const TensorQuality& x, const TensorQuality& y) {
+        return x.measured == y.measured && equal(x.sums, y.sums);
+    });
+}
+
+}  // namespace
+
+TEST_CASE("quality: execute() reports each of several outputs, whatever the threads and the byte order") {
+    const Stacks stacks;
+    const Model model = must(Model::open(stacks.in));
+    const Plan plan = stacks.plan(model, stacks.small, ByteOrder::little);
+    const Plan other = stacks.plan(model, stacks.large, ByteOrder::big);
+    const std::vector<Output> outputs{{&plan, stacks.out}, {&other, stacks.other}};
+    std::vector<QualityReport> first;
+    for (const unsigned threads : {1u, 3u}) {
+        std::vector<QualityReport> reports;
+        REQUIRE(execute(model, outputs, {.threads = threads, .overwrite = true, .quality = &reports}));
+        REQUIRE(reports.size() == 2);
+        if (first.empty()) first = reports;
+        CHECK(equal(reports[0], first[0]));
+        CHECK(equal(reports[1], first[1]));
+    }
+    const MadeModel made = stacks.source.requantized(stacks.small, {{"stack", stacks.importance}});
+    for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+        const PlannedTensor& tensor = plan.tensors[i];
+        CAPTURE(tensor.name);
+        const TensorQuality& quality = first[0].tensors[i];
+        CHECK(quality.measured == (tensor.name != "copied"));
+        if (!quality.measured) continue;
+        CHECK(quality.seconds > 0);
+        const auto before = decoded(tensor.from, stacks.source.data[i]), after = decoded(tensor.to, made.data[i]);
+        Rows rows{.ne0 = before.size(), .values = before, .importance = {}, .decoded = after};
+        if (tensor.name == "stack") {  // as one row with a weight for every value
+            for (std::size_t at = 0; at < before.size(); ++at) {
+                rows.importance.push_back(stacks.importance[at / (256 * 37) * 256 + at % 256]);
+            }
+        }
+        check_against_plain_sums(rows, quality.sums);
+    }
+    CHECK(first[1].tensors[0].measured);
+    CHECK_FALSE(first[1].tensors[3].measured);
+    CHECK(first[1].tensors[0].sums.e2 < first[0].tensors[0].sums.e2);
+}
+
+TEST_CASE("quality: a run that is resumed reports what was done before too") {
+    const Stacks stacks;
+    const Model model = must(Model::open(stacks.in));
+    for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
+        Plan plan = stacks.plan(model, stacks.small, order);
+        plan.effort = Effort::max;  // so that there is time to stop
+        const std::vector<Output> outputs{{&plan, stacks.out}};
+        std::vector<QualityReport> whole, resumed;
+        REQUIRE(execute(model, outputs, {.overwrite = true, .quality = &whole}));
+        std::filesystem::remove(stacks.out);
+
+        std::stop_source stop;
+        const auto some = [&](const Progress& progress) {
+            if (progress.done > 0) stop.request_stop();
+        };
+        REQUIRE_FALSE(
+            execute(model, outputs, {.threads = 1, .progress = some, .stop = stop.get_token(), .resume = true}));
+        std::uint64_t done_before = 0;
+        const auto note = [&](const Progress& progress) {
+            if (done_before == 0) done_before = progress.done;
+        };
+        REQUIRE(execute(model, outputs, {.threads = 2, .progress = note, .resume = true, .quality = &resumed}));
+        CHECK(done_before > 0);
+        CHECK(done_before < plan.bytes_in());
+        REQUIRE(resumed.size() == 1);
+        CHECK(equal(resumed[0], whole[0]));
+    }
 }

@@ -91,10 +91,10 @@ function layerMap(measure) {
     map.push(null, { label: h('span', { class: 'soft' }, 'whole layer'), value: '', cells: report.layers.map((layer) =>
       cell(layer, `layer ${layer.name}`, () => everything.find(`blk.${layer.name}.`))) });
   }
-  const highest = Math.max(...measured.map((tensor) => heat(tensor) || 0));
+  const highest = measured.reduce((most, tensor) => Math.max(most, heat(tensor) || 0), 0);
   const lines = single.filter((tensor) => !unknown(tensor)).map((tensor) => ({
     name: show.text(tensor.name), value: value(tensor), color: scale.color(heat(tensor)),
-    share: Math.min(1, heat(tensor) / highest) }));
+    share: highest > 0 ? heat(tensor) / highest : 0 }));
   return [map.length === 0 ? [] : heatMap(layers, map),
     lines.length === 0 ? [] : [h('p', { class: 'soft small', style: 'margin: 18px 0 8px' }, 'Of no layer'), bars(lines)],
     heatLegend(scale, measure.heat ? (error) => show.decibel(-20 * Math.log10(error)) : measure.format, copied > 0 ? 'copied, or not there' : 'not there')];
