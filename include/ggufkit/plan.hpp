@@ -97,12 +97,12 @@ struct Plan {
 // fallback), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
 
-// The files of a plan whose output is to have the name `output`: that one, or NAME-00001-of-00003.gguf and so on for
-// shards, `output` being NAME or NAME.gguf.
-std::vector<std::filesystem::path> output_paths(const Plan& plan, const std::filesystem::path& output);
-
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose
 // type cannot be read or made, or the first of the fatal gaps in the imatrix.
 Result<void> check_executable(const Plan& plan);
+
+// The paths of a plan's files, in their order: `output` itself where there is one; else shards beside it, named after it
+// without its ".gguf": NAME-00001-of-00003.gguf.
+std::vector<std::filesystem::path> output_paths(const Plan& plan, const std::filesystem::path& output);
 
 }  // namespace ggufkit

@@ -60,9 +60,7 @@ struct ShardName {
         return ShardName{std::string(rest), *number, *count};
     }
 
-    std::filesystem::path sibling(std::uint64_t index) const {
-        return fmt::format("{}-{:05}-of-{:05}.gguf", prefix, index + 1, count);
-    }
+    std::filesystem::path sibling(std::uint64_t index) const { return container::shard_path(prefix, index, count); }
 
   private:
     // The decimal number of at least five digits that `text` ends with, taken off it.

@@ -112,18 +112,6 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     return plan;
 }
 
-std::vector<std::filesystem::path> output_paths(const Plan& plan, const std::filesystem::path& output) {
-    if (plan.files.size() == 1) return {output};
-    constexpr std::string_view suffix = ".gguf";
-    std::string prefix = output.string();
-    if (prefix.ends_with(suffix)) prefix.resize(prefix.size() - suffix.size());
-    std::vector<std::filesystem::path> paths;
-    for (std::size_t i = 1; i <= plan.files.size(); ++i) {
-        paths.emplace_back(fmt::format("{}-{:05}-of-{:05}{}", prefix, i, plan.files.size(), suffix));
-    }
-    return paths;
-}
-
 Result<void> check_executable(const Plan& plan) {
     const auto refuse = [](const PlannedTensor& tensor, std::string detail) {
         return fail({.code = Errc::unsupported,

@@ -102,6 +102,7 @@ Result<void> QualityObserver::encoded(const Job& job, const Target& target, cons
 
 std::vector<QualityReport> QualityObserver::take() {
     std::vector<QualityReport> reports;
+    reports.reserve(collectors_.size());
     for (QualityCollector& collector : collectors_) reports.push_back(collector.take());
     return reports;
 }

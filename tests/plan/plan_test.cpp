@@ -481,3 +481,16 @@ TEST_CASE("plan: an imatrix leaves llama-quantize's keys at the end of the metad
     CHECK(keys({x126 + "\xc3\xa9", "", 0}).front() == "file=" + x126);
     CHECK(keys({"latin-\xe9", "", 0}).front() == "file=latin-\\xe9");
 }
+
+TEST_CASE("plan: one output file has the output's name, several have a number each") {
+    Plan plan;
+    plan.files.resize(1);
+    using Paths = std::vector<std::filesystem::path>;
+    CHECK(output_paths(plan, "dir/m.gguf") == Paths{"dir/m.gguf"});
+    plan.files.resize(2);
+    CHECK(output_paths(plan, "dir/m.gguf") == Paths{"dir/m-00001-of-00002.gguf", "dir/m-00002-of-00002.gguf"});
+    CHECK(output_paths(plan, "m.v1").front() == "m.v1-00001-of-00002.gguf");
+    CHECK(output_paths(plan, "/.gguf").front() == "/.gguf-00001-of-00002.gguf");
+    plan.files.resize(123456);
+    CHECK(output_paths(plan, "m.gguf").back() == "m-123456-of-123456.gguf");
+}

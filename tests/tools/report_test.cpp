@@ -230,18 +230,37 @@ TEST_CASE("--report refuses before the work what it could not do after it") {
     };
     const std::string page = folder / "r.html";
     refused(2, "ends with neither .json nor .html", {"--report", folder / "r.txt"});
-    refused(2, "is given twice", {"--report", page, "--report", folder / "./r.html"});
-    refused(2, "not with --dry-run", {"--report", page, "--dry-run"});
+    refused(2, "it would be written twice", {"--report", page, "--report", folder / "./r.html"});
+    refused(2, "a dry run has no quality", {"--report", page, "--dry-run"});
     refused(1, "its folder does not exist", {"--report", folder / "no/r.html"});
     std::ofstream(page) << "mine";
-    refused(1, "--force replaces it", {"--report", page});
+    refused(1, "--force replaces", {"--report", page});
     CHECK(read(page) == "mine");
     CHECK(requant({tiny, out, "Q8_0", "--force", "--report", page}).exit_code == 0);
     CHECK(read(page).starts_with("<!doctype html>"));
 
     const CommandResult output = requant({tiny, folder / "m.json", "Q8_0", "--report", folder / "m.json"});
     CHECK(output.exit_code == 2);
-    CHECK(output.err.find("is the output") != output.err.npos);
+    CHECK(output.err.find("this is the output") != output.err.npos);
+}
+
+TEST_CASE("--report of several outputs: one each, named after it") {
+    const TemporaryFolder folder;
+    const std::string a = folder / "a.gguf", b = folder / "b.gguf";
+    const CommandResult result =
+        requant({tiny, "Q4_K_M:" + a, "Q8_0:" + b, "--report", folder / "r.json", "--report", folder / "r.html"});
+    REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+    CHECK_FALSE(fs::exists(folder / "r.json"));
+    for (const auto& [output, type] : {std::pair("a", "Q4_K_M"), std::pair("b", "Q8_0")}) {
+        const std::string name = folder / "r-" + output;
+        const json::object report = report_of(name + ".json");
+        CHECK(text_of(report.at("output")) == folder / output + ".gguf");
+        CHECK(report.at("file_type") == type);
+        CHECK(data_of(read(name + ".html")) == json::value(report));
+        REQUIRE(requant({tiny, folder / "m.gguf", type, "--force", "--report", folder / "alone.json"}).exit_code == 0);
+        CHECK(report_of(folder / "alone.json").at("total").at("error") == report.at("total").at("error"));
+    }
+    CHECK(requant({tiny, "Q4_K_M:" + a, "Q8_0:" + folder / "no/a.gguf", "--report", folder / "r.json"}).exit_code == 2);
 }
 
 TEST_CASE("--report x.html is one file with the report in it, that loads nothing, whatever names hold") {

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <ggufkit/plan.hpp>
 #include <map>
 #include <thread>
@@ -413,6 +414,31 @@ TEST_CASE("an existing output is only replaced with --force, an input never") {
     CHECK(names_in(folder) == Names{"m.gguf", "out.gguf"});
 }
 
+namespace {
+
+// How a run ends that gets a signal as soon as `ready`; what it says goes to the file "messages".
+int interrupt(std::vector<std::string> arguments, const TemporaryFolder& folder, int signal,
+              const std::function<bool()>& ready) {
+    arguments.insert(arguments.begin(), program("gguf-requant"));
+    std::vector<char*> argv;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_t child = 0;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (folder / "messages").c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    REQUIRE(::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ) == 0);
+    posix_spawn_file_actions_destroy(&actions);
+    while (!ready()) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    ::kill(child, signal);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return status;
+}
+
+}  // namespace
+
 TEST_CASE("cancelled work leaves nothing behind and exits with 130") {
     const TemporaryFolder folder;
     const std::string input = folder / "m-f16.gguf";
@@ -429,27 +455,64 @@ TEST_CASE("cancelled work leaves nothing behind and exits with 130") {
         fs::resize_file(input, layout->file_bytes);
     }
     for (const int signal : {SIGINT, SIGTERM}) {
-        std::vector<std::string> arguments{program("gguf-requant"), input, "Q4_K_M"};
-        std::vector<char*> argv;
-        for (auto& argument : arguments) argv.push_back(argument.data());
-        argv.push_back(nullptr);
-        pid_t child = 0;
-        posix_spawn_file_actions_t actions;
-        posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (folder / "messages").c_str(),
-                                         O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        REQUIRE(::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ) == 0);
-        posix_spawn_file_actions_destroy(&actions);
         // It has begun as soon as there is a third file.
-        while (names_in(folder).size() < 3) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        ::kill(child, signal);
-        int status = 0;
-        ::waitpid(child, &status, 0);
+        const int status = interrupt({input, "Q4_K_M"}, folder, signal, [&] { return names_in(folder).size() >= 3; });
         CHECK(WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == 130);
         CHECK(read(folder / "messages") == "gguf-requant: cancelled, nothing was written\n");
         CHECK(names_in(folder) == Names{"m-f16.gguf", "messages"});
     }
+}
+
+TEST_CASE("--resume: what a run left that was interrupted is gone on with, to the same bytes") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf", output = folder / "out.gguf";
+    SmallModel model;
+    model.tensor("blk.0.ffn_up.weight", TensorType::F16, {1024, 2048})
+        .tensor("blk.1.ffn_up.weight", TensorType::F16, {1024, 2048});
+    model.save(input);
+    REQUIRE(requant({input, folder / "whole.gguf", "IQ4_XS"}).exit_code == 0);
+
+    const std::vector<std::string> arguments{input, output, "IQ4_XS", "--effort", "default", "--checkpoint", "0.001"};
+    const auto has_come_some_way = [&] { return fs::exists(output + ".ggufkit-journal"); };
+    SUBCASE("killed") { CHECK(WIFSIGNALED(interrupt(arguments, folder, SIGKILL, has_come_some_way))); }
+    SUBCASE("stopped, to be resumed") {
+        std::vector<std::string> resuming = arguments;
+        resuming.push_back("--resume");
+        const int status = interrupt(resuming, folder, SIGINT, has_come_some_way);
+        CHECK(WEXITSTATUS(status) == 130);
+        CHECK(read(folder / "messages") == "gguf-requant: cancelled; --resume goes on from here\n");
+    }
+    CHECK_FALSE(fs::exists(output));
+    const CommandResult resumed = requant({input, output, "IQ4_XS", "--resume"});
+    CHECK(resumed.exit_code == 0);
+    CHECK(resumed.err.starts_with("gguf-requant: note: going on after "));
+    CHECK(read(output) == read(folder / "whole.gguf"));
+    CHECK(names_in(folder) == Names{"m-f16.gguf", "messages", "out.gguf", "whole.gguf"});
+}
+
+TEST_CASE("several outputs from one command, each as from its own") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf", a = folder / "a.gguf", b = folder / "b.gguf";
+    f16_model().save(input);
+    const CommandResult both = requant({input, "q8_0:" + a, "15:" + b, "2"});
+    CHECK(both.exit_code == 0);
+    CHECK(both.text().find(a + ": ") != std::string::npos);
+    CHECK(both.text().find(b + ": ") != std::string::npos);
+    for (const auto& [file, type] : {std::pair(a, "Q8_0"), std::pair(b, "Q4_K_M")}) {
+        REQUIRE(requant({input, folder / "alone.gguf", type, "--force"}).exit_code == 0);
+        CHECK(read(file) == read(folder / "alone.gguf"));
+    }
+    for (const std::vector<std::string>& bad : {std::vector{input, "Q8_0:" + a, "nonsense:" + b},
+                                                {input, "Q8_0:" + a, b},
+                                                {input, "Q8_0:"},
+                                                {input, "Q8_0:" + a, "0"}}) {
+        CHECK(requant(bad).exit_code == 2);
+    }
+    const CommandResult twice = requant({input, "Q8_0:" + folder / "c.gguf", "Q6_K:" + folder / "c.gguf"});
+    CHECK(twice.exit_code == 1);
+    CHECK(twice.err.find("is written twice") != std::string::npos);
+    CHECK(names_in(folder) == Names{"a.gguf", "alone.gguf", "b.gguf", "m-f16.gguf"});
 }
 
 TEST_CASE("--list-types names every file type") {

@@ -29,6 +29,14 @@ const FileType* read_type(std::string_view text) {
     return id ? find_file_type(*id) : find_file_type(text);
 }
 
+// "Q4_K_M:out.gguf".
+std::optional<Request::Wanted> read_pair(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    if (colon == text.npos || colon + 1 == text.size()) return std::nullopt;
+    const FileType* type = read_type(text.substr(0, colon));
+    return type == nullptr ? std::nullopt : std::optional(Request::Wanted{text.substr(colon + 1), type});
+}
+
 struct EffortName {
     Effort effort;
     std::string_view name;
@@ -81,18 +89,28 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments) {
     std::size_t next = 1;
     const auto left = [&] { return arguments.size() - next; };
 
-    // The second argument is TYPE where it names one, unless the third does too.
-    const bool output_given = left() >= 2 && (read_type(arguments[1]) == nullptr ||
-                                              (read_type(arguments[2]) != nullptr && !whole_number(arguments[2])));
-    if (output_given) request.output = arguments[next++];
-
-    if (left() == 0) return misuse("TYPE is missing; --list-types shows what there is");
-    const std::string& type = arguments[next++];
-    request.file_type = read_type(type);
-    if (request.file_type == nullptr) {
-        return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", type));
+    if (left() > 0 && read_pair(arguments[1])) {
+        while (left() > 0 && (left() > 1 || !whole_number(arguments[next]))) {
+            const auto pair = read_pair(arguments[next]);
+            if (!pair) return misuse(fmt::format("'{}' is not TYPE:OUTPUT", arguments[next]));
+            request.outputs.push_back(*pair);
+            ++next;
+        }
+    } else {
+        // The second argument is TYPE where it names one, unless the third does too.
+        const bool output_given = left() >= 2 && (read_type(arguments[1]) == nullptr ||
+                                                  (read_type(arguments[2]) != nullptr && !whole_number(arguments[2])));
+        Request::Wanted only{};
+        if (output_given) only.path = arguments[next++];
+        if (left() == 0) return misuse("TYPE is missing; --list-types shows what there is");
+        const std::string& type = arguments[next++];
+        only.file_type = read_type(type);
+        if (only.file_type == nullptr) {
+            return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", type));
+        }
+        if (!output_given) only.path = derived_output(request.input, *only.file_type);
+        request.outputs.push_back(only);
     }
-    if (!output_given) request.output = derived_output(request.input, *request.file_type);
 
     if (left() > 0) {
         const auto threads = read_threads(arguments[next++]);
@@ -101,17 +119,6 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments) {
     }
     if (left() > 0) return misuse(fmt::format("'{}' is one argument too many", arguments[next]));
     return request;
-}
-
-Result<TypeOverride> read_override(std::string_view argument) {
-    const std::size_t equals = argument.rfind('=');
-    if (equals == argument.npos || equals == 0) return misuse(fmt::format("'{}' is not REGEX=TYPE", argument));
-    const std::string_view name = argument.substr(equals + 1);
-    const FormatInfo* format = find_format(name);
-    if (format == nullptr || !format->usable() || format->standing != Standing::active) {
-        return misuse(fmt::format("'{}' is no tensor type that weights can have", name));
-    }
-    return TypeOverride{.pattern = std::string(argument.substr(0, equals)), .type = format->type()};
 }
 
 }  // namespace ggufkit::requant

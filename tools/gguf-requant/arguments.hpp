@@ -11,18 +11,18 @@
 namespace ggufkit::requant {
 
 struct Request {
+    struct Wanted {
+        std::filesystem::path path;
+        const FileType* file_type;
+    };
     std::filesystem::path input;
-    std::filesystem::path output;
-    const FileType* file_type = nullptr;
+    std::vector<Wanted> outputs;
     unsigned threads = 0;  // 0: not said
 };
 
-// INPUT [OUTPUT] TYPE [THREADS], as llama-quantize reads them. TYPE is a name in any case or the number of a
-// llama_ftype. BAD_ARGUMENT says what is wrong in `detail`.
+// INPUT [OUTPUT] TYPE [THREADS], as llama-quantize reads them, or INPUT TYPE:OUTPUT... [THREADS]. TYPE is a name in any
+// case or the number of a llama_ftype. BAD_ARGUMENT says what is wrong in `detail`.
 Result<Request> read_positionals(const std::vector<std::string>& arguments);
-
-// "FFN_DOWN=q6_k". BAD_ARGUMENT as above.
-Result<TypeOverride> read_override(std::string_view argument);
 
 // "dir/m-Q8_0.gguf" to "dir/m-Q4_K_M.gguf": the file type that the name ends with is replaced; where it ends with none,
 // one is added. A shard gives the name of the whole.

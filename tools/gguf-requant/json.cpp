@@ -61,12 +61,13 @@ void write_problem(JsonWriter& json, const std::optional<Error>& problem) {
 
 }  // namespace
 
-void print_json(cli::Console& console, const Plan& plan, const Request& request, std::optional<double> seconds,
+void print_json(cli::Console& console, const Request& request, const Output& output, std::optional<double> seconds,
                 const std::optional<Error>& problem) {
+    const Plan& plan = *output.plan;
     JsonWriter json(console.out);
     json.begin_object()
         .field("input", request.input.string())
-        .field("output", request.output.string())
+        .field("output", output.path.string())
         .field("file_type", plan.file_type->name)
         .field("effort", name(plan.effort));
     write_imatrix(json, plan);

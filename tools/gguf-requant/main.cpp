@@ -1,5 +1,6 @@
 // gguf-requant: a model in other tensor types.
 #include <chrono>
+#include <ggufkit/recipe_file.hpp>
 #include <ggufkit/requant.hpp>
 #include <optional>
 
@@ -23,6 +24,7 @@ const cli::Manual manual{
     .purpose = "write a GGUF model in other tensor types",
     .usage =
         "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
+        "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
         "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
         "  gguf-requant --list-types\n",
     .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
@@ -33,7 +35,9 @@ m-Q8_0.gguf to m-Q4_K_M.gguf.
 OUTPUT appears under its name complete and on disk, or not at all: whatever
 fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
 reserved before work starts. Its bytes do not depend on the number of threads
-or on the machine.
+or on the machine. What a run leaves that is killed, or cut off by a loss of
+power, OUTPUT.ggufkit-partial and .ggufkit-journal, the same command with
+--resume goes on with.
 
 The environment variable GGUFKIT_SIMD makes the work use another instruction set
 than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
@@ -45,13 +49,16 @@ Examples:
   gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K' --threads 4
   gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf --effort max
   gguf-requant m-f16.gguf Q3_K_M --report m-Q3_K_M.html
+  gguf-requant m-f16.gguf Q4_K_M:m4.gguf Q6_K:m6.gguf
+  gguf-requant big-f16.gguf Q4_K_M --resume
   gguf-requant m-f16.gguf Q6_K --json | jq .bytes_out
 
 Exit codes:
   0    done
   1    the input is invalid, the plan cannot be carried out, or the work failed
   2    misuse
-  130  cancelled by Ctrl-C or a request to terminate; nothing was written
+  130  cancelled by Ctrl-C or a request to terminate; nothing was written, or
+       with --resume what was done is kept for the next time
 )",
 };
 
@@ -66,6 +73,8 @@ struct Options {
     bool pure = false;
     bool dry_run = false;
     bool force = false;
+    bool resume = false;
+    double checkpoint = 2;
     bool json = false;
     bool list_types = false;
     bool allow_requantize = false;
@@ -88,11 +97,17 @@ class Command {
         if (auto read = read_imatrix(); !read) {
             return refuse(cli::sentence(*options_.imatrix, read.error()));
         }
-        const auto plan = make_plan(*model, recipe_);
-        if (!plan && plan.error().code == Errc::bad_argument)
-            return line_.refuse(console_, cli::sentence(plan.error()));
-        if (!plan) return refuse(cli::sentence(plan.error()));
-        return options_.dry_run ? show(*plan) : carry_out(*model, *plan);
+        for (const auto& wanted : request_.outputs) {
+            recipe_.file_type = wanted.file_type;
+            auto plan = make_plan(*model, recipe_);
+            if (!plan && plan.error().code == Errc::bad_argument)
+                return line_.refuse(console_, cli::sentence(plan.error()));
+            if (!plan) return refuse(cli::sentence(plan.error()));
+            plans_.push_back(*std::move(plan));
+        }
+        std::vector<Output> outputs;
+        for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
+        return options_.dry_run ? show(outputs) : carry_out(*model, outputs);
     }
 
   private:
@@ -108,19 +123,16 @@ class Command {
             if (!threads) return fail(threads.error());
             request_.threads = *threads;
         }
-        recipe_.file_type = request_.file_type;
         recipe_.pure = options_.pure;
         const auto effort = requant::read_effort(options_.effort);
         if (!effort) return fail(effort.error());
         recipe_.effort = *effort;
-        if (auto fine = requant::check_report_names(options_.reports, request_.output); !fine) return fine;
-        if (options_.dry_run && !options_.reports.empty()) {
-            return fail(
-                {.code = Errc::bad_argument, .detail = "--report tells what the work cost: not with --dry-run"});
-        }
+        auto reports = requant::report_files(options_.reports, request_, options_.dry_run);
+        if (!reports) return fail(std::move(reports).error());
+        reports_ = *std::move(reports);
         recipe_.imatrix_gaps_allowed = options_.imatrix_missing == "warn";
         for (const std::string& argument : options_.tensor_types) {
-            auto override = requant::read_override(argument);
+            auto override = parse_override(argument);
             if (!override) return fail(override.error());
             recipe_.overrides.push_back(std::move(*override));
         }
@@ -141,60 +153,78 @@ class Command {
         return failure;
     }
 
-    int refuse_file(const Error& error) const {
-        return refuse(cli::sentence(error) + (error.code == Errc::io_exists ? "; --force replaces it" : ""));
-    }
-
-    int show(const Plan& plan) const {
-        const auto executable = check_executable(plan);
-        const auto problem = executable ? std::nullopt : std::optional(executable.error());
-        if (options_.json) {
-            requant::print_json(console_, plan, request_, std::nullopt, problem);
-        } else {
-            requant::print_plan(console_, plan, request_);
+    int show(const std::vector<Output>& outputs) const {
+        std::optional<Error> problem;  // the first
+        for (const Output& output : outputs) {
+            const auto executable = check_executable(*output.plan);
+            const auto fault = executable ? std::nullopt : std::optional(executable.error());
+            if (options_.json) {
+                requant::print_json(console_, request_, output, std::nullopt, fault);
+            } else {
+                requant::print_plan(console_, output);
+            }
+            requant::report_gaps(console_, *output.plan);
+            if (!problem) problem = fault;
         }
-        requant::report_gaps(console_, plan);
         return problem ? refuse(cli::sentence(*problem)) : 0;
     }
 
-    int carry_out(const Model& model, const Plan& plan) const {
+    int carry_out(const Model& model, const std::vector<Output>& outputs) const {
         using Clock = std::chrono::steady_clock;
-        requant::report_gaps(console_, plan);
-        if (auto fine = requant::check_report_places(options_.reports, options_.force); !fine) {
-            return refuse_file(fine.error());
-        }
-        std::vector<QualityReport> quality;
+        for (const Output& output : outputs) requant::report_gaps(console_, *output.plan);
         const auto start = Clock::now();
-        const auto done = [&] {
-            const cli::Interrupt interrupt;
-            cli::ProgressBar bar;
-            return execute(model, plan, request_.output,
-                           {.threads = request_.threads,
-                            .overwrite = options_.force,
-                            .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
-                            .stop = interrupt.token(),
-                            .quality = options_.reports.empty() ? nullptr : &quality});
-        }();
-        if (!done && done.error().code == Errc::cancelled) {
-            console_.error("cancelled, nothing was written");
-            return interrupted;
-        }
-        if (!done) return refuse_file(done.error());
+        if (auto fine = requant::check_report_places(reports_, options_.force); !fine) return explain(fine.error());
+        std::vector<QualityReport> quality;
+        if (const auto done = execute_visibly(model, outputs, quality); !done) return explain(done.error());
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-        if (!options_.reports.empty()) {
-            const requant::Outcome outcome{request_, plan, quality.front(), seconds, line_.version()};
-            const auto reported = requant::write_reports(options_.reports, outcome, model, options_.force);
-            if (!reported) {
-                return refuse(
-                    fmt::format("the model was written, but not the report: {}", cli::sentence(reported.error())));
+        for (const auto& [path, number] : reports_) {
+            const requant::Outcome outcome{request_.input, outputs[number], quality[number], seconds, line_.version()};
+            if (auto written = requant::write_report(path, outcome, model, options_.force); !written) {
+                return refuse("the model is written, but not its report: " + cli::sentence(written.error()));
             }
         }
         if (options_.json) {
-            requant::print_json(console_, plan, request_, seconds, std::nullopt);
+            for (const Output& output : outputs) {
+                requant::print_json(console_, request_, output, seconds, std::nullopt);
+            }
         } else {
-            requant::print_summary(console_, plan, request_, seconds);
+            requant::print_summary(console_, outputs, seconds);
         }
         return 0;
+    }
+
+    Result<void> execute_visibly(const Model& model, const std::vector<Output>& outputs,
+                                 std::vector<QualityReport>& quality) const {
+        const cli::Interrupt interrupt;
+        cli::ProgressBar bar;
+        bool first = true;
+        const auto show_progress = [&](const Progress& progress) {
+            if (std::exchange(first, false) && progress.done > 0) {
+                console_.error(
+                    fmt::format("note: going on after {:.1f} %, which are done",
+                                100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total)));
+            }
+            bar.update(progress.done, progress.total);
+        };
+        return execute(model, outputs,
+                       {.threads = request_.threads,
+                        .overwrite = options_.force,
+                        .progress = show_progress,
+                        .stop = interrupt.token(),
+                        .resume = options_.resume,
+                        .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
+                            std::chrono::duration<double>(options_.checkpoint)),
+                        .quality = reports_.empty() ? nullptr : &quality});
+    }
+
+    int explain(const Error& error) const {
+        if (error.code == Errc::cancelled) {
+            console_.error(options_.resume ? "cancelled; --resume goes on from here"
+                                           : "cancelled, nothing was written");
+            return interrupted;
+        }
+        if (error.code == Errc::io_exists) return refuse(cli::sentence(error) + "; --force replaces a finished file");
+        return refuse(cli::sentence(error));
     }
 
     const Options& options_;
@@ -203,6 +233,8 @@ class Command {
     requant::Request request_;
     Imatrix imatrix_;
     Recipe recipe_;
+    std::vector<Plan> plans_;  // of the outputs, one each
+    std::vector<requant::ReportFile> reports_;
 };
 
 }  // namespace
@@ -233,11 +265,17 @@ int main(int argc, char** argv) {
     app.add_option(
            "--report", options.reports,
            "Write what the work cost in quality, tensor by\ntensor, to FILE.html for a browser or FILE.json\nfor "
-           "programs; may be given several times")
+           "programs; of several outputs one each:\nFILE-OUTPUT.html")
         ->type_name("FILE")
         ->allow_extra_args(false);
     app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
     app.add_flag("--force", options.force, "Replace OUTPUT where there is such a file");
+    app.add_flag("--resume", options.resume,
+                 "Go on with what an interrupted run left; keep\nwhat is done when interrupted");
+    app.add_option("--checkpoint", options.checkpoint,
+                   "How often what is done is made durable, for\n--resume (default: every 2 seconds)")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.001, 86400.0));
     app.add_flag("--json", options.json, "Print plan and outcome as JSON: see spec/json.md");
     app.add_flag("--list-types", options.list_types, "Print the file types");
     app.add_flag("--allow-requantize", options.allow_requantize,

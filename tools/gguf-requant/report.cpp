@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 #include <system_error>
-#include <vector>
 
 #include "io/output_file.hpp"
 
@@ -31,26 +31,40 @@ bool same_name(const fs::path& a, const fs::path& b) {
     return fs::absolute(a, ignored).lexically_normal() == fs::absolute(b, ignored).lexically_normal();
 }
 
-}  // namespace
-
-Result<void> check_report_names(std::span<const std::string> paths, const fs::path& output) {
-    const auto misuse = [](std::string detail) {
-        return fail({.code = Errc::bad_argument, .detail = std::move(detail)});
-    };
-    for (std::size_t i = 0; i < paths.size(); ++i) {
-        if (kind_of(paths[i]) == nullptr) {
-            return misuse(fmt::format("--report: '{}' ends with neither .json nor .html", paths[i]));
-        }
-        if (same_name(paths[i], output)) return misuse(fmt::format("--report: '{}' is the output", paths[i]));
-        for (const std::string& other : paths.first(i)) {
-            if (same_name(paths[i], other)) return misuse(fmt::format("--report: '{}' is given twice", paths[i]));
-        }
-    }
-    return {};
+// "r.html" of "m4.gguf" to "r-m4.html".
+fs::path name_of(const fs::path& report, const fs::path& output) {
+    fs::path name = report.stem();
+    name += "-";
+    name += output.stem();
+    name += report.extension();
+    return report.parent_path() / name;
 }
 
-Result<void> check_report_places(std::span<const std::string> paths, bool overwrite) {
-    for (const fs::path path : paths) {
+}  // namespace
+
+Result<std::vector<ReportFile>> report_files(std::span<const std::string> names, const Request& request, bool dry_run) {
+    const auto misuse = [](const fs::path& path, std::string_view detail) {
+        return fail({.code = Errc::bad_argument, .detail = fmt::format("--report {}: {}", path.string(), detail)});
+    };
+    std::vector<ReportFile> files;
+    for (const fs::path name : names) {
+        if (kind_of(name) == nullptr) return misuse(name, "the name ends with neither .json nor .html");
+        if (dry_run) return misuse(name, "a dry run has no quality to report");
+        for (std::size_t i = 0; i < request.outputs.size(); ++i) {
+            files.push_back({request.outputs.size() == 1 ? name : name_of(name, request.outputs[i].path), i});
+        }
+    }
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        const fs::path& path = files[i].path;
+        const auto is_path = [&](const auto& other) { return same_name(path, other.path); };
+        if (std::ranges::any_of(request.outputs, is_path)) return misuse(path, "this is the output");
+        if (std::ranges::any_of(std::span(files).first(i), is_path)) return misuse(path, "it would be written twice");
+    }
+    return files;
+}
+
+Result<void> check_report_places(std::span<const ReportFile> files, bool overwrite) {
+    for (const fs::path& path : std::views::transform(files, &ReportFile::path)) {
         std::error_code error;
         if (!fs::is_directory(fs::absolute(path, error).parent_path(), error)) {
             return fail({.code = Errc::io_open, .subject = path.string(), .detail = "its folder does not exist"});
@@ -62,18 +76,14 @@ Result<void> check_report_places(std::span<const std::string> paths, bool overwr
     return {};
 }
 
-Result<void> write_reports(std::span<const std::string> paths, const Outcome& outcome, const Model& model,
-                           bool overwrite) {
+Result<void> write_report(const fs::path& path, const Outcome& outcome, const Model& model, bool overwrite) {
     std::vector<int> inputs;
     for (std::size_t shard = 0; shard < model.shard_count(); ++shard) inputs.push_back(model.shard_fd(shard));
-    for (const fs::path path : paths) {
-        const std::string text = kind_of(path)->make(outcome);
-        auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs});
-        if (!file) return fail(std::move(file).error());
-        if (auto written = file->write(0, std::as_bytes(std::span(text))); !written) return written;
-        if (auto done = file->commit(); !done) return done;
-    }
-    return {};
+    const std::string text = kind_of(path)->make(outcome);
+    auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs});
+    if (!file) return fail(std::move(file).error());
+    if (auto written = file->write(0, std::as_bytes(std::span(text))); !written) return written;
+    return file->commit();
 }
 
 }  // namespace ggufkit::requant

@@ -8,7 +8,7 @@
 namespace ggufkit::requant {
 
 std::string report_html(const Outcome& outcome) {
-    const std::string title = printable(fmt::format("{}: quality", outcome.request.output.filename().string()));
+    const std::string title = printable(fmt::format("{}: quality", outcome.output.path.filename().string()));
     const std::string data = report_json(outcome);
     return cli::html({.title = title, .script = cli::page::report_js, .data = data});
 }

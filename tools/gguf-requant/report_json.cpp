@@ -72,7 +72,7 @@ void write_total(JsonWriter& json, const QualityTotal& total) {
 
 void write_totals(JsonWriter& json, std::string_view list, const Outcome& outcome, Grouping grouping) {
     json.key(list).begin_array();
-    for (const QualityTotal& total : totals(outcome.plan, outcome.quality, grouping)) {
+    for (const QualityTotal& total : totals(*outcome.output.plan, outcome.quality, grouping)) {
         json.begin_object().key("name");
         if (grouping == Grouping::layer) {
             json.value(std::stoull(total.name));
@@ -88,13 +88,14 @@ void write_totals(JsonWriter& json, std::string_view list, const Outcome& outcom
 }  // namespace
 
 std::string report_json(const Outcome& outcome) {
-    const auto& [request, plan, quality, seconds, tool] = outcome;
+    const auto& [input, output, quality, seconds, tool] = outcome;
+    const Plan& plan = *output.plan;
     cli::Output text(cli::Output::Sink::memory);
     JsonWriter json(text);
     json.begin_object()
         .field("tool", tool)
-        .field("input", request.input.string())
-        .field("output", request.output.string())
+        .field("input", input.string())
+        .field("output", output.path.string())
         .field("file_type", plan.file_type->name)
         .field("effort", name(plan.effort));
     json.key("imatrix");

@@ -84,7 +84,8 @@ void print_types(Console& console) {
     table.print(console, console.width());
 }
 
-void print_plan(Console& console, const Plan& plan, const Request& request) {
+void print_plan(Console& console, const ggufkit::Output& output) {
+    const Plan& plan = *output.plan;
     Table table({{.title = "TENSOR", .cut = Cut::middle},
                  {.title = "SHAPE"},
                  {.title = "TYPE"},
@@ -99,17 +100,21 @@ void print_plan(Console& console, const Plan& plan, const Request& request) {
     table.print(console, console.width());
     console.out.write("\n");
     print_conversions(console, plan);
-    console.out.print("\n{}: {}; nothing was written\n", printable(request.output.string()), size_line(plan));
+    console.out.print("\n{}: {}; nothing was written\n", printable(output.path.string()), size_line(plan));
 }
 
-void print_summary(Console& console, const Plan& plan, const Request& request, double seconds) {
-    const double in = static_cast<double>(plan.bytes_in());
-    std::uint64_t data_out = 0;
-    for (const PlannedTensor& tensor : plan.tensors) data_out += tensor.bytes_out;
-    console.out.print("{}: {}\n\n", console.paint(Style::bold, printable(request.output.string())), size_line(plan));
-    print_conversions(console, plan);
-    console.out.print("\n{} of weights to {} ({:.1f} %) in {}", human_bytes(plan.bytes_in()), human_bytes(data_out),
-                      in > 0 ? 100.0 * static_cast<double>(data_out) / in : 100.0, human_duration(seconds));
+void print_summary(Console& console, std::span<const ggufkit::Output> outputs, double seconds) {
+    std::uint64_t bytes_in = 0, bytes_out = 0;
+    for (const auto& [plan, path] : outputs) {
+        bytes_in = std::max(bytes_in, plan->bytes_in());
+        for (const PlannedTensor& tensor : plan->tensors) bytes_out += tensor.bytes_out;
+        console.out.print("{}: {}\n\n", console.paint(Style::bold, printable(path.string())), size_line(*plan));
+        print_conversions(console, *plan);
+        console.out.write("\n");
+    }
+    const double in = static_cast<double>(bytes_in);
+    console.out.print("{} of weights to {} ({:.1f} %) in {}", human_bytes(bytes_in), human_bytes(bytes_out),
+                      in > 0 ? 100.0 * static_cast<double>(bytes_out) / in : 100.0, human_duration(seconds));
     if (seconds > 0) console.out.print(", {}/s", human_bytes(static_cast<std::uint64_t>(in / seconds)));
     console.out.write("\n");
 }

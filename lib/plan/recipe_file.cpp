@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ggufkit/recipe_file.hpp>
+
+#include "io/mapped_file.hpp"
+
+namespace ggufkit {
+
+namespace {
+
+constexpr std::string_view blanks = " \t\r\v\f";
+
+tl::unexpected<Error> misuse(std::string detail, std::string subject = {}) {
+    return fail({.code = Errc::bad_argument, .subject = std::move(subject), .detail = std::move(detail)});
+}
+
+// What stands before a comment: a '#' that begins the line or follows a blank.
+std::string_view without_comment(std::string_view line) {
+    for (std::size_t at = line.find('#'); at != line.npos; at = line.find('#', at + 1)) {
+        if (at == 0 || blanks.find(line[at - 1]) != blanks.npos) return line.substr(0, at);
+    }
+    return line;
+}
+
+// The entries of a line; blanks part them, but for those around an equals sign.
+std::vector<std::string> entries_of(std::string_view line) {
+    std::vector<std::string> entries;
+    for (std::size_t begin = line.find_first_not_of(blanks); begin != line.npos;) {
+        const std::size_t end = std::min(line.find_first_of(blanks, begin), line.size());
+        const std::string_view word = line.substr(begin, end - begin);
+        if (!entries.empty() && (word.front() == '=' || entries.back().ends_with('='))) {
+            entries.back() += word;
+        } else {
+            entries.emplace_back(word);
+        }
+        begin = line.find_first_not_of(blanks, end);
+    }
+    return entries;
+}
+
+Result<void> read_entry(std::string_view entry, RecipeFile& recipe) {
+    constexpr std::string_view key = "file_type=";
+    if (!entry.starts_with(key)) {
+        auto row = parse_override(entry);
+        if (!row) return fail(std::move(row).error());
+        recipe.overrides.push_back(*std::move(row));
+        return {};
+    }
+    if (recipe.file_type != nullptr) return misuse("file_type is given a second time");
+    const std::string_view name = entry.substr(key.size());
+    recipe.file_type = find_file_type(name);
+    return recipe.file_type != nullptr ? Result<void>() : misuse(fmt::format("'{}' is no file type", name));
+}
+
+}  // namespace
+
+Result<TypeOverride> parse_override(std::string_view text) {
+    const std::size_t equals = text.rfind('=');
+    if (equals == text.npos || equals == 0) return misuse(fmt::format("'{}' is not REGEX=TYPE", text));
+    const std::string_view name = text.substr(equals + 1);
+    const FormatInfo* format = find_format(name);
+    if (format == nullptr || !format->usable() || format->standing != Standing::active) {
+        return misuse(fmt::format("'{}' is no tensor type that weights can have", name));
+    }
+    return TypeOverride{.pattern = std::string(text.substr(0, equals)), .type = format->type()};
+}
+
+Result<RecipeFile> parse_recipe_file(std::string_view text) {
+    RecipeFile recipe;
+    for (std::size_t begin = 0, number = 1; begin < text.size(); ++number) {
+        const std::size_t end = std::min(text.find('\n', begin), text.size());
+        for (const std::string& entry : entries_of(without_comment(text.substr(begin, end - begin)))) {
+            if (auto read = read_entry(entry, recipe); !read) {
+                return misuse(std::move(read.error().detail), fmt::format("line {}", number));
+            }
+        }
+        begin = end + 1;
+    }
+    return recipe;
+}
+
+Result<RecipeFile> read_recipe_file(const std::filesystem::path& path) {
+    const auto file = io::MappedFile::open(path);
+    if (!file) return fail(file.error());
+    const auto bytes = file->bytes();
+    auto recipe = parse_recipe_file({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    if (auto same = file->check_unchanged(); !same) return fail(std::move(same).error());
+    if (!recipe) recipe.error().subject = fmt::format("{}, {}", path.string(), recipe.error().subject);
+    return recipe;
+}
+
+std::string exact_pattern(std::string_view tensor) {
+    std::string pattern = "^";
+    for (const char c : tensor) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        if (c == '.') pattern += '\\';
+        pattern += plain ? c : '.';
+    }
+    return pattern + "$";
+}
+
+std::string recipe_line(const TypeOverride& row, std::string_view comment) {
+    return fmt::format("{}={}{}{}\n", row.pattern, format_of(row.type).name, comment.empty() ? "" : "  # ", comment);
+}
+
+std::string recipe_line(const FileType& file_type) { return fmt::format("file_type = {}\n", file_type.name); }
+
+}  // namespace ggufkit
