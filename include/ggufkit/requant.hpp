@@ -15,10 +15,12 @@
 #include <functional>
 #include <span>
 #include <stop_token>
+#include <vector>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
 #include <ggufkit/plan.hpp>
+#include <ggufkit/report.hpp>
 
 namespace ggufkit {
 
@@ -43,6 +45,8 @@ struct ExecuteOptions {
     // stopped, or the system fails it.
     bool resume = false;
     std::chrono::milliseconds checkpoint_interval{2000};  // between the moments at which what is done is made durable
+    std::vector<QualityReport>* quality =
+        nullptr;  // where given, set to one report for each output once they are there
 };
 
 // Reserves the space, writes to a temporary name beside each output, reads the headers back, then fsync, rename, fsync of

@@ -11,6 +11,7 @@
 #include "requant/job.hpp"
 #include "requant/meter.hpp"
 #include "requant/output_set.hpp"
+#include "requant/quality.hpp"
 #include "requant/run_digest.hpp"
 #include "requant/workers.hpp"
 
@@ -70,7 +71,7 @@ class Pieces {
 class Run {
   public:
     Run(const Model& model, std::span<const Job> jobs, OutputSet& outputs, Checkpoints& checkpoints, unsigned workers,
-        const ExecuteOptions& options)
+        requant::PieceObserver* observer, const ExecuteOptions& options)
         : model_(model),
           pieces_(jobs),
           outputs_(outputs),
@@ -78,7 +79,8 @@ class Run {
           workers_(workers),
           options_(options),
           meter_(options.progress, pieces_.bytes()),
-          tiles_(workers, Tile(jobs)) {}
+          tiles_(workers, Tile(jobs)),
+          observer_(observer) {}
 
     Result<void> all() {
         for (const auto step : {&Run::take_over, &Run::write, &Run::look_back, &Run::publish}) {
@@ -98,9 +100,29 @@ class Run {
         if (outputs_.published() && begin_ < pieces_.count()) {
             return fail({.code = Errc::io_exists, .detail = "an output exists, but not as the run before left it"});
         }
+        if (auto seen = look_at_left(); !seen) return seen;
         meter_.add(pieces_.bytes_before(begin_));
         meter_.report();
         return outputs_.write_headers();
+    }
+
+    // An observer hears of what the run before made too, though not of the time that took.
+    Result<void> look_at_left() {
+        if (observer_ == nullptr) return {};
+        return parallel_for(begin_, workers_, options_.stop, [&](std::size_t index, unsigned worker) -> Result<void> {
+            const auto [job, piece] = pieces_.at(index);
+            const auto source = requant::read_piece(job, piece, tiles_[worker]);
+            if (!source) return fail(source.error());
+            for (const Target& target : job.targets) {
+                if (!target.converts()) continue;
+                const auto blocks = source->room.first(source->bytes.size() / job.unit_bytes * target.unit_bytes);
+                auto seen = outputs_.of(target).read(target.tensor->offset + source->first * target.unit_bytes, blocks);
+                if (seen && target.big_endian) swap_block_bytes(format_of(target.tensor->to), blocks);
+                if (seen) seen = observer_->encoded(job, target, *source, blocks, {});
+                if (!seen) return seen;
+            }
+            return {};
+        });
     }
 
     // Of what the outputs have for a piece.
@@ -175,7 +197,7 @@ class Run {
     const ExecuteOptions& options_;
     Meter meter_;
     std::vector<Tile> tiles_;
-    requant::PieceObserver* observer_ = nullptr;
+    requant::PieceObserver* const observer_;
     std::size_t begin_ = 0;  // pieces below this one are there already
 };
 
@@ -221,7 +243,10 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
     // The inputs will be read from front to back.
     for (std::size_t i = 0; i < model.shard_count(); ++i)
         ::posix_fadvise(model.shard_fd(i), 0, 0, POSIX_FADV_SEQUENTIAL);
-    auto done = Run(model, *jobs, *files, checkpoints, *workers, options).all();
+    std::optional<requant::QualityObserver> quality;
+    if (options.quality != nullptr) quality.emplace(plans);
+    auto done = Run(model, *jobs, *files, checkpoints, *workers, quality ? &*quality : nullptr, options).all();
+    if (done && quality) *options.quality = quality->take();
     if (!done && options.resume && worth_resuming(done.error()) && checkpoints.mark()) {
         files->keep();
     } else {

@@ -11,6 +11,8 @@ namespace ggufkit::requant {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // Floats of a piece, and bytes of one that is copied: with their blocks they stay in a core's second-level cache.
 constexpr std::uint64_t piece_elements = 64 << 10;
 constexpr std::uint64_t piece_copy_bytes = 256 << 10;
@@ -198,8 +200,12 @@ Result<Piece> make_piece(const Job& job, const Target& target, const SourcePiece
 
     const auto out = source.room.first(source.bytes.size() / job.unit_bytes * target.unit_bytes);
     if (target.converts()) {
+        const auto start = observer == nullptr ? Clock::time_point() : Clock::now();
         if (auto encoded = encode_piece(job, target, source, out); !encoded) return fail(std::move(encoded).error());
-        if (observer != nullptr) observer->encoded(job, target, source.first / job.piece_units, source, out);
+        if (observer != nullptr) {
+            auto seen = observer->encoded(job, target, source, out, Clock::now() - start);
+            if (!seen) return fail(std::move(seen).error());
+        }
     } else {
         std::ranges::copy(source.bytes, out.begin());
     }

@@ -1,6 +1,7 @@
 // A tensor's share of one or more plans, in pieces that can be made one by one, in any order and by any thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <ggufkit/error.hpp>
@@ -76,13 +77,13 @@ struct Piece {
     std::span<const std::byte> bytes;  // in the output's byte order; they lie in the tile
 };
 
-// What wants to know how well a piece was encoded: its values, and the blocks in native byte order.
+// What wants to know how well a piece was encoded: its values, the blocks in native byte order, and the time it took.
 class PieceObserver {
   public:
     virtual ~PieceObserver() = default;
-    // From any thread; `piece` counts within the tensor.
-    virtual void encoded(const Job& job, const Target& target, std::uint64_t piece, const SourcePiece& source,
-                         std::span<const std::byte> blocks) = 0;
+    // From any thread.
+    virtual Result<void> encoded(const Job& job, const Target& target, const SourcePiece& source,
+                                 std::span<const std::byte> blocks, std::chrono::duration<double> took) = 0;
 };
 
 // Reads, checks and decodes a piece of a job. Errors: IO_READ, IO_CHANGED, and BAD_QUANT with the row and the place in

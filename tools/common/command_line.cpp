@@ -107,11 +107,13 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
 // After the tool's own, so that they come last in --help.
 void CommandLine::add_common_options() {
     app_.set_help_flag("-h,--help", "Print this help");
-    app_.set_version_flag("--version", fmt::format("{} {}", manual_.name, GGUFKIT_VERSION), "Print the version");
+    app_.set_version_flag("--version", version(), "Print the version");
     app_.add_option("--color", color_, "auto, always or never: auto colours on a\nterminal, unless NO_COLOR is set")
         ->type_name("WHEN")
         ->check(CLI::IsMember({"auto", "always", "never"}));
 }
+
+std::string CommandLine::version() const { return fmt::format("{} {}", manual_.name, GGUFKIT_VERSION); }
 
 int CommandLine::refuse(const Console& console, std::string_view message) const {
     console.error(message);

@@ -32,6 +32,9 @@ class CommandLine {
 
     CLI::App& app() { return app_; }
 
+    // "gguf-info 0.1.0".
+    std::string version() const;
+
     // Reads the arguments, does the work, and returns the program's exit code. Help and version go to standard output,
     // misuse to standard error.
     int run(int argc, char** argv, const std::function<int(Console&)>& work);

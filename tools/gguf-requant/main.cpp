@@ -11,6 +11,7 @@
 #include "common/progress.hpp"
 #include "common/show.hpp"
 #include "options.hpp"
+#include "report.hpp"
 #include "shm.hpp"
 #include "stream.hpp"
 #include "views.hpp"
@@ -71,9 +72,16 @@ class Command {
         }
         if (auto shared = understand_shm(); !shared) return shared;
         request_.zstd_level = options_.zstd_level;
-        if (options_.resume && requant::streams(request_)) {
-            return fail({.code = Errc::bad_argument, .detail = "--resume is for outputs that are plain files"});
+        const bool plain = !requant::streams(request_) && !options_.shm;
+        for (const auto& [asked, flag] :
+             {std::pair(options_.resume, "--resume"), std::pair(!options_.reports.empty(), "--report")}) {
+            if (!asked || plain) continue;
+            return fail(
+                {.code = Errc::bad_argument, .detail = fmt::format("{} is for outputs on disk, not compressed", flag)});
         }
+        auto reports = requant::report_files(options_.reports, request_, options_.dry_run);
+        if (!reports) return fail(std::move(reports).error());
+        reports_ = *std::move(reports);
         const auto streams = requant::check_streams(request_, options_.json, options_.dry_run);
         if (!streams) return fail(streams.error());
         auto recipe = requant::recipe_of(options_);
@@ -139,9 +147,17 @@ class Command {
     int carry_out(const Model& model, const std::vector<Output>& outputs) const {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
-        if (const auto done = execute_visibly(model, outputs); !done) return explain(done.error());
+        if (auto fine = requant::check_report_places(reports_, options_.force); !fine) return explain(fine.error());
+        std::vector<QualityReport> quality;
+        if (const auto done = execute_visibly(model, outputs, quality); !done) return explain(done.error());
         if (requant::to_standard_output(request_)) return 0;
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        for (const auto& [path, number] : reports_) {
+            const requant::Outcome outcome{request_.input, outputs[number], quality[number], seconds, line_.version()};
+            if (auto written = requant::write_report(path, outcome, model, options_.force); !written) {
+                return refuse("the model is written, but not its report: " + cli::sentence(written.error()));
+            }
+        }
         if (options_.json) {
             for (const Output& output : outputs) {
                 requant::print_json(console_, request_, output, seconds, std::nullopt);
@@ -152,7 +168,8 @@ class Command {
         return 0;
     }
 
-    Result<void> execute_visibly(const Model& model, const std::vector<Output>& outputs) const {
+    Result<void> execute_visibly(const Model& model, const std::vector<Output>& outputs,
+                                 std::vector<QualityReport>& quality) const {
         // A stream leaves nothing behind that would have to be removed, and may be waiting for its reader.
         std::optional<cli::Interrupt> interrupt;
         if (!requant::to_standard_output(request_)) interrupt.emplace();
@@ -173,7 +190,8 @@ class Command {
                                        .stop = interrupt ? interrupt->token() : std::stop_token{},
                                        .resume = options_.resume,
                                        .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
-                                           std::chrono::duration<double>(options_.checkpoint))});
+                                           std::chrono::duration<double>(options_.checkpoint)),
+                                       .quality = reports_.empty() ? nullptr : &quality});
     }
 
     int explain(const Error& error) const {
@@ -192,6 +210,7 @@ class Command {
     requant::Request request_;
     Recipe recipe_;
     std::vector<Plan> plans_;  // of the outputs, one each
+    std::vector<requant::ReportFile> reports_;
 };
 
 }  // namespace

@@ -51,6 +51,7 @@ Examples:
   gguf-requant m-Q8_0.gguf Q4_K_M
   gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
   gguf-requant m-f16.gguf Q4_K_M:m4.gguf Q6_K:m6.gguf
+  gguf-requant m-f16.gguf Q3_K_M --report m-Q3_K_M.html
   gguf-requant big-f16.gguf Q4_K_M --resume
   gguf-requant m-f16.gguf.zst m-Q4_K_M.gguf.zst Q4_K_M
   gguf-requant m-f16.gguf - Q4_K_M | ssh host 'cat > m-Q4_K_M.gguf'
@@ -144,6 +145,12 @@ void add_output(CLI::App& app, Options& options) {
               "become little smaller by more than 3"))
         ->type_name("N")
         ->check(CLI::Range(1, most_zstd_level));
+    group(app.add_option(
+              "--report", options.reports,
+              "Write what the work cost in quality, tensor by\ntensor, to FILE.html for a browser or FILE.json\nfor "
+              "programs; of several outputs one each:\nFILE-OUTPUT.html"))
+        ->type_name("FILE")
+        ->allow_extra_args(false);
     group(app.add_option("--shm", options.shm, "Make /dev/shm/NAME, in memory, in place of OUTPUT"))->type_name("NAME");
     group(app.add_option("--shm-remove", options.shm_remove, "Remove what --shm NAME made, or began to make"))
         ->type_name("NAME");

@@ -35,6 +35,7 @@ struct Options {
     std::optional<std::string> split_max_size;
     std::optional<std::uint64_t> split_max_tensors;
     bool keep_split = false;
+    std::vector<std::string> reports;
     bool force = false;
 
     std::optional<std::string> shm;
