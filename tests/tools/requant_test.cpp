@@ -368,7 +368,12 @@ TEST_CASE(
     };
     const CommandResult without = run({});
     CHECK(without.exit_code == 1);
-    CHECK(without.err == "gguf-requant: tensor 'blk.0.attn_k.weight': Q2_K needs an imatrix in the file type Q2_K_S\n");
+    CHECK(
+        without.err ==
+        "gguf-requant: Q2_K needs an imatrix in the file type Q2_K_S, and there is no --imatrix: blk.0.attn_k.weight, "
+        "blk.0.attn_output.weight, blk.0.attn_q.weight, blk.0.attn_v.weight and 38 more\n"
+        "gguf-requant: tensor 'blk.0.attn_k.weight': Q2_K needs an imatrix in the file type Q2_K_S; 41 more tensors "
+        "cannot be made either\n");
     CHECK(names_in(folder).empty());
     const CommandResult warned = run({"--imatrix-missing", "warn"});
     CHECK(warned.exit_code == 0);
