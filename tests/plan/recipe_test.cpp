@@ -115,7 +115,7 @@ TEST_CASE("recipe: the type of output and embeddings, and its reason") {
     recipe.leave_output = true;
     CHECK(shown(planned(make_shape("one-layer"), recipe), "output.weight") == "F16 (copied: --leave-output-tensor)");
 
-    // Rows of 96: llama.cpp plans Q6_K and then cannot make it.
+    // Rows of 96: llama.cpp plans Q6_K all the same.
     Recipe ragged = recipe_for("Q4_0");
     ragged.output_type = TensorType::Q6_K;
     CHECK(shown(planned(make_shape("ragged-rows"), ragged), "output.weight") ==
