@@ -20,6 +20,7 @@
 #include <ggufkit/format.hpp>
 #include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/provenance.hpp>
 #include <ggufkit/quantize.hpp>
 #include <ggufkit/writer.hpp>
 
@@ -52,6 +53,7 @@ struct Recipe {
     const Imatrix* imatrix = nullptr;   // borrowed; some mixes depend on whether there is one
     bool imatrix_gaps_allowed = false;  // tensors that need what it lacks are made without, rather than refused
     Effort effort = Effort::normal;
+    const Provenance* provenance = nullptr;  // borrowed; where given, the output says what it was made from
 };
 
 struct PlannedTensor {
@@ -93,7 +95,7 @@ struct Plan {
 };
 
 // Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text; an imatrix of which no entry is of a
-// tensor of the model, unless gaps are allowed), BAD_ROW (a row is no whole number of blocks of a type that has no
+// tensor of the model, unless gaps are allowed; a provenance of another model), BAD_ROW (a row is no whole number of blocks of a type that has no
 // fallback), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
 

@@ -7,6 +7,7 @@
 #include "core/text.hpp"
 #include "plan/choose.hpp"
 #include "plan/importance.hpp"
+#include "plan/provenance.hpp"
 
 namespace ggufkit {
 
@@ -46,6 +47,7 @@ Result<Header> make_header(const Model& model, const Recipe& recipe, std::span<c
     header->set_last("general.file_type", Value::of_unsigned(ValueType::uint32, recipe.file_type->id));
     for (const auto* key : {"split.no", "split.count", "split.tensors.count"}) header->remove(key);
     if (recipe.imatrix != nullptr) describe_imatrix(*header, *recipe.imatrix);
+    if (auto said = plan::describe_provenance(*header, model, recipe); !said) return fail(std::move(said).error());
     header->tensors.clear();
     header->tensors.reserve(choices.size());
     for (const plan::Choice& choice : choices)

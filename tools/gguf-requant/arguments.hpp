@@ -33,6 +33,5 @@ Result<unsigned> read_threads(std::string_view text);
 
 // "fast", "default", "max".
 Result<Effort> read_effort(std::string_view text);
-std::string_view name(Effort effort);
 
 }  // namespace ggufkit::requant

@@ -75,6 +75,7 @@ struct Options {
     bool force = false;
     bool resume = false;
     double checkpoint = 2;
+    bool provenance = false;
     bool json = false;
     bool list_types = false;
     bool allow_requantize = false;
@@ -97,6 +98,7 @@ class Command {
         if (auto read = read_imatrix(); !read) {
             return refuse(cli::sentence(*options_.imatrix, read.error()));
         }
+        if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
         for (const auto& wanted : request_.outputs) {
             recipe_.file_type = wanted.file_type;
             auto plan = make_plan(*model, recipe_);
@@ -145,6 +147,23 @@ class Command {
         if (!imatrix) return fail(std::move(imatrix).error());
         imatrix_ = *std::move(imatrix);
         recipe_.imatrix = &imatrix_;
+        return {};
+    }
+
+    // A plan that is only shown is as large with any digests.
+    Result<void> read_provenance(const Model& model) {
+        if (!options_.provenance) return {};
+        provenance_ = {line_.version(), std::vector<Digest>(model.tensors().size())};
+        recipe_.provenance = &provenance_;
+        if (options_.dry_run) return {};
+        const cli::Interrupt interrupt;
+        cli::ProgressBar bar;
+        auto traced = trace(model, line_.version(),
+                            {.threads = request_.threads,
+                             .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
+                             .stop = interrupt.token()});
+        if (!traced) return fail(std::move(traced).error());
+        provenance_ = *std::move(traced);
         return {};
     }
 
@@ -232,6 +251,7 @@ class Command {
     cli::Console& console_;
     requant::Request request_;
     Imatrix imatrix_;
+    Provenance provenance_;
     Recipe recipe_;
     std::vector<Plan> plans_;  // of the outputs, one each
     std::vector<requant::ReportFile> reports_;
@@ -268,6 +288,9 @@ int main(int argc, char** argv) {
            "programs; of several outputs one each:\nFILE-OUTPUT.html")
         ->type_name("FILE")
         ->allow_extra_args(false);
+    app.add_flag("--provenance", options.provenance,
+                 "Write into OUTPUT what it was made from and how:\nthe digests of all of INPUT's tensors, which is\n"
+                 "read twice for it; gguf-info --verify checks it");
     app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
     app.add_flag("--force", options.force, "Replace OUTPUT where there is such a file");
     app.add_flag("--resume", options.resume,
