@@ -21,6 +21,7 @@
 #include <ggufkit/format.hpp>
 #include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/provenance.hpp>
 #include <ggufkit/quantize.hpp>
 #include <ggufkit/writer.hpp>
 
@@ -67,15 +68,16 @@ struct Recipe {
     bool copy = false;          // every tensor keeps its bytes and the model its file type: `file_type` stays null
     bool pure = false;          // the default type everywhere, no mix
     bool leave_output = false;  // output.weight is copied
-    std::optional<TensorType> output_type;             // of output.weight, or of the token embeddings that serve as it
+    std::optional<TensorType> output_type{};           // of output.weight, or of the token embeddings that serve as it
     std::optional<TensorType> token_embedding_type{};  // goes before output_type; both go before `overrides`
-    std::vector<TypeOverride> overrides;
+    std::vector<TypeOverride> overrides{};
     const Imatrix* imatrix = nullptr;   // borrowed; some mixes depend on whether there is one
     bool imatrix_gaps_allowed = false;  // tensors that need what it lacks are made without, rather than refused
     Effort effort = Effort::normal;
     std::vector<std::uint32_t> pruned_layers{};  // blocks to leave out; the others are numbered anew
     std::vector<KeyOverride> metadata{};         // in order: the last one wins
     Split split{};
+    const Provenance* provenance = nullptr;  // borrowed; where given, the output says what it was made from
 };
 
 struct PlannedTensor {
@@ -118,8 +120,8 @@ struct Plan {
 
 // Errors: BAD_ARGUMENT (no file type; a copy that something else is asked of; a bad regular expression, with its text; an
 // imatrix of which no entry is of a tensor of the model, unless gaps are allowed; layers to prune that the model has not,
-// or all that it has; an override of a split.* key; more than 65,535 files), BAD_ROW (a row is no whole number of blocks
-// of a type that has no fallback), those of TensorInfo::bytes() and of make_layout().
+// or all that it has; an override of a split.* key; a provenance of another model; more than 65,535 files), BAD_ROW (a row
+// is no whole number of blocks of a type that has no fallback), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
 
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose

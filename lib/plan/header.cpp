@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/text.hpp"
+#include "plan/provenance.hpp"
 
 namespace ggufkit::plan {
 
@@ -107,6 +108,7 @@ Result<Header> make_header(const Model& model, const Recipe& recipe, const Model
     set_file_type(*header, model, recipe);
     if (auto applied = apply_overrides(*header, recipe.metadata); !applied) return fail(std::move(applied).error());
     if (recipe.imatrix != nullptr) describe_imatrix(*header, *recipe.imatrix);
+    if (auto said = describe_provenance(*header, model, recipe); !said) return fail(std::move(said).error());
     if (auto pruned = pruning.adjust(*header, facts.architecture); !pruned) return fail(std::move(pruned).error());
     header->tensors.clear();
     header->tensors.reserve(choices.size());

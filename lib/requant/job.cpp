@@ -131,7 +131,7 @@ std::uint64_t Job::tile_bytes() const {
 }
 
 Result<std::vector<Job>> make_jobs(const Model& model, std::span<const Plan* const> plans) {
-    constexpr std::size_t none = -1;
+    constexpr std::size_t none = ~std::size_t{0};
     std::vector<Job> jobs;
     std::vector<std::size_t> job_of(model.tensors().size(), none);
     for (std::uint32_t number = 0; number < plans.size(); ++number) {

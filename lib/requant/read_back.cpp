@@ -1,5 +1,6 @@
 #include "requant/read_back.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace ggufkit::requant {
@@ -12,8 +13,7 @@ Result<void> read_back(const std::filesystem::path& path, const Plan& plan, std:
     if (!written) return wrong(written.error().message());
     const ModelView& view = written->header();
     auto found = view.tensors().begin();
-    for (const PlannedTensor& planned : plan.tensors) {
-        if (planned.file != file) continue;
+    for (const PlannedTensor& planned : std::ranges::equal_range(plan.tensors, file, {}, &PlannedTensor::file)) {
         const bool there = found != view.tensors().end() && found->name == planned.name && found->ne == planned.ne &&
                            found->type_id == format_of(planned.to).id &&
                            view.data_offset() + found->offset == planned.offset;

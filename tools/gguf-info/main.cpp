@@ -1,6 +1,9 @@
 // gguf-info: look at a GGUF file.
+#include <optional>
+
 #include "common/command_line.hpp"
 #include "common/show.hpp"
+#include "verify.hpp"
 #include "views.hpp"
 
 namespace {
@@ -11,10 +14,11 @@ const cli::Manual manual{
     .name = "gguf-info",
     .purpose = "what a GGUF model is, what is in it, what is wrong with it",
     .usage =
-        "  gguf-info FILE               a summary on one screen\n"
-        "  gguf-info FILE --metadata    every key with its type and value\n"
-        "  gguf-info FILE --tensors     every tensor with its type, shape, place and size\n"
-        "  gguf-info FILE --check       every fault, its place and the rule it breaks\n",
+        "  gguf-info FILE                   a summary on one screen\n"
+        "  gguf-info FILE --metadata        every key with its type and value\n"
+        "  gguf-info FILE --tensors         every tensor: type, shape, place and size\n"
+        "  gguf-info FILE --check           every fault, its place and the rule it breaks\n"
+        "  gguf-info FILE --verify SOURCE   whether FILE was made from SOURCE\n",
     .epilogue = R"(Any shard of a split model stands for all of it. Files that break the rules are
 shown as far as they can be read. On a terminal long names and values are cut to
 its width (or to COLUMNS); in a pipe names and strings are whole, and --json has
@@ -31,11 +35,12 @@ Examples:
   gguf-info model.gguf --tensors | sort -k5n | tail      # the largest tensors
   gguf-info download.gguf --check --strict               # is the file sound?
   curl -s https://example.org/model.gguf | gguf-info -
+  gguf-info model-Q4_K_M.gguf --verify model-f16.gguf
   gguf-info model.gguf --json | jq '.tensors[] | select(.type == "F32").name'
 
 Exit codes:
-  0  read, and with --check valid
-  1  the file could not be read, or --check found errors
+  0  read, and with --check valid, with --verify made from SOURCE
+  1  the file could not be read, or --check or --verify found faults
   2  misuse
 )",
 };
@@ -47,10 +52,12 @@ struct Options {
     bool check = false;
     bool json = false;
     bool strict = false;
+    std::optional<std::string> source;
     std::string profile = "spec";
 };
 
 int look(const Options& options, cli::Console& console) {
+    if (options.source) return info::verify(console, {options.file, *options.source}, options.json);
     const ValidateOptions rules{.profile = options.profile == "llama" ? Profile::llama : Profile::spec,
                                 .strict = options.strict};
     const info::Inspection inspection = info::inspect(options.file, rules, !options.check);
@@ -95,6 +102,10 @@ int main(int argc, char** argv) {
                    "spec: what the format allows (default);\nllama: what llama.cpp will load")
         ->type_name("NAME")
         ->check(CLI::IsMember({"spec", "llama"}));
+    app.add_option("--verify", options.source,
+                   "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance")
+        ->type_name("SOURCE")
+        ->excludes("--metadata", "--tensors", "--check");
     app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
     return line.run(argc, argv, [&](cli::Console& console) { return look(options, console); });
 }

@@ -54,12 +54,6 @@ std::optional<Request::Wanted> read_pair(std::string_view text) {
     return type ? std::optional(Request::Wanted{text.substr(colon + 1), *type}) : std::nullopt;
 }
 
-struct EffortName {
-    Effort effort;
-    std::string_view name;
-};
-constexpr EffortName efforts[] = {{Effort::fast, "fast"}, {Effort::normal, "default"}, {Effort::max, "max"}};
-
 // "m-00002-of-00005" without its number; other names as they are.
 std::string_view without_shard(std::string_view stem) {
     std::string_view rest = stem;
@@ -95,12 +89,11 @@ Result<unsigned> read_threads(std::string_view text) {
 }
 
 Result<Effort> read_effort(std::string_view text) {
-    const auto* const row = std::ranges::find(efforts, text, &EffortName::name);
-    if (row != std::end(efforts)) return row->effort;
+    for (const Effort effort : {Effort::fast, Effort::normal, Effort::max}) {
+        if (name(effort) == text) return effort;
+    }
     return misuse(fmt::format("'{}' is no effort: there are fast, default and max", text));
 }
-
-std::string_view name(Effort effort) { return std::ranges::find(efforts, effort, &EffortName::effort)->name; }
 
 std::string_view type_name(const FileType* type) { return type == nullptr ? copy_name : type->name; }
 

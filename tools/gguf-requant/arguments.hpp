@@ -47,6 +47,5 @@ Result<std::uint64_t> read_size(std::string_view text);
 
 // "fast", "default", "max".
 Result<Effort> read_effort(std::string_view text);
-std::string_view name(Effort effort);
 
 }  // namespace ggufkit::requant

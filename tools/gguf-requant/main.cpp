@@ -1,6 +1,7 @@
 // gguf-requant: a model in other tensor types.
 #include <chrono>
 #include <ggufkit/materialize.hpp>
+#include <ggufkit/provenance.hpp>
 #include <ggufkit/requant.hpp>
 #include <optional>
 
@@ -43,6 +44,7 @@ class Command {
         auto imatrix = requant::imatrix_of(options_);
         if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
         if (*imatrix) recipe_.imatrix = &**imatrix;
+        if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
         for (const auto& wanted : request_.outputs) {
             recipe_.file_type = wanted.file_type;
             recipe_.copy = wanted.file_type == nullptr;
@@ -109,6 +111,23 @@ class Command {
             return line_.refuse(console_, cli::sentence(removed.error()));
         }
         return removed ? 0 : refuse(cli::sentence(removed.error()));
+    }
+
+    // A plan that is only shown is as large with any digests.
+    Result<void> read_provenance(const Model& model) {
+        if (!options_.provenance) return {};
+        provenance_ = {line_.version(), std::vector<Digest>(model.tensors().size())};
+        recipe_.provenance = &provenance_;
+        if (options_.dry_run) return {};
+        const cli::Interrupt interrupt;
+        cli::ProgressBar bar;
+        auto traced = trace(model, line_.version(),
+                            {.threads = request_.threads,
+                             .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
+                             .stop = interrupt.token()});
+        if (!traced) return fail(std::move(traced).error());
+        provenance_ = *std::move(traced);
+        return {};
     }
 
     // Misuse, or a failure to read what the arguments name.
@@ -208,6 +227,7 @@ class Command {
     const cli::CommandLine& line_;
     cli::Console& console_;
     requant::Request request_;
+    Provenance provenance_;
     Recipe recipe_;
     std::vector<Plan> plans_;  // of the outputs, one each
     std::vector<requant::ReportFile> reports_;

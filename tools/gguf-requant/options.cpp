@@ -151,6 +151,10 @@ void add_output(CLI::App& app, Options& options) {
               "programs; of several outputs one each:\nFILE-OUTPUT.html"))
         ->type_name("FILE")
         ->allow_extra_args(false);
+    group(app.add_flag(
+        "--provenance", options.provenance,
+        "Write into OUTPUT what it was made from and how:\nthe digests of all of INPUT's tensors, which is\n"
+        "read twice for it; gguf-info --verify checks it"));
     group(app.add_option("--shm", options.shm, "Make /dev/shm/NAME, in memory, in place of OUTPUT"))->type_name("NAME");
     group(app.add_option("--shm-remove", options.shm_remove, "Remove what --shm NAME made, or began to make"))
         ->type_name("NAME");

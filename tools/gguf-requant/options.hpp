@@ -36,6 +36,7 @@ struct Options {
     std::optional<std::uint64_t> split_max_tensors;
     bool keep_split = false;
     std::vector<std::string> reports;
+    bool provenance = false;
     bool force = false;
 
     std::optional<std::string> shm;
