@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <fstream>
@@ -49,7 +50,7 @@ std::string Journal::line(const Mark& mark) const {
 std::vector<Journal::Mark> Journal::read() const {
     std::vector<Mark> marks;
     std::ifstream in(path_, std::ios::binary);
-    std::string text(longest_line, '\0');
+    std::array<char, longest_line> text{};
     const auto next_line = [&] {
         in.getline(text.data(), longest_line);  // fails where there is no end of line within so many bytes
         return in.good() ? std::optional(std::string_view(text.data())) : std::nullopt;

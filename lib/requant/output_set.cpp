@@ -63,8 +63,8 @@ Result<void> OutputSet::commit() {
 }
 
 Result<void> OutputSet::each(Result<void> (io::OutputFile::*step)()) {
-    for (io::OutputFile& file : files_) {
-        if (auto done = (file.*step)(); !done) return done;
+    for (auto file = files_.begin(); file != files_.end(); ++file) {
+        if (auto done = ((*file).*step)(); !done) return done;
     }
     return {};
 }
