@@ -1,6 +1,7 @@
 #include "requant/output_set.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "requant/read_back.hpp"
@@ -63,8 +64,8 @@ Result<void> OutputSet::commit() {
 }
 
 Result<void> OutputSet::each(Result<void> (io::OutputFile::*step)()) {
-    for (auto file = files_.begin(); file != files_.end(); ++file) {
-        if (auto done = ((*file).*step)(); !done) return done;
+    for (io::OutputFile& file : files_) {
+        if (auto done = std::invoke(step, file); !done) return done;
     }
     return {};
 }
