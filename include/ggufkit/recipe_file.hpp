@@ -1,6 +1,6 @@
 // Recipe files: which tensor gets which type, as text that can be kept, edited and given back.
 //
-// Purpose: reads and prints the files of --recipe and --tensor-type-file.
+// Purpose: reads and prints the files of --tensor-type-file, and the recipe that --provenance keeps.
 // Ownership: a RecipeFile owns its text; file types are static.
 // Thread-safety: pure functions.
 // Source: spec/recipes.md, "Recipe files".
