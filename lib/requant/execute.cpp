@@ -245,7 +245,8 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
         ::posix_fadvise(model.shard_fd(i), 0, 0, POSIX_FADV_SEQUENTIAL);
     std::optional<requant::QualityObserver> quality;
     if (options.quality != nullptr) quality.emplace(plans);
-    auto done = Run(model, *jobs, *files, checkpoints, *workers, quality ? &*quality : nullptr, options).all();
+    Run run(model, *jobs, *files, checkpoints, *workers, quality ? &*quality : nullptr, options);
+    auto done = run.all();  // `run` stays: the last mark below brings its outputs to disk
     if (done && quality) *options.quality = quality->take();
     if (!done && options.resume && worth_resuming(done.error()) && checkpoints.mark()) {
         files->keep();
