@@ -34,7 +34,13 @@ Result<std::size_t> Checkpoints::verify(
         done(piece, *hash);
         return {};
     });
-    if (!hashed) return fail(hashed.error());
+    const auto forget_from = [&](std::size_t first) {
+        for (std::size_t piece = first; piece < claimed; ++piece) hashes_[piece].store(0, std::memory_order_relaxed);
+    };
+    if (!hashed) {
+        forget_from(0);
+        return fail(hashed.error());
+    }
 
     std::size_t sound = 0;
     std::vector<Journal::Mark> kept;
@@ -43,7 +49,7 @@ Result<std::size_t> Checkpoints::verify(
         sound = claim.pieces;
         kept.push_back(claim);
     }
-    for (std::size_t piece = sound; piece < claimed; ++piece) hashes_[piece].store(0, std::memory_order_relaxed);
+    forget_from(sound);
     marked_ = sound;
     journal_.begin(std::move(kept));
     return sound;
@@ -63,14 +69,19 @@ void Checkpoints::start(std::chrono::milliseconds interval, std::function<Result
 void Checkpoints::keep_journal(const std::stop_token& stop, std::chrono::milliseconds interval) {
     std::unique_lock lock(mutex_);
     while (!wake_.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
-        outcome_ = mark();
-        if (outcome_) continue;
+        if (mark()) continue;
         failed_();
         return;
     }
 }
 
+// Tried once: after a failed sync nobody knows what the disk holds.
 Result<void> Checkpoints::mark() {
+    if (outcome_) outcome_ = try_to_mark();
+    return outcome_;
+}
+
+Result<void> Checkpoints::try_to_mark() {
     std::size_t end = marked_;
     while (end < hashes_.size() && hashes_[end].load(std::memory_order_acquire) != 0) ++end;
     if (end == marked_) return {};

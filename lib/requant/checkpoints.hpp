@@ -54,7 +54,8 @@ class Checkpoints {
     // Whether there is a mark in the journal.
     bool begun() const { return marked_ > 0; }
 
-    // One more mark, now: before a run is given up, or after its last piece. Only after finish().
+    // One more mark, now: before a run is given up, or after its last piece. Not between start() and finish(). A failure is
+    // final.
     Result<void> mark();
 
     // The outputs are complete, or given up.
@@ -63,6 +64,7 @@ class Checkpoints {
   private:
     std::uint64_t hash_of_range(std::size_t first, std::size_t end) const;
     void keep_journal(const std::stop_token& stop, std::chrono::milliseconds interval);
+    Result<void> try_to_mark();
     void join();
 
     Journal journal_;

@@ -232,6 +232,7 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
     const auto first_file = output_paths(*plans.front(), outputs.front().path).front();
     Checkpoints checkpoints({first_file.string() + ".ggufkit-journal", requant::run_digest(model, plans, *jobs)},
                             pieces);
+    // Read before the files are there to lock; what is believed of it is read again under the lock.
     const auto claims = checkpoints.claims();
     const bool finished = !claims.empty() && claims.back().pieces == pieces;
     auto files = OutputSet::create(model, outputs, options.overwrite,
@@ -248,7 +249,8 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
     Run run(model, *jobs, *files, checkpoints, *workers, quality ? &*quality : nullptr, options);
     auto done = run.all();  // `run` stays: the last mark below brings its outputs to disk
     if (done && quality) *options.quality = quality->take();
-    if (!done && options.resume && worth_resuming(done.error()) && checkpoints.mark()) {
+    if (!done && options.resume && worth_resuming(done.error())) {
+        checkpoints.mark().map_error([](const Error&) {});  // what is not marked is done again
         files->keep();
     } else {
         checkpoints.forget();

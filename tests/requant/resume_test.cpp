@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -13,7 +14,7 @@
 #include <vector>
 
 #include "made_model.hpp"
-#include "requant/journal.hpp"
+#include "requant/checkpoints.hpp"
 #include "support/random_blocks.hpp"
 #include "support/temporary.hpp"
 
@@ -246,6 +247,46 @@ TEST_CASE("resume: of several outputs, those that have their names already are d
         CHECK(result.error().code == Errc::io_exists);
         CHECK(read_file(site.out) == changed);
     }
+}
+
+TEST_CASE("checkpoints: a look back that is broken off says nothing of what is on disk") {
+    TemporaryFolder folder;
+    const std::string path = folder / "journal";
+    REQUIRE(Journal(path, "cafe").append({10, 0x11}));
+    const auto before = read_file(path);
+
+    requant::Checkpoints checkpoints({path, "cafe"}, 10);
+    const auto broken_off = [](std::size_t piece, unsigned) -> Result<std::uint64_t> {
+        if (piece == 5) return fail({.code = Errc::cancelled});
+        return 7;
+    };
+    const auto sound = checkpoints.verify(checkpoints.claims(), 1, {}, broken_off);
+    REQUIRE_FALSE(sound);
+    CHECK(sound.error().code == Errc::cancelled);
+    CHECK(checkpoints.mark());
+    CHECK(read_file(path) == before);
+}
+
+TEST_CASE("checkpoints: after a failure to bring data to disk nothing more is marked") {
+    TemporaryFolder folder;
+    const std::string path = folder / "journal";
+    requant::Checkpoints checkpoints({path, "cafe"}, 2);
+    int asked = 0;
+    std::atomic<bool> failed = false;
+    checkpoints.start(
+        1ms,
+        [&]() -> Result<void> {
+            ++asked;
+            return fail({.code = Errc::io_write});
+        },
+        [&] { failed = true; });
+    checkpoints.done(0, 7);
+    while (!failed) std::this_thread::yield();
+    CHECK_FALSE(checkpoints.finish());
+    checkpoints.done(1, 7);
+    CHECK_FALSE(checkpoints.mark());
+    CHECK(asked == 1);
+    CHECK_FALSE(fs::exists(path));
 }
 
 TEST_CASE("journal: gives back what was appended, up to the first line that is not as it was written") {
