@@ -250,7 +250,7 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
     auto done = run.all();  // `run` stays: the last mark below brings its outputs to disk
     if (done && quality) *options.quality = quality->take();
     if (!done && options.resume && worth_resuming(done.error())) {
-        checkpoints.mark().map_error([](const Error&) {});  // what is not marked is done again
+        static_cast<void>(checkpoints.mark());  // what is not marked is done again
         files->keep();
     } else {
         checkpoints.forget();

@@ -316,7 +316,7 @@ TEST_CASE("recipe: shards end before a tensor that would exceed a limit") {
     CHECK(refusal(model, contradictory) == "files cannot be those of the source and have a limit of their own as well");
 }
 
-TEST_CASE("recipe: every shard says its place; the first has the metadata, and all the alignment") {
+TEST_CASE("recipe: every shard says its place, the first has the metadata, and all the alignment") {
     for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
         SyntheticModel source = make_shape("one-layer");
         source.header().byte_order = order;

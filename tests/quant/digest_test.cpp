@@ -51,7 +51,7 @@ TEST_CASE("digests: read from the file they are those of the bytes, in any conta
     CHECK(hex_of(folder / "s-00002-of-00003.gguf", 2) == expected);
 }
 
-TEST_CASE("digests: progress ends with everything; a stop is obeyed; a file that has shrunk is an error") {
+TEST_CASE("digests: progress ends with everything, a stop is obeyed, a file that has shrunk is an error") {
     const TemporaryFolder folder;
     const auto path = model_of_many_sizes().save(folder / "a.gguf");
     const auto model = Model::open(path);

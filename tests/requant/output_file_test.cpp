@@ -64,7 +64,7 @@ Result<void> write_with(OutputCalls calls, std::string_view text, std::string* c
 
 }  // namespace
 
-TEST_CASE("output file: takes its name at commit and not before; what was not written is zero") {
+TEST_CASE("output file: takes its name at commit and not before, what was not written is zero") {
     TemporaryFolder folder;
     auto file = OutputFile::create(folder / "out", 10, {});
     REQUIRE(file);

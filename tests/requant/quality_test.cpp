@@ -89,7 +89,7 @@ TEST_CASE("quality: what a piece lost is what plain sums over its weights say") 
     }
 }
 
-TEST_CASE("quality: nothing lost is zero and infinity, not a division by zero; all lost is one") {
+TEST_CASE("quality: nothing lost is zero and infinity, not a division by zero, all lost is one") {
     const std::vector<float> values{0.5f, -2, 0, 8}, zeros(4);
     const auto bytes = [](const std::vector<float>& floats) { return std::as_bytes(std::span(floats)); };
     const auto same = must(requant::measure(values, 4, F32, bytes(values), {}));

@@ -192,7 +192,7 @@ TEST_CASE("resume: another plan, another input, another effort begin anew") {
     CHECK(site.count() == 2);
 }
 
-TEST_CASE("resume: without it, stopped work leaves nothing; with it, a fault of the input leaves nothing") {
+TEST_CASE("resume: without it, stopped work leaves nothing, with it, a fault of the input leaves nothing") {
     const Site site;
     const Model model = must(Model::open(site.in));
     const Plan plan = plan_for(model, small);

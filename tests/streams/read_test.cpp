@@ -237,7 +237,7 @@ TEST_CASE("a file that is damaged anywhere is an error or the same model") {
     CHECK(error.offset == file.size() - 15);
 }
 
-TEST_CASE("a seek table that lies is an error; one that does not fit the file is not used") {
+TEST_CASE("a seek table that lies is an error, one that does not fit the file is not used") {
     const Content content = small_model().bytes();
     const auto whole = std::span<const std::byte>(content);
     const Content first = frame_of(whole.first(1000)), second = frame_of(whole.subspan(1000));

@@ -53,7 +53,7 @@ int exit_on_terminal(std::vector<std::string> arguments, int fd) {
 
 }  // namespace
 
-TEST_CASE("OUTPUT - is the file's bytes and nothing else; INPUT - is read from a pipe or a file") {
+TEST_CASE("OUTPUT - is the file's bytes and nothing else, INPUT - is read from a pipe or a file") {
     const TemporaryFolder folder;
     const CommandResult made = shell(folder, "gguf-requant $M out.gguf Q4_K_M");
     REQUIRE(made.exit_code == 0);

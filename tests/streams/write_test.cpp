@@ -195,7 +195,7 @@ TEST_CASE("execute_compressed: decompressed it is the file, and no frame has byt
     }
 }
 
-TEST_CASE("execute_compressed: the same bytes for any number of threads and at every run; the level matters") {
+TEST_CASE("execute_compressed: the same bytes for any number of threads and at every run, the level matters") {
     const Files files(mixed_model());
     const Model model = must(Model::open(files.in));
     const Plan plan = plan_for(model, mixed_types);

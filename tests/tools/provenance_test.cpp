@@ -18,7 +18,7 @@ const std::string q8_0 = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf";
 
 }  // namespace
 
-TEST_CASE("--provenance: the output says what it was made from; --verify tells that source from others") {
+TEST_CASE("--provenance: the output says what it was made from, --verify tells that source from others") {
     const TemporaryFolder folder;
     const std::string out = folder / "m.gguf";
     const std::vector<std::string> arguments{f16, out, "Q4_K_M", "--provenance", "--json"};
@@ -74,7 +74,7 @@ TEST_CASE("--verify: what cannot be checked is trouble with the file that is at 
             "gguf-info: " + folder / "bad.gguf" + ": key 'ggufkit.provenance.source.xxh3_128': is no list\n");
 }
 
-TEST_CASE("--provenance: of several outputs each says it; the bytes do not depend on the threads") {
+TEST_CASE("--provenance: of several outputs each says it, the bytes do not depend on the threads") {
     const TemporaryFolder folder;
     const std::string a = folder / "a.gguf", b = folder / "b.gguf", c = folder / "c.gguf";
     REQUIRE(run_tool("gguf-requant", {f16, "Q4_K_M:" + a, "Q8_0:" + b, "--provenance", "--threads", "3"}).exit_code ==

@@ -123,7 +123,7 @@ TEST_CASE("everything that an imatrix lacks is listed at once") {
     CHECK(result.err.ends_with("; 5 more tensors cannot be made either\n"));
 }
 
-TEST_CASE("--prune-layers takes numbers and ranges; the output is a sound model of fewer layers") {
+TEST_CASE("--prune-layers takes numbers and ranges, the output is a sound model of fewer layers") {
     const TemporaryFolder folder;
     const std::string output = folder / "pruned.gguf";
     const CommandResult result = requant({source, output, "Q8_0", "--prune-layers", "1,3-4"});
@@ -172,7 +172,7 @@ TEST_CASE("--override-kv sets keys of every kind") {
     for (const auto& [setting, says] : bad) check_misuse({source, "Q8_0", "--override-kv", setting}, says);
 }
 
-TEST_CASE("--split-max-size, --split-max-tensors, --keep-split; COPY makes one file of the shards again") {
+TEST_CASE("--split-max-size, --split-max-tensors, --keep-split, COPY makes one file of the shards again") {
     const TemporaryFolder folder;
     REQUIRE(requant({source, folder / "whole.gguf", "Q8_0"}).exit_code == 0);
     const CommandResult split = requant({source, folder / "m.gguf", "Q8_0", "--split-max-tensors", "20"});

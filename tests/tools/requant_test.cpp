@@ -153,7 +153,7 @@ TEST_CASE("misuse is told apart from failure") {
     CHECK(names_in(folder) == Names{"garbage.gguf", "m.gguf"});
 }
 
-TEST_CASE("--dry-run prints the plan and writes nothing; the size it gives is the real one") {
+TEST_CASE("--dry-run prints the plan and writes nothing, the size it gives is the real one") {
     const TemporaryFolder folder;
     const std::string input = folder / "m-f16.gguf";
     f16_model().save(input);
@@ -297,7 +297,7 @@ TEST_CASE("the same bytes from every instruction set, for any number of threads,
     }
 }
 
-TEST_CASE("--effort changes the bytes, not the types; the default has a name") {
+TEST_CASE("--effort changes the bytes, not the types, the default has a name") {
     const TemporaryFolder folder;
     const std::string input = folder / "m-f16.gguf";
     f16_model().save(input);
@@ -359,7 +359,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "a type that needs an imatrix is refused without one, unless asked to warn; so is an imatrix that does not fit") {
+    "a type that needs an imatrix is refused without one, unless asked to warn, so is an imatrix that does not fit") {
     const TemporaryFolder folder;
     const std::string input = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf", output = folder / "out.gguf";
     const auto run = [&](std::vector<std::string> flags) {
