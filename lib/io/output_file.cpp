@@ -18,6 +18,7 @@
 
 #include "io/mapped_file.hpp"
 #include "io/read_at.hpp"
+#include "io/same_file.hpp"
 
 namespace ggufkit::io {
 
@@ -108,12 +109,7 @@ Result<void> OutputFile::State::open_folder() {
 Result<void> OutputFile::State::check_inputs() {
     struct stat target {};
     if (::fstatat(folder.get(), name.c_str(), &target, 0) != 0) return {};
-    for (const int fd : options.inputs) {
-        struct stat input {};
-        if (::fstat(fd, &input) == 0 && input.st_dev == target.st_dev && input.st_ino == target.st_ino) {
-            return fail(refusal(Errc::io_same_file, "is the input"));
-        }
-    }
+    if (is_one_of(target, options.inputs)) return fail(refusal(Errc::io_same_file, "is the input"));
     return {};
 }
 

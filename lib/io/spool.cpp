@@ -21,6 +21,7 @@
 #include "core/parallel.hpp"
 #include "io/read_at.hpp"
 #include "io/seekable.hpp"
+#include "io/write_at.hpp"
 #include "io/zstd.hpp"
 
 namespace ggufkit::io {
@@ -78,14 +79,11 @@ class Spool {
     }
 
     Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) const {
-        while (!bytes.empty()) {
-            const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-            if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) return refuse("unpacked in", n == 0 ? ENOSPC : errno);
-            bytes = bytes.subspan(static_cast<std::size_t>(n));
-            offset += static_cast<std::uint64_t>(n);
-        }
-        return {};
+        auto written = write_at(file_.get(), offset, bytes);
+        if (!written)
+            written.error().detail =
+                fmt::format("its content cannot be unpacked in {}: {}", temporary_folder(), written.error().detail);
+        return written;
     }
 
     int fd() const { return file_.get(); }

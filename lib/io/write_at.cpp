@@ -14,9 +14,10 @@ Result<void> write_at(int fd, std::uint64_t offset, std::span<const std::byte> b
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
             const int number = n < 0 ? errno : EIO;  // nothing written would be tried for ever
-            return fail({.code = number == ENOSPC || number == EDQUOT ? Errc::io_no_space : Errc::io_write,
-                         .offset = offset,
-                         .detail = "cannot write: " + std::generic_category().message(number)});
+            return fail(
+                {.code = number == ENOSPC || number == EDQUOT || number == EFBIG ? Errc::io_no_space : Errc::io_write,
+                 .offset = offset,
+                 .detail = "cannot write: " + std::generic_category().message(number)});
         }
         bytes = bytes.subspan(static_cast<std::size_t>(n));
         offset += static_cast<std::uint64_t>(n);

@@ -9,7 +9,10 @@
 #include <charconv>
 #include <fstream>
 #include <optional>
+#include <span>
 #include <system_error>
+
+#include "io/write_all.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -82,11 +85,9 @@ Result<void> Journal::append(Mark mark) {
 }
 
 Result<void> Journal::write(std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(file_.get(), text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return fail(error("write"));
-        text.remove_prefix(static_cast<std::size_t>(written));
+    if (auto written = io::write_all(file_.get(), std::as_bytes(std::span(text))); !written) {
+        written.error().subject = path_.string();
+        return written;
     }
     if (::fdatasync(file_.get()) != 0) return fail(error("bring to disk"));
     return {};

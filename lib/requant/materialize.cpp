@@ -6,10 +6,12 @@
 
 #include <cerrno>
 #include <ggufkit/materialize.hpp>
-#include <system_error>
 
 #include "io/mapped_file.hpp"
+#include "io/same_file.hpp"
+#include "requant/fault.hpp"
 #include "requant/fill.hpp"
+#include "requant/inputs.hpp"
 #include "requant/patience.hpp"
 #include "requant/pieces.hpp"
 #include "requant/read_back.hpp"
@@ -18,19 +20,13 @@
 namespace ggufkit {
 
 using requant::Pieces;
+using requant::refuse;
 using requant::Segment;
 using requant::SegmentNames;
 using requant::stamp_of;
+using requant::system_fault;
 
 namespace {
-
-tl::unexpected<Error> refuse(Errc code, const std::filesystem::path& path, std::string detail) {
-    return fail({.code = code, .subject = path.string(), .detail = std::move(detail)});
-}
-
-tl::unexpected<Error> system_fault(Errc code, const std::filesystem::path& path, std::string_view doing) {
-    return refuse(code, path, fmt::format("cannot {}: {}", doing, std::generic_category().message(errno)));
-}
 
 // `error` of a file that the library does not know by name.
 Error about(const std::filesystem::path& path, Error error) {
@@ -40,15 +36,7 @@ Error about(const std::filesystem::path& path, Error error) {
 
 bool is_input(const Model& model, const std::filesystem::path& path) {
     struct stat output {};
-    if (::stat(path.c_str(), &output) != 0) return false;
-    for (std::size_t shard = 0; shard < model.shard_count(); ++shard) {
-        struct stat input {};
-        if (::fstat(model.shard_fd(shard), &input) == 0 && input.st_dev == output.st_dev &&
-            input.st_ino == output.st_ino) {
-            return true;
-        }
-    }
-    return false;
+    return ::stat(path.c_str(), &output) == 0 && io::is_one_of(output, requant::inputs_of(model));
 }
 
 // One call of materialize(), step by step.

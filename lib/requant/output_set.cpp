@@ -4,15 +4,16 @@
 #include <functional>
 #include <set>
 
+#include "requant/inputs.hpp"
 #include "requant/read_back.hpp"
 
 namespace ggufkit::requant {
 
 Result<OutputSet> OutputSet::create(const Model& model, std::span<const Output> outputs, bool overwrite, Take take) {
-    io::OutputFile::Options options{
-        .overwrite = overwrite, .resume = take != Take::nothing, .may_be_published = take == Take::all};
-    for (std::size_t shard = 0; shard < model.shard_count(); ++shard) options.inputs.push_back(model.opened_fd(shard));
-
+    const io::OutputFile::Options options{.overwrite = overwrite,
+                                          .resume = take != Take::nothing,
+                                          .may_be_published = take == Take::all,
+                                          .inputs = inputs_of(model)};
     OutputSet set(outputs);
     std::set<std::filesystem::path> names;
     for (const auto& [plan, path] : outputs) {

@@ -11,12 +11,12 @@
 #include <boost/interprocess/exceptions.hpp>
 #include <cerrno>
 #include <cstdio>
-#include <system_error>
 #include <vector>
 
 #include "core/bytes.hpp"
 #include "io/read_at.hpp"
 #include "io/write_at.hpp"
+#include "requant/fault.hpp"
 
 namespace ggufkit::requant {
 
@@ -32,14 +32,6 @@ constexpr std::size_t data_at = pieces_at + sizeof(std::uint64_t);
 constexpr std::size_t header_bytes = data_at + 4 * sizeof(std::uint64_t);
 
 constexpr std::size_t longest_name = 200;  // of the 255 bytes that a file name may have
-
-tl::unexpected<Error> refuse(Errc code, const std::filesystem::path& path, std::string detail) {
-    return fail({.code = code, .subject = path.string(), .detail = std::move(detail)});
-}
-
-tl::unexpected<Error> system_fault(Errc code, const std::filesystem::path& path, std::string_view doing) {
-    return refuse(code, path, fmt::format("cannot {}: {}", doing, std::generic_category().message(errno)));
-}
 
 FileStamp stamp_of(const struct stat& status) {
     return {.inode = status.st_ino,

@@ -10,6 +10,7 @@
 #include "io/output_file.hpp"
 #include "io/seekable.hpp"
 #include "io/zstd.hpp"
+#include "requant/inputs.hpp"
 #include "requant/job.hpp"
 #include "requant/meter.hpp"
 
@@ -232,10 +233,8 @@ Result<void> execute_to(const Model& model, const Plan& plan, const Sink& sink, 
 Result<void> execute_compressed(const Model& model, const Plan& plan, const std::filesystem::path& output, int level,
                                 const ExecuteOptions& options) {
     if (level == 0) return fail({.code = Errc::bad_argument, .detail = "0 is no zstd level"});
-    std::vector<int> inputs;
-    for (std::size_t i = 0; i < model.shard_count(); ++i) inputs.push_back(model.opened_fd(i));
-    auto file =
-        io::OutputFile::create(output, std::nullopt, {.overwrite = options.overwrite, .inputs = std::move(inputs)});
+    auto file = io::OutputFile::create(output, std::nullopt,
+                                       {.overwrite = options.overwrite, .inputs = requant::inputs_of(model)});
     if (!file) return fail(std::move(file).error());
     std::uint64_t at = 0;
     const Sink append = [&](std::span<const std::byte> bytes) {

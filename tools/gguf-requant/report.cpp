@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "io/output_file.hpp"
+#include "requant/inputs.hpp"
 
 namespace ggufkit::requant {
 
@@ -77,10 +78,8 @@ Result<void> check_report_places(std::span<const ReportFile> files, bool overwri
 }
 
 Result<void> write_report(const fs::path& path, const Outcome& outcome, const Model& model, bool overwrite) {
-    std::vector<int> inputs;
-    for (std::size_t shard = 0; shard < model.shard_count(); ++shard) inputs.push_back(model.shard_fd(shard));
     const std::string text = kind_of(path)->make(outcome);
-    auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs});
+    auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs_of(model)});
     if (!file) return fail(std::move(file).error());
     if (auto written = file->write(0, std::as_bytes(std::span(text))); !written) return written;
     return file->commit();
