@@ -11,6 +11,7 @@
 #include "requant/job.hpp"
 #include "requant/meter.hpp"
 #include "requant/output_set.hpp"
+#include "requant/piece_numbers.hpp"
 #include "requant/quality.hpp"
 #include "requant/run_digest.hpp"
 #include "requant/workers.hpp"
@@ -23,49 +24,17 @@ using requant::Checkpoints;
 using requant::Job;
 using requant::Meter;
 using requant::OutputSet;
+using requant::PieceNumbers;
 using requant::SourcePiece;
 using requant::Take;
 using requant::Target;
 using requant::Tile;
 
-// All pieces of all jobs, numbered through, so that threads pass from one tensor to the next without waiting for each
-// other.
-class Pieces {
-  public:
-    explicit Pieces(std::span<const Job> jobs) : jobs_(jobs) {
-        for (const Job& job : jobs) first_.push_back(first_.back() + job.pieces());
-    }
-
-    std::size_t count() const { return first_.back(); }
-
-    struct Place {
-        const Job& job;
-        std::uint64_t piece;  // within the job
-    };
-    Place at(std::size_t index) const {
-        const auto number = static_cast<std::size_t>(std::ranges::upper_bound(first_, index) - first_.begin()) - 1;
-        return {jobs_[number], index - first_[number]};
-    }
-
-    // Of the source, below this piece.
-    std::uint64_t bytes_before(std::size_t index) const {
-        if (index == count()) return bytes();
-        const auto [job, piece] = at(index);
-        const auto jobs_before = static_cast<std::size_t>(&job - jobs_.data());
-        return sum(jobs_.first(jobs_before)) + piece * job.piece_units * job.unit_bytes;
-    }
-    std::uint64_t bytes() const { return sum(jobs_); }
-
-  private:
-    static std::uint64_t sum(std::span<const Job> jobs) {
-        std::uint64_t bytes = 0;
-        for (const Job& job : jobs) bytes += job.units * job.unit_bytes;
-        return bytes;
-    }
-
-    std::span<const Job> jobs_;
-    std::vector<std::uint64_t> first_{0};
-};
+std::uint64_t source_bytes(std::span<const Job> jobs) {
+    std::uint64_t bytes = 0;
+    for (const Job& job : jobs) bytes += job.units * job.unit_bytes;
+    return bytes;
+}
 
 // One execution, step by step.
 class Run {
@@ -73,12 +42,13 @@ class Run {
     Run(const Model& model, std::span<const Job> jobs, OutputSet& outputs, Checkpoints& checkpoints, unsigned workers,
         requant::PieceObserver* observer, const ExecuteOptions& options)
         : model_(model),
-          pieces_(jobs),
+          jobs_(jobs),
+          numbers_(jobs),
           outputs_(outputs),
           checkpoints_(checkpoints),
           workers_(workers),
           options_(options),
-          meter_(options.progress, pieces_.bytes()),
+          meter_(options.progress, source_bytes(jobs)),
           tiles_(workers, Tile(jobs)),
           observer_(observer) {}
 
@@ -97,20 +67,27 @@ class Run {
         const auto sound = checkpoints_.verify(std::move(claims), workers_, options_.stop, hash_of);
         if (!sound) return fail(sound.error());
         begin_ = *sound;
-        if (outputs_.published() && begin_ < pieces_.count()) {
+        if (outputs_.published() && begin_ < numbers_.count()) {
             return fail({.code = Errc::io_exists, .detail = "an output exists, but not as the run before left it"});
         }
         if (auto seen = look_at_left(); !seen) return seen;
-        meter_.add(pieces_.bytes_before(begin_));
+        meter_.add(source_bytes_before(begin_));
         meter_.report();
         return outputs_.write_headers();
+    }
+
+    std::uint64_t source_bytes_before(std::size_t index) const {
+        if (index == numbers_.count()) return source_bytes(jobs_);
+        const auto [number, piece] = numbers_.at(index);
+        return source_bytes(jobs_.first(number)) + piece * jobs_[number].piece_units * jobs_[number].unit_bytes;
     }
 
     // An observer hears of what the run before made too, though not of the time that took.
     Result<void> look_at_left() {
         if (observer_ == nullptr) return {};
         return parallel_for(begin_, workers_, options_.stop, [&](std::size_t index, unsigned worker) -> Result<void> {
-            const auto [job, piece] = pieces_.at(index);
+            const auto [number, piece] = numbers_.at(index);
+            const Job& job = jobs_[number];
             const auto source = requant::read_piece(job, piece, tiles_[worker]);
             if (!source) return fail(source.error());
             for (const Target& target : job.targets) {
@@ -127,7 +104,8 @@ class Run {
 
     // Of what the outputs have for a piece.
     Result<std::uint64_t> hash_left(std::size_t index, unsigned worker) {
-        const auto [job, piece] = pieces_.at(index);
+        const auto [number, piece] = numbers_.at(index);
+        const Job& job = jobs_[number];
         const std::uint64_t first = piece * job.piece_units;
         const std::uint64_t units = std::min(job.piece_units, job.units - first);
         const auto memory = std::as_writable_bytes(tiles_[worker].memory());
@@ -146,7 +124,7 @@ class Run {
         const std::stop_callback stop_too(options_.stop, [&] { stop.request_stop(); });
         checkpoints_.start(
             options_.checkpoint_interval, [&] { return outputs_.sync(); }, [&] { stop.request_stop(); });
-        auto written = parallel_for(pieces_.count() - begin_, workers_, stop.get_token(),
+        auto written = parallel_for(numbers_.count() - begin_, workers_, stop.get_token(),
                                     [&](std::size_t index, unsigned worker) { return make(begin_ + index, worker); });
         if (auto kept = checkpoints_.finish(); !kept) return kept;
         meter_.report();
@@ -155,8 +133,9 @@ class Run {
 
     // Reads and decodes once, encodes for every output.
     Result<void> make(std::size_t index, unsigned worker) {
-        const auto [job, number] = pieces_.at(index);
-        const auto source = requant::read_piece(job, number, tiles_[worker]);
+        const auto [number, piece_number] = numbers_.at(index);
+        const Job& job = jobs_[number];
+        const auto source = requant::read_piece(job, piece_number, tiles_[worker]);
         if (!source) return fail(source.error());
         std::uint64_t hash = 0;
         for (const Target& target : job.targets) {
@@ -190,7 +169,8 @@ class Run {
     }
 
     const Model& model_;
-    const Pieces pieces_;
+    const std::span<const Job> jobs_;
+    const PieceNumbers numbers_;
     OutputSet& outputs_;
     Checkpoints& checkpoints_;
     const unsigned workers_;
@@ -225,7 +205,7 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
     }
     const auto jobs = requant::make_jobs(model, plans);
     if (!jobs) return fail(jobs.error());
-    const std::size_t pieces = Pieces(*jobs).count();
+    const std::size_t pieces = PieceNumbers(*jobs).count();
     const auto workers = requant::choose_workers(*jobs, pieces, options.threads);
     if (!workers) return fail(workers.error());
 

@@ -41,28 +41,22 @@ Result<Pieces> Pieces::make(const Model& model, const Plan& plan) {
     return Pieces(plan, *std::move(jobs));
 }
 
-Pieces::Pieces(const Plan& plan, std::vector<Job> jobs) : plan_(&plan), jobs_(std::move(jobs)), first_{0} {
-    for (const Job& job : jobs_) first_.push_back(first_.back() + job.pieces());
-}
-
-std::size_t Pieces::job_of(std::uint64_t number) const {
-    return static_cast<std::size_t>(std::ranges::upper_bound(first_, number) - first_.begin()) - 1;
-}
+Pieces::Pieces(const Plan& plan, std::vector<Job> jobs) : plan_(&plan), jobs_(std::move(jobs)), numbers_(jobs_) {}
 
 std::uint64_t Pieces::piece_bytes(std::size_t job) const {
     return plan_->tensors[job].bytes_out / jobs_[job].units * jobs_[job].piece_units;
 }
 
 Pieces::Range Pieces::range(std::uint64_t number) const {
-    const std::size_t job = job_of(number);
+    const auto [job, piece] = numbers_.at(number);
     const PlannedTensor& tensor = plan_->tensors[job];
-    const std::uint64_t before = (number - first_[job]) * piece_bytes(job);
+    const std::uint64_t before = piece * piece_bytes(job);
     return {.begin = tensor.offset + before,
             .end = tensor.offset + std::min(tensor.bytes_out, before + piece_bytes(job))};
 }
 
 std::uint64_t Pieces::bytes_in(std::uint64_t number) const {
-    const std::size_t job = job_of(number);
+    const std::size_t job = numbers_.at(number).job;
     const auto [begin, end] = range(number);
     // As many units as are made of them.
     return (end - begin) / (plan_->tensors[job].bytes_out / jobs_[job].units) *
@@ -75,8 +69,8 @@ std::uint64_t Pieces::first_behind(std::uint64_t offset) const {
         tensors, [&](const PlannedTensor& before) { return before.offset + before.bytes_out <= offset; });
     if (tensor == tensors.end()) return count();
     const auto job = static_cast<std::size_t>(tensor - tensors.begin());
-    if (offset <= tensor->offset) return first_[job];
-    return first_[job] + (offset - tensor->offset) / piece_bytes(job);
+    if (offset <= tensor->offset) return numbers_.first_of(job);
+    return numbers_.first_of(job) + (offset - tensor->offset) / piece_bytes(job);
 }
 
 std::string Pieces::run_digest(const Model& model) const {
@@ -85,8 +79,8 @@ std::string Pieces::run_digest(const Model& model) const {
 }
 
 Result<Piece> Pieces::make_piece(std::uint64_t number, Tile& tile) const {
-    const std::size_t job = job_of(number);
-    return requant::make_piece(jobs_[job], number - first_[job], tile);
+    const auto [job, piece] = numbers_.at(number);
+    return requant::make_piece(jobs_[job], piece, tile);
 }
 
 }  // namespace ggufkit::requant

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "requant/job.hpp"
+#include "requant/piece_numbers.hpp"
 
 namespace ggufkit::requant {
 
@@ -25,7 +26,7 @@ class Pieces {
     std::span<const Job> jobs() const { return jobs_; }
     std::span<const std::byte> header() const { return plan_->files.front().header; }
     std::uint64_t file_bytes() const { return plan_->files.front().file_bytes; }
-    std::uint64_t count() const { return first_.back(); }
+    std::uint64_t count() const { return numbers_.count(); }
 
     // Where a piece is in the file.
     struct Range {
@@ -45,12 +46,11 @@ class Pieces {
 
   private:
     Pieces(const Plan& plan, std::vector<Job> jobs);
-    std::size_t job_of(std::uint64_t number) const;
     std::uint64_t piece_bytes(std::size_t job) const;  // in the file, of every piece but the last
 
     const Plan* plan_;
-    std::vector<Job> jobs_;             // one for each tensor, in the plan's order
-    std::vector<std::uint64_t> first_;  // piece of each job, and the number of all
+    std::vector<Job> jobs_;  // one for each tensor, in the plan's order
+    PieceNumbers numbers_;
 };
 
 }  // namespace ggufkit::requant

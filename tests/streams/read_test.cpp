@@ -299,7 +299,8 @@ TEST_CASE("a bomb ends at once where it is no model, and else when the disk says
     append(model, bomb);
     const File file(model);
     const CommandResult result = run_command(
-        {"/bin/sh", "-c", "trap '' XFSZ; ulimit -f 40000; exec '" GGUFKIT_BIN_DIR "/gguf-info' '" + file.path + "'"});
+        {"/bin/sh", "-c",
+         "trap '' XFSZ; unset TMPDIR; ulimit -f 40000; exec '" GGUFKIT_BIN_DIR "/gguf-info' '" + file.path + "'"});
     CHECK(result.exit_code == 1);
     CHECK(result.err.find("cannot be unpacked in /var/tmp: cannot write: File too large") != std::string::npos);
 }
