@@ -201,7 +201,8 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
     if (!candidates) return fail(candidates.error());
     find_places(*candidates, facts);
 
-    const Mix mix(recipe.copy ? file_types().front() : *recipe.file_type, recipe, facts);  // a copy asks it nothing
+    std::optional<Mix> mix;  // a copy, of which every tensor is kept, has none
+    if (recipe.file_type != nullptr) mix.emplace(*recipe.file_type, recipe, facts);
     std::vector<Choice> choices;
     choices.reserve(candidates->size());
     for (const Candidate& candidate : *candidates) {
@@ -212,7 +213,7 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
         Choice& choice = choices.emplace_back(
             Choice{&tensor, candidate.name, candidate.source, *bytes, from.type(), "copied: " + candidate.kept});
         if (!candidate.kept.empty()) continue;
-        const auto verdict = fit_row(tensor, candidate.forced ? *candidate.forced : mix.decide(candidate));
+        const auto verdict = fit_row(tensor, candidate.forced ? *candidate.forced : mix->decide(candidate));
         if (!verdict) return fail(verdict.error());
         choice.type = verdict->type;
         choice.reason = choice.type == from.type() ? fmt::format("copied: already {}", from.name) : verdict->reason;

@@ -58,7 +58,7 @@ Result<Target> make_target(const Model& model, const Plan& plan, std::uint32_t n
                   .unit_bytes = to.block_bytes};
 }
 
-Job make_job(const Model& model, const Target& target) {
+Job undivided(const Model& model, const Target& target) {
     const ModelTensor& source = model.tensors()[target.tensor->source];
     const ModelView& shard = model.shard(source.shard);
     return {.fd = model.shard_fd(source.shard),
@@ -141,7 +141,7 @@ Result<std::vector<Job>> make_jobs(const Model& model, std::span<const Plan* con
             std::size_t& job = job_of[tensor.source];
             if (job == none) {
                 job = jobs.size();
-                jobs.push_back(make_job(model, *target));
+                jobs.push_back(undivided(model, *target));
             } else {
                 jobs[job].targets.push_back(*target);
             }
@@ -149,6 +149,14 @@ Result<std::vector<Job>> make_jobs(const Model& model, std::span<const Plan* con
     }
     std::ranges::for_each(jobs, divide);
     return jobs;
+}
+
+Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& tensor) {
+    const auto target = make_target(model, plan, 0, tensor);
+    if (!target) return fail(target.error());
+    Job job = undivided(model, *target);
+    divide(job);
+    return job;
 }
 
 Result<std::vector<Job>> make_jobs(const Model& model, const Plan& plan) {

@@ -49,6 +49,8 @@ struct Job {
 // tensor. BAD_ARGUMENT where a plan was not made from this model.
 Result<std::vector<Job>> make_jobs(const Model& model, std::span<const Plan* const> plans);
 Result<std::vector<Job>> make_jobs(const Model& model, const Plan& plan);
+// That of one tensor of a plan. BAD_ARGUMENT as above.
+Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& tensor);
 
 // The memory of one worker, big enough for any piece of some jobs: its floats, the bytes read, the blocks made.
 class Tile {

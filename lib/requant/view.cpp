@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <ggufkit/detail/name_index.hpp>
 #include <ggufkit/requant_view.hpp>
 #include <mutex>
 #include <new>
@@ -22,9 +23,17 @@ struct RequantView::State {
     const Model& model;
     Pieces pieces;
     mutable PieceCache cache;
+    detail::NameIndex by_name;
+
+    // For by_name.
+    auto name_of() const {
+        return [this](std::uint32_t i) -> std::string_view { return pieces.plan().tensors[i].name; };
+    }
 
     State(const Model& source, Pieces plan_pieces, std::uint64_t cache_bytes)
-        : model(source), pieces(std::move(plan_pieces)), cache(cache_bytes) {}
+        : model(source), pieces(std::move(plan_pieces)), cache(cache_bytes) {
+        for (std::uint32_t i = 0; i < pieces.plan().tensors.size(); ++i) by_name.insert(i, name_of());
+    }
 
     Result<PieceCache::Bytes> piece(std::uint64_t number) const {
         return cache.get(number, [&] { return make_piece(number); });
@@ -148,9 +157,8 @@ std::size_t RequantView::read_callback(void* view, void* out, std::size_t offset
 }
 
 Result<TensorView> RequantView::tensor(std::string_view name) const {
-    const auto& tensors = plan().tensors;
-    const auto found = std::ranges::find(tensors, name, &PlannedTensor::name);
-    if (found != tensors.end()) return TensorView(*state_, static_cast<std::size_t>(found - tensors.begin()));
+    const std::uint32_t found = state_->by_name.find(name, state_->name_of());
+    if (found != detail::NameIndex::none) return TensorView(*state_, found);
     return fail({.code = Errc::not_found,
                  .subject = fmt::format("tensor '{}'", name),
                  .detail = "the plan has no such tensor"});
@@ -182,11 +190,11 @@ Result<void> TensorView::rows(std::uint64_t first, std::uint64_t count, TensorTy
     }
     const Plan one = plan_of_one(view_->pieces.plan(), tensor, type, all * *one_row);
     if (auto possible = check_executable(one); !possible) return possible;
-    const auto jobs = requant::make_jobs(view_->model, one);
-    if (!jobs) return fail(jobs.error());
+    const auto job = requant::make_job(view_->model, one, one.tensors.front());
+    if (!job) return fail(job.error());
     if (out.empty()) return {};
-    const std::uint64_t row_units = jobs->front().units / all;
-    return make_units(jobs->front(), first * row_units, count * row_units, out);
+    const std::uint64_t row_units = job->units / all;
+    return make_units(*job, first * row_units, count * row_units, out);
 }
 
 Result<void> TensorView::rows(std::uint64_t first, std::uint64_t count, std::span<float> out) const {
