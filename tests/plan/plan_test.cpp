@@ -7,6 +7,7 @@
 #include <ggufkit/quantize.hpp>
 #include <limits>
 
+#include "shown.hpp"
 #include "support/imatrix_files.hpp"
 #include "support/synthetic_model.hpp"
 #include "support/temporary.hpp"
@@ -48,18 +49,6 @@ class Planned {
     TemporaryFolder folder_;
     Model model_;
 };
-
-const PlannedTensor& tensor(const Plan& plan, std::string_view name) {
-    const auto found = std::ranges::find(plan.tensors, name, &PlannedTensor::name);
-    REQUIRE(found != plan.tensors.end());
-    return *found;
-}
-
-// "Q6_K (recipe: attn_v, a layer with more bits)"
-std::string shown(const Plan& plan, std::string_view name) {
-    const PlannedTensor& found = tensor(plan, name);
-    return fmt::format("{} ({})", format_of(found.to).name, found.reason);
-}
 
 }  // namespace
 

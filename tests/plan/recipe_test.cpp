@@ -8,6 +8,7 @@
 #include <ggufkit/plan.hpp>
 #include <limits>
 
+#include "shown.hpp"
 #include "support/small_model.hpp"
 #include "support/synthetic_model.hpp"
 #include "support/temporary.hpp"
@@ -50,17 +51,6 @@ std::string refusal(const Model& model, const Recipe& recipe) {
     CHECK(plan.error().code == Errc::bad_argument);
     return plan.error().subject.empty() ? plan.error().detail
                                         : fmt::format("{}: {}", plan.error().subject, plan.error().detail);
-}
-
-const PlannedTensor& tensor(const Plan& plan, std::string_view name) {
-    const auto found = std::ranges::find(plan.tensors, name, &PlannedTensor::name);
-    REQUIRE(found != plan.tensors.end());
-    return *found;
-}
-
-std::string shown(const Plan& plan, std::string_view name) {
-    const PlannedTensor& found = tensor(plan, name);
-    return fmt::format("{} ({})", format_of(found.to).name, found.reason);
 }
 
 // "u32 7", "str x", "arr 1,2".

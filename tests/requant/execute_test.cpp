@@ -444,3 +444,26 @@ TEST_CASE("execute: outputs that cannot be written together are refused, and non
     CHECK(refusal_of({{&plan, files.out}, {&plan, files.in}}) == Errc::io_same_file);
     CHECK(refusal_of({{&plan, files.out}, {&plan, files.folder / "none/out.gguf"}}) == Errc::io_open);
 }
+
+TEST_CASE("execute: from every type that can be decoded, of every shape, in either byte order") {
+    for (const FormatInfo& format : formats()) {
+        if (!format.usable() || !can_dequantize(format.type()) || format.type() == F64) continue;  // larger than floats
+        CAPTURE(format.name);
+        const std::uint64_t ne0 = std::max<std::uint64_t>(256, format.block_elements);
+        for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
+            MadeModel source(order, 128);
+            source.add("matrix", format.type(), {ne0, 7})
+                .add("stack", format.type(), {ne0, 5, 3})
+                .add("stacks", format.type(), {2 * ne0, 3, 2, 2})
+                .add("copied", format.type(), {ne0, 3});
+            // Random blocks, of types that have no encoder, hold values that only a float can.
+            const bool tame = can_quantize(format.type());
+            const Types types{{"matrix", tame ? Q8_0 : F32}, {"stack", tame ? BF16 : F32}, {"stacks", F32}};
+            const Files files(source);
+            const Model model = must(Model::open(files.in));
+            const auto result = execute(model, plan_for(model, types, order), files.out);
+            REQUIRE_MESSAGE(result, result.error().message());
+            CHECK(read_file(files.out) == source.requantized(types).bytes());
+        }
+    }
+}
