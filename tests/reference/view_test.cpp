@@ -79,6 +79,13 @@ std::vector<Verdict> judge_files(const std::string& base, const std::vector<std:
     return verdicts;
 }
 
+// What the runtime writes with a model.
+std::string text_of(const std::string& file) {
+    const auto generated = generate({file, "The history of", "60"});
+    REQUIRE_MESSAGE(generated.exit_code == 0, generated.err);
+    return generated.text();
+}
+
 }  // namespace
 
 TEST_CASE("view: the real reader of GGUF finds every tensor of the plan through the callback") {
@@ -137,4 +144,23 @@ TEST_CASE("materialize: the real runtime loads the files in memory and predicts 
         CHECK(verdict.own == verdict.base);
     }
     CHECK(verdicts[2].divergence > 0);  // of the model that it was made of: the judge can tell
+}
+
+TEST_CASE("materialize: the real runtime writes the same text with the file in memory as with the one on disk") {
+    REQUIRE_REFERENCE();
+    const TemporaryFolder folder;
+    const auto model = Model::open(source);
+    REQUIRE(model);
+    const Plan plan = plan_of(*model, "Q2_K");
+    const std::string on_disk = folder / "on-disk.gguf";
+    REQUIRE(execute(*model, plan, on_disk));
+
+    const std::string name = "ggufkit-writer-" + std::to_string(::getpid());
+    const auto shared = materialize(*model, plan, name);
+    REQUIRE_MESSAGE(shared, shared.error().message());
+    const std::string text = text_of("/dev/shm/" + name);
+    CHECK(remove_shared(name));
+    CHECK(text.size() > 100);
+    CHECK(text == text_of(on_disk));
+    CHECK(text != text_of(source));  // another quantization goes on in another way
 }

@@ -122,14 +122,24 @@ std::optional<std::string> reference_dir() {
     return dir;
 }
 
-CommandResult oracle(std::vector<std::string> arguments, std::span<const std::byte> input) {
-    arguments.insert(arguments.begin(), *reference_dir() + "/llama-oracle");
+namespace {
+
+CommandResult run_reference(const std::string& program, std::vector<std::string> arguments,
+                            std::span<const std::byte> input = {}) {
+    arguments.insert(arguments.begin(), *reference_dir() + "/" + program);
     return run_command(arguments, input);
 }
 
-CommandResult judge(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), *reference_dir() + "/llama-kld");
-    return run_command(arguments);
+}  // namespace
+
+CommandResult oracle(std::vector<std::string> arguments, std::span<const std::byte> input) {
+    return run_reference("llama-oracle", std::move(arguments), input);
+}
+
+CommandResult judge(std::vector<std::string> arguments) { return run_reference("llama-kld", std::move(arguments)); }
+
+CommandResult generate(std::vector<std::string> arguments) {
+    return run_reference("llama-generate", std::move(arguments));
 }
 
 CommandResult node_script(const std::string& script, std::vector<std::string> arguments) {

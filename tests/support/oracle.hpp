@@ -30,6 +30,9 @@ CommandResult oracle(std::vector<std::string> arguments, std::span<const std::by
 // llama-kld with these arguments.
 CommandResult judge(std::vector<std::string> arguments);
 
+// llama-generate with these arguments.
+CommandResult generate(std::vector<std::string> arguments);
+
 // A script of the reference set-up run by node: hf_dump.mjs.
 CommandResult node_script(const std::string& script, std::vector<std::string> arguments);
 
