@@ -177,20 +177,14 @@ class Mix {
 };
 
 // The type itself where rows are whole blocks of it; else its fallback, else F16.
-Result<Verdict> fit_row(const TensorInfo& tensor, Verdict wanted) {
+Verdict fit_row(const TensorInfo& tensor, Verdict wanted) {
     const FormatInfo& format = format_of(wanted.type);
     const std::uint64_t ne0 = tensor.ne[0];
     const auto fits = [&](const FormatInfo& candidate) { return ne0 % candidate.block_elements == 0; };
     if (fits(format)) return wanted;
     const FormatInfo& fallback = *find_format(format.fallback);
     const std::string mismatch = fmt::format("ne[0] {} is no multiple of {}", ne0, format.block_elements);
-    if (fallback.id == format.id && format.block_elements > 32) {
-        return fail({.code = Errc::bad_row,
-                     .offset = tensor.info_offset,
-                     .subject = fmt::format("tensor '{}'", tensor.name),
-                     .detail = fmt::format("{}, and {} has no fallback", mismatch, format.name)});
-    }
-    return Verdict{fits(fallback) ? fallback.type() : TensorType::F16, "fallback: " + mismatch};
+    return {fits(fallback) ? fallback.type() : TensorType::F16, "fallback: " + mismatch};
 }
 
 }  // namespace
@@ -213,10 +207,9 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
         Choice& choice = choices.emplace_back(
             Choice{&tensor, candidate.name, candidate.source, *bytes, from.type(), "copied: " + candidate.kept});
         if (!candidate.kept.empty()) continue;
-        const auto verdict = fit_row(tensor, candidate.forced ? *candidate.forced : mix->decide(candidate));
-        if (!verdict) return fail(verdict.error());
-        choice.type = verdict->type;
-        choice.reason = choice.type == from.type() ? fmt::format("copied: already {}", from.name) : verdict->reason;
+        const Verdict verdict = fit_row(tensor, candidate.forced ? *candidate.forced : mix->decide(candidate));
+        choice.type = verdict.type;
+        choice.reason = choice.type == from.type() ? fmt::format("copied: already {}", from.name) : verdict.reason;
     }
     return choices;
 }

@@ -204,8 +204,8 @@ constexpr std::array table{
     removed(37, "IQ4_NL_4_8"),
     removed(38, "IQ4_NL_8_8"),
     row<BlockMXFP4>(MXFP4, "MXFP4", Family::fp4, mxfp4),
-    row<BlockNVFP4>(NVFP4, "NVFP4", Family::fp4, nvfp4),
-    row<BlockQ1_0>(Q1_0, "Q1_0", Family::ternary, q1_0),
+    row<BlockNVFP4>(NVFP4, "NVFP4", Family::fp4, nvfp4, {.fallback = MXFP4}),
+    row<BlockQ1_0>(Q1_0, "Q1_0", Family::ternary, q1_0, {.fallback = Q4_0}),
     row<BlockQ2_0>(Q2_0, "Q2_0", Family::ternary, q2_0, {.fallback = Q4_0}),
 
     foreign(97, "Q8_0_X4"),

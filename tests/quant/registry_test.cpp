@@ -183,10 +183,10 @@ TEST_CASE("numbers of several bytes lie where the format has them") {
 
 TEST_CASE("fallbacks, imatrix needs and standings") {
     const std::map<std::string_view, std::string_view> fallbacks{
-        {"IQ1_S", "IQ4_NL"}, {"IQ1_M", "IQ4_NL"}, {"IQ2_XXS", "IQ4_NL"}, {"IQ2_XS", "IQ4_NL"},
-        {"IQ2_S", "IQ4_NL"}, {"IQ3_S", "IQ4_NL"}, {"IQ4_XS", "IQ4_NL"},  {"IQ3_XXS", "IQ4_NL"},
-        {"Q2_0", "Q4_0"},    {"Q2_K", "Q4_0"},    {"Q3_K", "Q4_0"},      {"TQ1_0", "Q4_0"},
-        {"TQ2_0", "Q4_0"},   {"Q4_K", "Q5_0"},    {"Q5_K", "Q5_1"},      {"Q6_K", "Q8_0"},
+        {"IQ1_S", "IQ4_NL"}, {"IQ1_M", "IQ4_NL"},  {"IQ2_XXS", "IQ4_NL"}, {"IQ2_XS", "IQ4_NL"}, {"IQ2_S", "IQ4_NL"},
+        {"IQ3_S", "IQ4_NL"}, {"IQ4_XS", "IQ4_NL"}, {"IQ3_XXS", "IQ4_NL"}, {"NVFP4", "MXFP4"},   {"Q1_0", "Q4_0"},
+        {"Q2_0", "Q4_0"},    {"Q2_K", "Q4_0"},     {"Q3_K", "Q4_0"},      {"TQ1_0", "Q4_0"},    {"TQ2_0", "Q4_0"},
+        {"Q4_K", "Q5_0"},    {"Q5_K", "Q5_1"},     {"Q6_K", "Q8_0"},
     };
     const std::set<std::string_view> always{"IQ2_XXS", "IQ2_XS", "IQ1_S"};
     const std::set<std::string_view> by_rule{"IQ3_XXS", "IQ2_S", "IQ1_M", "Q2_K"};
