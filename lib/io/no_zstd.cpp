@@ -12,8 +12,12 @@ tl::unexpected<Error> refuse() {
 }  // namespace
 
 std::uint64_t compression_memory(int) noexcept { return 0; }
-Result<void> compress_frame(std::span<const std::byte>, int, std::vector<std::byte>&) { return refuse(); }
-Result<void> decompress_frames(std::span<const std::byte>, std::span<std::byte>) { return refuse(); }
+Result<void> compress_frame(std::span<const std::byte>, int, std::vector<std::byte>&, std::span<const std::byte>) {
+    return refuse();
+}
+Result<void> decompress_frames(std::span<const std::byte>, std::span<std::byte>, std::span<const std::byte>) {
+    return refuse();
+}
 Result<void> decompress_stream(const Source&, const Sink&) { return refuse(); }
 
 }  // namespace ggufkit::io

@@ -10,7 +10,8 @@ namespace ggufkit::io {
 
 namespace {
 
-constexpr int window_log_max = 27;  // what every zstd reads without being asked to
+constexpr int window_log_max = 27;       // what every zstd reads without being asked to
+constexpr int prefixed_window_log = 23;  // 8 MiB: over a prefix and the content behind it
 
 struct Free {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
@@ -58,12 +59,17 @@ std::uint64_t compression_memory(int level) noexcept {
     return mebibytes << 20;
 }
 
-Result<void> compress_frame(std::span<const std::byte> content, int level, std::vector<std::byte>& frames) {
+Result<void> compress_frame(std::span<const std::byte> content, int level, std::vector<std::byte>& frames,
+                            std::span<const std::byte> prefix) {
     // A new context each time: what an old one remembers could decide between two equally good matches.
     const Compressor context(ZSTD_createCCtx());
     if (!context) return fail(no_memory());
     ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
     ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
+    if (!prefix.empty()) {
+        ZSTD_CCtx_setParameter(context.get(), ZSTD_c_windowLog, prefixed_window_log);
+        ZSTD_CCtx_refPrefix(context.get(), prefix.data(), prefix.size());
+    }
     const std::size_t before = frames.size();
     frames.resize(before + ZSTD_compressBound(content.size()));
     const std::size_t size =
@@ -73,9 +79,11 @@ Result<void> compress_frame(std::span<const std::byte> content, int level, std::
     return {};
 }
 
-Result<void> decompress_frames(std::span<const std::byte> frames, std::span<std::byte> content) {
+Result<void> decompress_frames(std::span<const std::byte> frames, std::span<std::byte> content,
+                               std::span<const std::byte> prefix) {
     const Decompressor context = new_decompressor();
     if (!context) return fail(no_memory());
+    if (!prefix.empty()) ZSTD_DCtx_refPrefix(context.get(), prefix.data(), prefix.size());
     const std::size_t size =
         ZSTD_decompressDCtx(context.get(), content.data(), content.size(), frames.data(), frames.size());
     const bool too_large = ZSTD_getErrorCode(size) == ZSTD_error_dstSize_tooSmall;

@@ -17,11 +17,15 @@ namespace ggufkit::io {
 // Bytes of memory that compress_frame() takes besides its arguments, for content of up to a mebibyte.
 std::uint64_t compression_memory(int level) noexcept;
 
-// Appends one frame with a checksum to `frames`. The same bytes for the same content, level and version of libzstd.
-Result<void> compress_frame(std::span<const std::byte> content, int level, std::vector<std::byte>& frames);
+// Appends one frame with a checksum to `frames`. The same bytes for the same content, prefix, level and version of
+// libzstd. The content may refer to `prefix`, which whoever decompresses it needs as well, as if it stood before it: of a mebibyte
+// of content and up to 4 MiB of prefix, to all of it.
+Result<void> compress_frame(std::span<const std::byte> content, int level, std::vector<std::byte>& frames,
+                            std::span<const std::byte> prefix = {});
 
-// Frames that lie in memory. They must hold exactly content.size() bytes.
-Result<void> decompress_frames(std::span<const std::byte> frames, std::span<std::byte> content);
+// Frames that lie in memory; one frame where there is a prefix. They must hold exactly content.size() bytes.
+Result<void> decompress_frames(std::span<const std::byte> frames, std::span<std::byte> content,
+                               std::span<const std::byte> prefix = {});
 
 // Fills the span as far as there are bytes: how many it got, 0 at the end.
 using Source = std::function<Result<std::size_t>(std::span<std::byte>)>;

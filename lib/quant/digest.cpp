@@ -7,11 +7,9 @@
 #include <ggufkit/quantize.hpp>
 #include <mutex>
 
+#include "core/hasher.hpp"
 #include "core/parallel.hpp"
 #include "io/read_at.hpp"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace ggufkit {
 
@@ -30,33 +28,25 @@ std::size_t part_size(const FormatInfo& format, std::size_t most) {
 // Takes whole blocks of one format, a part at a time.
 class Digester {
   public:
-    Digester(const FormatInfo& format, ByteOrder order) : format_(format), order_(order) {
-        XXH3_128bits_reset(&state_);
-    }
+    Digester(const FormatInfo& format, ByteOrder order) : format_(format), order_(order) {}
 
     // Leaves them in little-endian order.
     void add(std::span<std::byte> blocks) {
         if (order_ == ByteOrder::big) swap_block_bytes(format_, blocks);
-        XXH3_128bits_update(&state_, blocks.data(), blocks.size());
+        hasher_.add(blocks);
     }
-    Digest digest() const {
-        const XXH128_hash_t hash = XXH3_128bits_digest(&state_);
-        return {.high = hash.high64, .low = hash.low64};
-    }
+    Digest digest() const { return hasher_.digest(); }
 
   private:
     const FormatInfo& format_;
     const ByteOrder order_;
-    XXH3_state_t state_;
+    Hasher hasher_;
 };
 
 }  // namespace
 
 Digest digest_bytes(std::span<const std::byte> bytes, const FormatInfo& format, ByteOrder order) {
-    if (order == ByteOrder::little) {
-        const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
-        return {.high = hash.high64, .low = hash.low64};
-    }
+    if (order == ByteOrder::little) return hash128(bytes);
     Digester digester(format, order);
     std::vector<std::byte> turned(part_size(format, bytes.size()));
     while (!bytes.empty()) {

@@ -12,10 +12,8 @@
 #include <span>
 #include <system_error>
 
+#include "core/hasher.hpp"
 #include "io/write_all.hpp"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace ggufkit::requant {
 
@@ -47,7 +45,7 @@ std::optional<Journal::Mark> parse_mark(std::string_view line) {
 std::string Journal::line(const Mark& mark) const {
     const std::string content = fmt::format("{} {:016x}", mark.pieces, mark.hash);
     const std::string bound = run_ + content;
-    return fmt::format("{} {:016x}\n", content, XXH3_64bits(bound.data(), bound.size()));
+    return fmt::format("{} {:016x}\n", content, hash64(std::as_bytes(std::span(bound))));
 }
 
 std::vector<Journal::Mark> Journal::read() const {

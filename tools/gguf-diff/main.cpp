@@ -5,6 +5,7 @@
 #include "common/open.hpp"
 #include "common/progress.hpp"
 #include "common/show.hpp"
+#include "patch.hpp"
 #include "views.hpp"
 
 namespace {
@@ -17,7 +18,11 @@ constexpr int trouble = 2;
 const cli::Manual manual{
     .name = "gguf-diff",
     .purpose = "what differs between two GGUF models: metadata, structure, bytes",
-    .usage = "  gguf-diff A B\n",
+    .usage =
+        "  gguf-diff A B                             what differs\n"
+        "  gguf-diff OLD NEW --patch PATCH           a small file that makes NEW of OLD\n"
+        "  gguf-diff --apply PATCH OLD NEW           NEW again, byte for byte\n"
+        "  gguf-diff --apply PATCH FILE --in-place\n",
     .epilogue = R"(Models are compared, not files: split or not, version, byte order, alignment and
 the order of keys and tensors make no difference. Any shard of a split model
 stands for all of it. Lines begin with - for what only A has, + for what only B
@@ -32,9 +37,11 @@ Examples:
   gguf-diff original.gguf shards-00001-of-00004.gguf && echo the same
   gguf-requant m.gguf - Q4_K_M | gguf-diff m-Q4_K_M.gguf -
   gguf-diff a.gguf b.gguf --json | jq '.tensors[].name'
+  gguf-diff model.gguf model-fixed-template.gguf --patch fix.ggufpatch
+  gguf-diff --apply fix.ggufpatch model.gguf model-fixed-template.gguf
 
 Exit codes:
-  0  the same
+  0  the same; with --patch and --apply: done
   1  different
   2  trouble: misuse, or a file that could not be read
 )",
@@ -45,9 +52,15 @@ struct Options {
     std::string b;
     unsigned threads = 0;
     bool json = false;
+    diff::PatchRequest patch;
 };
 
 int compare_files(const Options& options, const cli::CommandLine& line, cli::Console& console) {
+    if (options.patch.any()) {
+        return diff::run_patch({options.patch, options.a, options.b, options.threads, options.json}, line, console);
+    }
+    if (options.patch.in_place) return line.refuse(console, "--in-place is for --apply");
+    if (options.b.empty()) return line.refuse(console, "B is missing");
     if (options.a == "-" && options.b == "-") return line.refuse(console, "only one of A and B can be standard input");
     const auto refuse = [&](const std::string& message) {
         console.error(message);
@@ -79,10 +92,11 @@ int main(int argc, char** argv) {
     cli::CommandLine line(manual, trouble);
     auto& app = line.app();
     app.add_option("A", options.a, "A GGUF file, any shard of a split model, or -\nfor standard input")->required();
-    app.add_option("B", options.b, "The one to compare it with")->required();
+    app.add_option("B", options.b, "The one to compare it with");
     app.add_option("--threads", options.threads, "How many threads read and compare\n(default: one for each CPU)")
         ->type_name("N")
         ->check(CLI::Range(1u, cli::most_threads));
     app.add_flag("--json", options.json, "Print the differences as JSON: see spec/json.md");
+    diff::add_patch_options(app, options.patch);
     return line.run(argc, argv, [&](cli::Console& console) { return compare_files(options, line, console); });
 }

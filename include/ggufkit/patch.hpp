@@ -1,0 +1,67 @@
+// Patches: what turns one GGUF file into another, in as few bytes as that takes.
+//
+// Purpose: make_patch() writes down how a file NEW differs from a file OLD; apply_patch() rebuilds NEW from OLD, byte for
+//   byte; apply_in_place() turns OLD itself into NEW where nothing in it has to move.
+// Ownership: plain values; paths name files, which are open only during a call.
+// Thread-safety: make_patch() runs its own threads. Its callback, like those of the others, is called from one thread at
+//   a time and must not throw.
+// Source: spec/patch.md. A library built without zstd refuses all three (UNSUPPORTED).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+
+#include <ggufkit/digest.hpp>
+#include <ggufkit/error.hpp>
+#include <ggufkit/model.hpp>
+
+namespace ggufkit {
+
+// A file as a patch knows it. The digest is XXH3-128 of all its bytes.
+struct PatchedFile {
+    std::uint64_t bytes = 0;
+    Digest digest;
+    friend bool operator==(const PatchedFile&, const PatchedFile&) = default;
+};
+
+struct PatchSummary {
+    PatchedFile old_file;
+    PatchedFile new_file;
+    std::uint64_t bytes = 0;   // of the patch
+    std::uint64_t copied = 0;  // bytes of the new file that are taken from the old one as they are
+    bool in_place = false;     // all of those stay where they are, and the file keeps its size
+};
+
+struct PatchOptions {
+    unsigned threads = 0;    // 0: as many as the machine has
+    int zstd_level = 3;      // 1 to 19
+    bool overwrite = false;  // of the output, where there is one
+    // Bytes that were worked on, and how many there are.
+    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
+    std::stop_token stop{};  // requested: CANCELLED, and no output
+};
+
+// Errors: BAD_ARGUMENT (a zstd level; a model of several files, which are patched one by one), IO_READ, IO_CHANGED,
+// CANCELLED, and those of an output: IO_SAME_FILE, IO_EXISTS, IO_OPEN, IO_NO_SPACE, IO_WRITE.
+Result<PatchSummary> make_patch(const Model& old_model, const Model& new_model, const std::filesystem::path& patch,
+                                const PatchOptions& options = {});
+
+// What a patch says of itself. Errors: IO_OPEN, IO_READ, BAD_PATCH (no patch, or a damaged one).
+Result<PatchSummary> read_patch(const std::filesystem::path& patch);
+
+// `new_file` appears whole, or not at all. Errors: those of read_patch() and of an output; BAD_PATCH where the old file is
+// not the one that the patch was made for.
+Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::filesystem::path& old_file,
+                                 const std::filesystem::path& new_file, const PatchOptions& options = {});
+
+// Only the bytes that differ are written, after they were noted in FILE.ggufkit-redo: where that was left behind by a run
+// that was killed or lost power, the next call finishes its work first. A file that is the new one already stays as it
+// is. Errors: those of read_patch(); BAD_PATCH where the file is not the one that the patch was made for; UNSUPPORTED
+// where bytes would have to move or more than 64 MiB differ; IO_OPEN, IO_EXISTS (another run is at work), IO_WRITE, IO_NO_SPACE,
+// CANCELLED. With all of them the file is what it was before.
+Result<PatchSummary> apply_in_place(const std::filesystem::path& patch, const std::filesystem::path& file,
+                                    const PatchOptions& options = {});
+
+}  // namespace ggufkit

@@ -1,0 +1,41 @@
+#include "io/output_file.hpp"
+#include "patch/rebuild.hpp"
+
+namespace ggufkit {
+
+using patch::Opened;
+using patch::Rebuild;
+
+Result<PatchSummary> read_patch(const std::filesystem::path& patch) {
+    const auto opened = Opened::open(patch);
+    if (!opened) return fail(opened.error());
+    return opened->summary();
+}
+
+Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::filesystem::path& old_file,
+                                 const std::filesystem::path& new_file, const PatchOptions& options) {
+    const auto opened = Opened::open(patch);
+    if (!opened) return fail(opened.error());
+    const auto old_bytes = io::MappedFile::open(old_file);
+    if (!old_bytes) return fail(old_bytes.error());
+    Rebuild rebuild(*opened, *old_bytes, options);
+    const auto found = rebuild.identify();
+    if (!found) return fail(found.error());
+    if (*found == Rebuild::Found::new_one) {
+        return fail({.code = Errc::bad_patch,
+                     .subject = old_file.string(),
+                     .detail = "is what the patch makes, not what it was made for"});
+    }
+    auto output = io::OutputFile::create(new_file, opened->patch().head.new_file.bytes,
+                                         {.overwrite = options.overwrite, .inputs = {old_bytes->fd(), opened->fd()}});
+    if (!output) return fail(std::move(output).error());
+    auto done = rebuild.run([&](const Rebuild::Part& part) {
+        return part.source ? output->copy(part.offset, old_bytes->fd(), *part.source, part.bytes.size())
+                           : output->write(part.offset, part.bytes);
+    });
+    if (done) done = output->commit();
+    if (!done) return fail(std::move(done).error());
+    return opened->summary();
+}
+
+}  // namespace ggufkit

@@ -1,0 +1,116 @@
+#include "patch.hpp"
+
+#include <ggufkit/patch.hpp>
+
+#include "common/interrupt.hpp"
+#include "common/json.hpp"
+#include "common/open.hpp"
+#include "common/progress.hpp"
+#include "common/show.hpp"
+#include "common/text.hpp"
+
+namespace ggufkit::diff {
+
+namespace {
+
+constexpr int trouble = 2;
+constexpr int interrupted = 130;
+
+Result<PatchSummary> make(const PatchRun& run, const PatchOptions& options) {
+    const auto a = cli::open_model(run.a, {.follow_shards = false, .threads = run.threads});
+    if (!a) return fail(a.error());
+    const auto b = cli::open_model(run.b, {.follow_shards = false, .threads = run.threads});
+    if (!b) return fail(b.error());
+    return make_patch(*a, *b, *run.request.make, options);
+}
+
+Result<PatchSummary> carry_out(const PatchRun& run, const PatchOptions& options) {
+    if (run.request.make) return make(run, options);
+    if (run.request.in_place) return apply_in_place(*run.request.apply, run.a, options);
+    return apply_patch(*run.request.apply, run.a, run.b, options);
+}
+
+// What is wrong with the arguments, or nothing.
+std::string_view fault_in(const PatchRun& run) {
+    const PatchRequest& request = run.request;
+    if (request.make && request.in_place) return "--in-place is for --apply";
+    if (run.a == "-" || run.b == "-") return "a patch is made of files and for files, not of standard input";
+    if (request.in_place && !run.b.empty()) return "--in-place takes one FILE, which becomes the new one";
+    if (!request.in_place && run.b.empty()) {
+        return request.make ? "--patch takes OLD and NEW" : "--apply takes OLD and NEW, or --in-place and one FILE";
+    }
+    return "";
+}
+
+void print_json(cli::Console& console, const PatchRun& run, const PatchSummary& summary) {
+    cli::JsonWriter json(console.out);
+    const auto file = [&](std::string_view name, const PatchedFile& about) {
+        json.key(name).begin_object();
+        json.field("bytes", about.bytes).field("xxh3_128", about.digest.hex()).end_object();
+    };
+    json.begin_object().field("patch", run.request.make ? *run.request.make : *run.request.apply);
+    json.field("bytes", summary.bytes);
+    file("old", summary.old_file);
+    file("new", summary.new_file);
+    json.field("copied_bytes", summary.copied).field("in_place", summary.in_place).end_object().finish();
+}
+
+void print_text(cli::Console& console, const PatchRun& run, const PatchSummary& summary) {
+    const auto new_bytes = [&] { return cli::human_bytes(summary.new_file.bytes); };
+    if (run.request.apply) {
+        console.out.write(fmt::format("{}: {}, as the patch says it must be\n",
+                                      cli::shown(run.request.in_place ? run.a : run.b), new_bytes()));
+        return;
+    }
+    console.out.write(fmt::format("{}: {}, which makes {} ({}) from {}{}\n", cli::shown(*run.request.make),
+                                  cli::human_bytes(summary.bytes), cli::shown(run.b), new_bytes(), cli::shown(run.a),
+                                  summary.in_place ? ", in place too" : ""));
+}
+
+}  // namespace
+
+void add_patch_options(CLI::App& app, PatchRequest& request) {
+    constexpr const char* group = "Patches";
+    const auto make =
+        app.add_option("--patch", request.make, "Write PATCH, which makes B of A")->type_name("PATCH")->group(group);
+    app.add_option("--apply", request.apply, "Make B of A by PATCH; B is written whole and\nchecked, or not at all")
+        ->type_name("PATCH")
+        ->excludes(make)
+        ->group(group);
+    app.add_flag("--in-place", request.in_place,
+                 "With --apply: turn A itself into what the\npatch makes, where nothing in it has to move;\n"
+                 "kill it at any moment and run it again")
+        ->group(group);
+    app.add_flag("--force", request.force, "Replace a finished PATCH or B")->group(group);
+    app.add_option("--zstd-level", request.zstd_level, "Of what a patch holds: 1 to 19 (default: 3)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 19))
+        ->group(group);
+}
+
+int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& console) {
+    if (const auto fault = fault_in(run); !fault.empty()) return line.refuse(console, fault);
+    const auto done = [&] {
+        const cli::Interrupt interrupt;
+        cli::ProgressBar bar;
+        return carry_out(run, {.threads = run.threads,
+                               .zstd_level = run.request.zstd_level,
+                               .overwrite = run.request.force,
+                               .progress = [&](std::uint64_t at, std::uint64_t of) { bar.update(at, of); },
+                               .stop = interrupt.token()});
+    }();
+    if (!done && done.error().code == Errc::cancelled) {
+        console.error("cancelled, nothing was written");
+        return interrupted;
+    }
+    if (!done) {
+        console.error(cli::sentence(done.error()) + (done.error().code == Errc::io_exists && !run.request.in_place
+                                                         ? "; --force replaces a finished file"
+                                                         : ""));
+        return trouble;
+    }
+    run.json ? print_json(console, run, *done) : print_text(console, run, *done);
+    return 0;
+}
+
+}  // namespace ggufkit::diff

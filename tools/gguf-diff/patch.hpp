@@ -1,0 +1,33 @@
+// gguf-diff --patch and --apply.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/command_line.hpp"
+
+namespace ggufkit::diff {
+
+struct PatchRequest {
+    std::optional<std::string> make;   // the patch to write
+    std::optional<std::string> apply;  // the patch to apply
+    bool in_place = false;
+    bool force = false;
+    int zstd_level = 3;
+
+    bool any() const { return make || apply; }
+};
+
+void add_patch_options(CLI::App& app, PatchRequest& request);
+
+// What A and B stand for: OLD and NEW; with --in-place A is the file and there is no B. The exit code is 0 or 2.
+struct PatchRun {
+    const PatchRequest& request;
+    std::string a;
+    std::string b;
+    unsigned threads;
+    bool json;
+};
+int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& console);
+
+}  // namespace ggufkit::diff
