@@ -33,7 +33,7 @@ std::vector<float> scaled(std::vector<float> values, float factor) {
 // Widths that fill batches and leave some of them part empty, and values that arithmetic stumbles over.
 std::vector<Rows> all_rows(std::size_t block) {
     std::vector<Rows> all;
-    for (const std::size_t blocks : {1, 2, 3, 7, 16, 17}) {
+    for (const std::size_t blocks : {1U, 2U, 3U, 7U, 16U, 17U}) {
         for (const auto& [tail, name] : test::tails) {
             const std::size_t ne0 = block * blocks;
             all.push_back({fmt::format("{} of {}", name, ne0), ne0, test::weight_rows(tail, 3, ne0, blocks)});

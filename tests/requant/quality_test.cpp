@@ -225,7 +225,7 @@ TEST_CASE("quality: totals by part, layer and type") {
 
 TEST_CASE("quality: the same sums on every instruction set, to the last bit") {
     const std::string_view before = quant::simd_target();
-    for (const std::size_t ne0 : {7, 96, 2051}) {
+    for (const std::size_t ne0 : {7U, 96U, 2051U}) {
         const Rows made = make_rows(F16, ne0, 3, true);
         const auto sums = [&] { return must(requant::measure(made.values, ne0, F16, made.blocks, made.importance)); };
         std::optional<ErrorSums> first;
