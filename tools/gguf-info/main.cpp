@@ -1,5 +1,7 @@
 // gguf-info: look at a GGUF file.
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "common/command_line.hpp"
 #include "common/show.hpp"
@@ -14,15 +16,15 @@ const cli::Manual manual{
     .name = "gguf-info",
     .purpose = "what a GGUF model is, what is in it, what is wrong with it",
     .usage =
-        "  gguf-info FILE                   a summary on one screen\n"
-        "  gguf-info FILE --metadata        every key with its type and value\n"
-        "  gguf-info FILE --tensors         every tensor: type, shape, place and size\n"
-        "  gguf-info FILE --check           every fault, its place and the rule it breaks\n"
-        "  gguf-info FILE --verify SOURCE   whether FILE was made from SOURCE\n",
+        "  gguf-info FILE                    a summary on one screen\n"
+        "  gguf-info FILE --SECTION...       one or more of the sections below\n"
+        "  gguf-info FILE --get KEY          a value as it is, for scripts\n"
+        "  gguf-info FILE --verify SOURCE    whether FILE was made from SOURCE\n"
+        "  gguf-info --list-types\n",
     .epilogue = R"(Any shard of a split model stands for all of it. Files that break the rules are
 shown as far as they can be read. On a terminal long names and values are cut to
 its width (or to COLUMNS); in a pipe names and strings are whole, and --json has
-every array in full.
+every array in full. GLOB is a pattern of the shell: quote it.
 
 FILE may be compressed (.gguf.zst), or - for standard input: then it is unpacked
 into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file
@@ -31,8 +33,12 @@ unless --check asks for all.
 
 Examples:
   gguf-info model-Q4_K_M.gguf
-  gguf-info model.gguf --metadata | grep rope
-  gguf-info model.gguf --tensors | sort -k5n | tail      # the largest tensors
+  gguf-info model.gguf --metadata '*rope*'
+  gguf-info model.gguf --get 'tokenizer.ggml.tokens[100:110]'
+  gguf-info model.gguf --tensors 'blk.0.*' --long
+  gguf-info model.gguf --tensors --sort size | head      # the largest tensors
+  gguf-info model.gguf --template > template.jinja
+  gguf-info model.gguf --header-hex | less               # how GGUF works
   gguf-info download.gguf --check --strict               # is the file sound?
   curl -s https://example.org/model.gguf | gguf-info -
   gguf-info model-Q4_K_M.gguf --verify model-f16.gguf
@@ -40,24 +46,106 @@ Examples:
 
 Exit codes:
   0  read, and with --check valid, with --verify made from SOURCE
-  1  the file could not be read, or --check or --verify found faults
+  1  the file could not be read, --check or --verify found faults, or what was
+     asked for is not in it
   2  misuse
 )",
 };
 
 struct Options {
     std::string file;
-    bool metadata = false;
-    bool tensors = false;
+    std::optional<std::string> metadata;  // the pattern
+    std::optional<std::string> tensors;
+    std::string sort = "file";
+    bool in_full = false;
+    std::string get;
+    bool layers = false;
+    bool types = false;
+    bool chat_template = false;
+    bool tokenizer = false;
+    bool header_hex = false;
     bool check = false;
     bool json = false;
     bool strict = false;
+    bool list_types = false;
     std::optional<std::string> source;
     std::string profile = "spec";
 };
 
-int look(const Options& options, cli::Console& console) {
+constexpr std::pair<std::string_view, info::Sort> orders[] = {
+    {"file", info::Sort::file}, {"name", info::Sort::name}, {"size", info::Sort::size}, {"type", info::Sort::type}};
+
+info::Selection select(const std::optional<std::string>& pattern, const Options& options) {
+    const auto* const order = std::ranges::find(orders, options.sort, &std::pair<std::string_view, info::Sort>::first);
+    return {
+        .pattern = pattern.value_or("").empty() ? "*" : *pattern, .sort = order->second, .in_full = options.in_full};
+}
+
+// The sections that were asked for, one after the other. Whether all of them were there.
+class Sections {
+  public:
+    Sections(const Options& options, const info::Inspection& inspection, cli::Console& console)
+        : options_(options), inspection_(inspection), console_(console) {}
+
+    bool print() {
+        if (inspection_.model) print_model(*inspection_.model);
+        section(options_.check, [&] {
+            info::print_diagnostics(console_, inspection_,
+                                    options_.profile == "llama" ? Profile::llama : Profile::spec);
+        });
+        if (!any_) info::print_summary(console_, inspection_);
+        return found_;
+    }
+
+  private:
+    void print_model(const Model& model) {
+        section(options_.metadata.has_value(),
+                [&] { info::print_metadata(console_, model, select(options_.metadata, options_)); });
+        section(options_.tensors.has_value(),
+                [&] { info::print_tensors(console_, model, select(options_.tensors, options_)); });
+        section(options_.layers, [&] { info::print_layers(console_, model); });
+        section(options_.types, [&] { info::print_types(console_, model); });
+        section(options_.tokenizer, [&] {
+            if (!info::print_tokenizer(console_, inspection_)) miss("has no tokenizer");
+        });
+        section(options_.chat_template, [&] {
+            if (!info::print_template(console_, model)) miss("has no chat template");
+        });
+        section(options_.header_hex, [&] { info::print_header_hex(console_, model); });
+    }
+
+    template <class Print>
+    void section(bool wanted, Print print) {
+        if (!wanted) return;
+        if (any_) console_.out.write("\n");
+        any_ = true;
+        print();
+    }
+
+    void miss(std::string_view what) {
+        console_.error(fmt::format("{}: {}", inspection_.path.string(), what));
+        found_ = false;
+    }
+
+    const Options& options_;
+    const info::Inspection& inspection_;
+    cli::Console& console_;
+    bool any_ = false;
+    bool found_ = true;
+};
+
+int look(Options options, const cli::CommandLine& line, cli::Console& console) {
+    if (options.list_types) {
+        info::print_known_types(console);
+        return 0;
+    }
+    // The value of these may be left out: `--tensors FILE` has taken the file for a pattern.
+    for (auto* pattern : {&options.metadata, &options.tensors}) {
+        if (options.file.empty() && pattern->has_value()) options.file = std::exchange(**pattern, "");
+    }
+    if (options.file.empty()) return line.refuse(console, "FILE is missing");
     if (options.source) return info::verify(console, {options.file, *options.source}, options.json);
+
     const ValidateOptions rules{.profile = options.profile == "llama" ? Profile::llama : Profile::spec,
                                 .strict = options.strict};
     const info::Inspection inspection = info::inspect(options.file, rules, !options.check);
@@ -70,19 +158,12 @@ int look(const Options& options, cli::Console& console) {
         console.error(cli::sentence(options.file, inspection.diagnostics.front().error));
         return code;
     }
-
-    if (!options.metadata && !options.tensors && !options.check) info::print_summary(console, inspection);
-    bool first = true;
-    const auto section = [&](bool wanted, auto print) {
-        if (!wanted) return;
-        if (!first) console.out.write("\n");
-        first = false;
-        print();
-    };
-    section(options.metadata && inspection.model, [&] { info::print_metadata(console, *inspection.model); });
-    section(options.tensors && inspection.model, [&] { info::print_tensors(console, *inspection.model); });
-    section(options.check, [&] { info::print_diagnostics(console, inspection, rules.profile); });
-    return code;
+    if (!options.get.empty() && inspection.model) {
+        const auto printed = info::print_one(console, *inspection.model, options.get);
+        if (!printed) console.error(cli::sentence(options.file, printed.error()));
+        return printed ? 0 : 1;
+    }
+    return Sections(options, inspection, console).print() ? code : 1;
 }
 
 }  // namespace
@@ -91,12 +172,36 @@ int main(int argc, char** argv) {
     Options options;
     cli::CommandLine line(manual, 1);
     auto& app = line.app();
-    app.add_option("FILE", options.file, "A GGUF file, any shard of a split model, or -\nfor standard input")
-        ->required();
-    app.add_flag("--metadata", options.metadata, "Print every key, type and value");
-    app.add_flag("--tensors", options.tensors,
-                 "Print every tensor: name, type, shape,\noffset in the data section, bytes");
-    app.add_flag("--check", options.check, "Validate; exit with 1 where the file is invalid");
+    app.add_option("FILE", options.file, "A GGUF file, any shard of a split model, or -\nfor standard input");
+    const auto pattern = [&](const char* flag, std::optional<std::string>& value, const char* what) {
+        app.add_option_function<std::vector<std::string>>(
+               flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },
+               what)
+            ->type_name("[GLOB]")
+            ->expected(0, 1)
+            ->group("Sections");
+    };
+    pattern("--metadata", options.metadata, "Every key (that GLOB fits), its type and value");
+    pattern("--tensors", options.tensors, "Every tensor: name, type, shape, offset in the\ndata section, bytes");
+    app.add_flag("--layers", options.layers, "Tensors, weights, bytes and bits a weight of\neach layer")
+        ->group("Sections");
+    app.add_flag("--types", options.types, "The same of each tensor type")->group("Sections");
+    app.add_flag("--tokenizer", options.tokenizer,
+                 "Its kind, tokens by kind, special tokens, and\nwhether all of it fits together")
+        ->group("Sections");
+    app.add_flag("--template", options.chat_template, "The chat template as text")->group("Sections");
+    app.add_flag("--header-hex", options.header_hex, "The header byte by byte, each field explained")
+        ->group("Sections");
+    app.add_flag("--check", options.check,
+                 "Every fault, its place and the rule it breaks;\nexit with 1 where the file is invalid")
+        ->group("Sections");
+    app.add_option("--get", options.get,
+                   "Print the value of KEY as it is; KEY[3] and\nKEY[3:9] are elements of an array")
+        ->type_name("KEY");
+    app.add_option("--sort", options.sort, "file (default), name, size or type: the order\nof keys and tensors")
+        ->type_name("ORDER")
+        ->check(CLI::IsMember({"file", "name", "size", "type"}));
+    app.add_flag("--long", options.in_full, "More about each tensor");
     app.add_flag("--strict", options.strict, "Trailing bytes and non-zero padding are errors");
     app.add_option("--profile", options.profile,
                    "spec: what the format allows (default);\nllama: what llama.cpp will load")
@@ -107,5 +212,6 @@ int main(int argc, char** argv) {
         ->type_name("SOURCE")
         ->excludes("--metadata", "--tensors", "--check");
     app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
-    return line.run(argc, argv, [&](cli::Console& console) { return look(options, console); });
+    app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
+    return line.run(argc, argv, [&](cli::Console& console) { return look(options, line, console); });
 }
