@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/markdown.hpp"
 #include "common/text.hpp"
 
 namespace ggufkit::cli {
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::size_t gap = 2;
 constexpr std::size_t least = 8;         // columns that a text which may be cut keeps
+constexpr std::size_t markdown_width = 120;
 constexpr std::size_t widest_pad = 100;  // where nothing is cut, one very long name does not push all rows apart
 
 std::string cut_to(const Cell& cell, Cut cut, std::size_t width) {
@@ -30,7 +32,7 @@ std::vector<std::size_t> Table::widths(std::optional<std::size_t> limit) const {
         for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i].text));
     }
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-        if (widths[i] != 0) widths[i] = std::max(widths[i], display_width(columns_[i].title));
+        if (widths[i] != 0) widths[i] = std::max({widths[i], display_width(columns_[i].title), columns_[i].least});
     }
     if (!limit) {
         for (std::size_t& width : widths) width = std::min(width, widest_pad);
@@ -81,7 +83,31 @@ std::string Table::line(const Console& console, const std::vector<Cell>& row, co
     return line;
 }
 
+// A column that is empty in all rows is left out here too. Without any title the first row of a table would be taken
+// for them: it gets empty ones.
+void Table::print_markdown(Console& console) const {
+    const auto columns = widths(std::nullopt);
+    std::string titles = "|", rule = "|";
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        if (columns[i] == 0) continue;
+        titles += fmt::format(" {} |", columns_[i].title);
+        rule += columns_[i].right ? " ---: |" : " --- |";
+    }
+    console.out.print("{}\n{}\n", titles, rule);
+    for (const auto& row : rows_) {
+        std::string line = "|";
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            if (columns[i] == 0) continue;
+            const bool whole = columns_[i].cut == Cut::never;
+            line += fmt::format(" {} |",
+                                markdown_text(whole ? row[i].text : cut_to(row[i], columns_[i].cut, markdown_width)));
+        }
+        console.out.print("{}\n", line);
+    }
+}
+
 void Table::print(Console& console, std::optional<std::size_t> width) const {
+    if (console.markdown()) return print_markdown(console);
     const auto columns = widths(width);
     if (std::ranges::any_of(columns_, [](const Column& column) { return !column.title.empty(); })) {
         std::vector<Cell> titles;

@@ -1,8 +1,8 @@
 // --get KEY, KEY[I], KEY[FROM:TO]: values as they are, for scripts.
-#include <algorithm>
 #include <charconv>
 #include <optional>
 
+#include "common/markdown.hpp"
 #include "common/show.hpp"
 #include "core/text.hpp"
 #include "views.hpp"
@@ -57,17 +57,14 @@ void print_value(Console& console, const ValueView& value) {
 
 // To a terminal, nothing but text; to a pipe, the bytes.
 void print_raw(Console& console, std::string_view text) {
-    if (!console.terminal()) {
-        console.out.write(text);
+    if (console.markdown()) {
+        console.out.write(markdown_block(text));
+    } else if (console.terminal()) {
+        console.out.write(text.empty() ? "\n" : printable_lines(text));
     } else {
-        for (std::size_t at = 0; at <= text.size();) {  // line ends stay
-            const std::size_t end = std::min(text.find('\n', at), text.size());
-            console.out.write(printable(text.substr(at, end - at)));
-            if (end < text.size()) console.out.write("\n");
-            at = end + 1;
-        }
+        console.out.write(text);
+        if (!text.ends_with('\n')) console.out.write("\n");
     }
-    if (!text.ends_with('\n')) console.out.write("\n");
 }
 
 Result<void> print_one(Console& console, const Model& model, std::string_view expression) {

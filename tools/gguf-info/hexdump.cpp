@@ -103,12 +103,15 @@ class HeaderDump {
 }  // namespace
 
 void print_header_hex(Console& console, const Model& model) {
+    const std::string_view fence = console.markdown() ? "```\n" : "";  // every line begins with an address or a path
+    console.out.write(fence);
     for (std::size_t shard = 0; shard < model.shard_count(); ++shard) {
         if (model.shard_count() > 1) {
             console.out.print("{}{}\n", shard == 0 ? "" : "\n", printable(model.shard_path(shard).string()));
         }
         HeaderDump(console, model.shard(shard)).print();
     }
+    console.out.write(fence);
 }
 
 }  // namespace ggufkit::info

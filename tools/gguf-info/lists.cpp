@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/markdown.hpp"
 #include "common/show.hpp"
 #include "common/table.hpp"
 #include "common/text.hpp"
@@ -43,13 +44,32 @@ std::vector<ModelTensor> selected(const Model& model, const Selection& selection
     const auto name = [](const ModelTensor& tensor) { return tensor.info->name; };
     const auto size = [](const ModelTensor& tensor) { return tensor.info->bytes().value_or(0); };
     const auto type = [](const ModelTensor& tensor) { return tensor.info->type_id; };
+    const auto offset = [](const ModelTensor& tensor) { return std::pair(tensor.shard, tensor.info->offset); };
     switch (selection.sort) {
         case Sort::file: break;
+        case Sort::offset: std::ranges::stable_sort(tensors, {}, offset); break;
         case Sort::name: std::ranges::stable_sort(tensors, {}, name); break;
         case Sort::size: std::ranges::stable_sort(tensors, std::ranges::greater{}, size); break;
         case Sort::type: std::ranges::stable_sort(tensors, {}, type); break;
     }
     return tensors;
+}
+
+std::vector<const KeyValue*> selected_keys(const Model& model, const Selection& selection) {
+    std::vector<const KeyValue*> entries;
+    for (const KeyValue& entry : model.header().metadata()) {
+        if (matches(selection.pattern, entry.key)) entries.push_back(&entry);
+    }
+    const auto size = [](const KeyValue* entry) { return entry->value.bytes().size(); };
+    const auto type = [](const KeyValue* entry) { return name(entry->value.type()); };
+    switch (selection.sort) {
+        case Sort::file:
+        case Sort::offset: break;
+        case Sort::name: std::ranges::stable_sort(entries, {}, &KeyValue::key); break;
+        case Sort::size: std::ranges::stable_sort(entries, std::ranges::greater{}, size); break;
+        case Sort::type: std::ranges::stable_sort(entries, {}, type); break;
+    }
+    return entries;
 }
 
 std::string verdict_counts(const Inspection& inspection) {
@@ -67,12 +87,7 @@ void print_metadata(Console& console, const Model& model, const Selection& selec
     Table table({{.title = "KEY", .cut = Cut::middle},
                  {.title = "TYPE", .style = Style::dim},
                  {.title = "VALUE", .cut = Cut::end}});
-    std::vector<const KeyValue*> entries;
-    for (const KeyValue& entry : model.header().metadata()) {
-        if (matches(selection.pattern, entry.key)) entries.push_back(&entry);
-    }
-    if (selection.sort == Sort::name) std::ranges::stable_sort(entries, {}, &KeyValue::key);
-    for (const KeyValue* entry : entries) {
+    for (const KeyValue* entry : selected_keys(model, selection)) {
         table.add({printable(entry->key), type_text(entry->value), value_cell(entry->value)});
     }
     table.print(console, console.width());
@@ -116,10 +131,11 @@ void print_diagnostics(Console& console, const Inspection& inspection, Profile p
              error.rule.empty() ? name(error.code) : fmt::format("{} {}", error.rule, name(error.code)),
              printable(error.subject.empty() ? error.detail : fmt::format("{}: {}", error.subject, error.detail))});
     }
-    table.print(console, std::nullopt);  // a finding is not cut short
+    if (!table.empty()) table.print(console, std::nullopt);  // a finding is not cut short
     if (!table.empty()) console.out.write("\n");
+    const std::string path = printable(inspection.path.string());
     const bool valid = inspection.valid();
-    console.out.print("{}: {}, {}{}\n", printable(inspection.path.string()),
+    console.out.print("{}: {}, {}{}\n", console.markdown() ? markdown_text(path) : path,
                       console.paint(valid ? Style::green : Style::red, valid ? "valid" : "invalid"),
                       verdict_counts(inspection), profile == Profile::llama ? " (by what llama.cpp loads)" : "");
 }

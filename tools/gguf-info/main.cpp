@@ -13,7 +13,7 @@ using namespace ggufkit;
 using info::Options;
 
 constexpr std::pair<std::string_view, info::Sort> orders[] = {
-    {"file", info::Sort::file}, {"name", info::Sort::name}, {"size", info::Sort::size}, {"type", info::Sort::type}};
+    {"file", info::Sort::file}, {"name", info::Sort::name}, {"size", info::Sort::size}, {"type", info::Sort::type}, {"offset", info::Sort::offset}};
 
 info::Selection select(const std::optional<std::string>& pattern, const Options& options) {
     const auto* const order = std::ranges::find(orders, options.sort, &std::pair<std::string_view, info::Sort>::first);
@@ -29,7 +29,7 @@ class Sections {
 
     bool print() {
         if (inspection_.model) print_model(*inspection_.model);
-        section(options_.check, [&] {
+        section("Problems", options_.check, [&] {
             info::print_diagnostics(console_, inspection_,
                                     options_.profile == "llama" ? Profile::llama : Profile::spec);
         });
@@ -39,31 +39,31 @@ class Sections {
 
   private:
     void print_model(const Model& model) {
-        section(options_.metadata.has_value(),
+        section("Metadata", options_.metadata.has_value(),
                 [&] { info::print_metadata(console_, model, select(options_.metadata, options_)); });
-        section(options_.tensors.has_value(),
+        section("Tensors", options_.tensors.has_value(),
                 [&] { info::print_tensors(console_, model, select(options_.tensors, options_)); });
-        section(options_.layers, [&] { info::print_layers(console_, model); });
-        section(options_.types, [&] { info::print_types(console_, model); });
-        section(options_.tokenizer, [&] {
+        section("Layers", options_.layers, [&] { info::print_layers(console_, model); });
+        section("Types", options_.types, [&] { info::print_types(console_, model); });
+        section("Tokenizer", options_.tokenizer, [&] {
             if (!info::print_tokenizer(console_, inspection_)) miss("has no tokenizer");
         });
-        section(options_.chat_template, [&] {
+        section("Chat template", options_.chat_template, [&] {
             if (!info::print_template(console_, model)) miss("has no chat template");
         });
-        section(options_.header_hex, [&] { info::print_header_hex(console_, model); });
+        section("Header", options_.header_hex, [&] { info::print_header_hex(console_, model); });
     }
 
     template <class Print>
-    void section(bool wanted, Print print) {
+    void section(std::string_view title, bool wanted, Print print) {
         if (!wanted) return;
-        if (any_) console_.out.write("\n");
         any_ = true;
+        console_.section(title);
         print();
     }
 
     void miss(std::string_view what) {
-        console_.error(fmt::format("{}: {}", inspection_.path.string(), what));
+        console_.error(fmt::format("{}: {}", cli::shown(inspection_.path), what));
         found_ = false;
     }
 
@@ -75,6 +75,7 @@ class Sections {
 };
 
 int look(Options options, const cli::CommandLine& line, cli::Console& console) {
+    if (options.markdown) console.write_markdown();
     if (options.list_types) {
         info::print_known_types(console);
         return 0;

@@ -73,9 +73,9 @@ void add_options(CLI::App& app, Options& options) {
     app.add_option("--get", options.get,
                    "Print the value of KEY as it is; KEY[3] and\nKEY[3:9] are elements of an array")
         ->type_name("KEY");
-    app.add_option("--sort", options.sort, "file (default), name, size or type: the order\nof keys and tensors")
+    app.add_option("--sort", options.sort, "file (default), name, size (largest first), type\nor offset: the order of keys and tensors")
         ->type_name("ORDER")
-        ->check(CLI::IsMember({"file", "name", "size", "type"}));
+        ->check(CLI::IsMember({"file", "name", "size", "type", "offset"}));
     app.add_flag("--long", options.in_full, "More about each tensor");
     app.add_flag("--strict", options.strict, "Trailing bytes and non-zero padding are errors");
     app.add_option("--profile", options.profile,
@@ -86,7 +86,10 @@ void add_options(CLI::App& app, Options& options) {
                    "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance")
         ->type_name("SOURCE")
         ->excludes("--metadata", "--tensors", "--check");
-    app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
+    auto* const json = app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
+    app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
+        ->excludes(json)
+        ->excludes("--get", "--verify");
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
 }
 

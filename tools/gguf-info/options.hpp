@@ -22,6 +22,7 @@ struct Options {
     bool header_hex = false;
     bool check = false;
     bool json = false;
+    bool markdown = false;
     bool strict = false;
     bool list_types = false;
     std::optional<std::string> source;

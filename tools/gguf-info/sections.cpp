@@ -5,6 +5,7 @@
 #include <ggufkit/quantize.hpp>
 #include <optional>
 
+#include "common/markdown.hpp"
 #include "common/show.hpp"
 #include "common/table.hpp"
 #include "common/text.hpp"
@@ -48,7 +49,8 @@ void print_histogram(Console& console, const Histogram& rows, std::string_view t
 constexpr std::array<std::string_view, 7> token_kinds{"undefined",    "normal", "unknown", "control",
                                                       "user-defined", "unused", "byte"};
 
-void print_token_kinds(Console& console, const ModelView& view) {
+// A row for each kind that there is, and what is of none of them.
+void add_token_kinds(Table& table, const ModelView& view) {
     const auto kinds = view.get_array("tokenizer.ggml.token_type");
     if (!kinds) return;
     std::array<std::uint64_t, token_kinds.size() + 1> counts{};
@@ -57,8 +59,7 @@ void print_token_kinds(Console& console, const ModelView& view) {
     }
     for (std::size_t i = 0; i < counts.size(); ++i) {
         if (counts[i] == 0) continue;
-        console.out.print("  {:<14} {:>9}\n", i < token_kinds.size() ? token_kinds[i] : "of no kind",
-                          grouped(counts[i]));
+        table.add({fmt::format("  {}", i < token_kinds.size() ? token_kinds[i] : "of no kind"), grouped(counts[i])});
     }
 }
 
@@ -66,7 +67,7 @@ void print_token_kinds(Console& console, const ModelView& view) {
 void print_special_tokens(Console& console, const ModelView& view) {
     constexpr std::string_view prefix = "tokenizer.ggml.", suffix = "_token_id";
     const auto tokens = view.get_array("tokenizer.ggml.tokens");
-    Table table({{}, {.right = true}, {.cut = Cut::end}}, "  ");
+    Table table({{.title = "SPECIAL TOKEN"}, {.title = "ID", .right = true}, {.title = "TEXT", .cut = Cut::end}});
     for (const KeyValue& entry : view.metadata()) {
         const std::string_view key = entry.key;
         if (!key.starts_with(prefix) || !key.ends_with(suffix) || key.size() <= prefix.size() + suffix.size()) continue;
@@ -77,7 +78,7 @@ void print_special_tokens(Console& console, const ModelView& view) {
                    std::to_string(*id), known ? element_text(*tokens->at(*id)) : std::string("no such token")});
     }
     if (table.empty()) return;
-    console.out.write("\nspecial tokens\n");
+    console.out.write("\n");
     table.print(console, console.width());
 }
 
@@ -102,20 +103,24 @@ bool print_template(Console& console, const Model& model) {
 bool print_tokenizer(Console& console, const Inspection& inspection) {
     const ModelView& view = inspection.model->header();
     if (!view.find_key("tokenizer.ggml.tokens") && !view.find_key("tokenizer.ggml.model")) return false;
-    console.out.print("model    {}\n", printable(view.get_string("tokenizer.ggml.model").value_or("not stated")));
-    if (const auto pre = view.get_string("tokenizer.ggml.pre")) console.out.print("pre      {}\n", printable(*pre));
-    console.out.print("tokens   {}\n", count_of(view, "tokenizer.ggml.tokens"));
-    print_token_kinds(console, view);
-    console.out.print("scores   {}\nmerges   {}\n", count_of(view, "tokenizer.ggml.scores"),
-                      count_of(view, "tokenizer.ggml.merges"));
-    print_special_tokens(console, view);
-
-    std::vector<std::string> faults;
+    Table table({{.title = "TOKENIZER"}, {.cut = Cut::end}});
+    table.add({"model", printable(view.get_string("tokenizer.ggml.model").value_or("not stated"))});
+    if (const auto pre = view.get_string("tokenizer.ggml.pre")) table.add({"pre", printable(*pre)});
+    table.add({"tokens", count_of(view, "tokenizer.ggml.tokens")});
+    add_token_kinds(table, view);
+    table.add({"scores", count_of(view, "tokenizer.ggml.scores")});
+    table.add({"merges", count_of(view, "tokenizer.ggml.merges")});
+    std::vector<const Error*> faults;
     for (const Diagnostic& found : inspection.diagnostics) {
-        if (found.error.subject.find("tokenizer.") != std::string::npos) faults.push_back(found.error.message());
+        if (found.error.subject.find("tokenizer.") != std::string::npos) faults.push_back(&found.error);
     }
-    console.out.write(faults.empty() ? "\nconsistent\n" : "\ninconsistent\n");
-    for (const std::string& fault : faults) console.out.print("  {}\n", fault);
+    table.add({"consistent", faults.empty() ? Cell("yes", Style::green) : Cell("no", Style::red)});
+    table.print(console, console.width());
+    print_special_tokens(console, view);
+    if (!faults.empty()) console.out.write("\n");
+    for (const Error* fault : faults) {
+        console.out.print("{}\n", console.markdown() ? markdown_text(fault->message()) : fault->message());
+    }
     return true;
 }
 

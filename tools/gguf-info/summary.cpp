@@ -141,24 +141,32 @@ std::string model_type(const Facts& facts) {
 
 // ---------------------------------------------------------------- the screen
 
-struct Row {
-    std::string_view label;
-    Cell cell;
-};
+std::string parameters(const Tally& all) {
+    if (all.tensors == 0) return {};
+    return fmt::format("{}{} in {}", human_count(all.elements),
+                       all.elements < 1000 ? "" : fmt::format(" ({})", grouped(all.elements)),
+                       counted(all.tensors, "tensor"));
+}
+
+// Of a mixture of experts.
+std::string active(const Model& model) {
+    const auto experts = experts_of(model.header());
+    const auto weights = active_parameters(model);
+    if (!experts || !weights) return {};
+    return fmt::format("{}{} for each token: {} of {}", human_count(*weights),
+                       *weights < 1000 ? "" : fmt::format(" ({})", grouped(*weights)), grouped(experts->used),
+                       counted(experts->count, "expert"));
+}
 
 std::vector<Row> rows(const Inspection& inspection, const Tally& all) {
     const Model& model = *inspection.model;
     const Facts facts(model.header());
-    const std::string parameters =
-        all.tensors == 0 ? ""
-                         : fmt::format("{}{} in {}", human_count(all.elements),
-                                       all.elements < 1000 ? "" : fmt::format(" ({})", grouped(all.elements)),
-                                       counted(all.tensors, "tensor"));
     std::vector<Row> rows{
         {"name", facts.text("general.name")},
         {"type", model_type(facts)},
         {"architecture", facts.architecture()},
-        {"parameters", parameters},
+        {"parameters", parameters(all)},
+        {"active", active(model)},
         {"file type", file_type(facts, all)},
         {"size", size(inspection)},
         {"container", container(model.header())},
@@ -188,13 +196,15 @@ std::vector<Row> problem_rows(const Inspection& inspection) {
 }
 
 void print_rows(Console& console, const std::vector<Row>& rows, std::size_t width) {
-    Table table({{.style = Style::dim}, {.cut = Cut::end}}, indent);
-    for (const Row& row : rows) table.add({fmt::format("{:<13}", row.label), row.cell});
+    Table table({{.style = Style::dim, .least = 13}, {.cut = Cut::end}}, indent);
+    for (const Row& row : rows) table.add({row.label, row.cell});
     table.print(console, width);
 }
 
 // The histogram in at most `lines` lines, its title included; the smallest types share the last one.
-void print_types(Console& console, Histogram types, const Tally& all, std::size_t lines) {
+void print_types(Console& console, Histogram types, std::size_t lines) {
+    Tally all;
+    for (const auto& [type, tally] : types) all.add(tally);
     constexpr std::size_t fewest = 3;
     const std::size_t most = std::max(lines, fewest) - 1;
     if (types.size() > most) {
@@ -221,20 +231,30 @@ void print_types(Console& console, Histogram types, const Tally& all, std::size_
 
 }  // namespace
 
+std::vector<Row> summary_rows(const Inspection& inspection) {
+    if (!inspection.model) return {};
+    Tally all;
+    for (const auto& [type, tally] : count_types(*inspection.model)) all.add(tally);
+    return rows(inspection, all);
+}
+
 void print_summary(Console& console, const Inspection& inspection) {
     const std::size_t width = console.width().value_or(80);
-    console.out.print("{}\n\n", console.paint(Style::bold, elide_middle(printable(shown(inspection.path)), width)));
+    const std::string file = printable(shown(inspection.path));
+    if (console.markdown()) {
+        console.section(file);
+    } else {
+        console.out.print("{}\n\n", console.paint(Style::bold, elide_middle(file, width)));
+    }
     const std::vector<Row> problems = problem_rows(inspection);
     if (inspection.model) {
-        const Histogram types = count_types(*inspection.model);
-        Tally all;
-        for (const auto& [type, tally] : types) all.add(tally);
-        const std::vector<Row> facts = rows(inspection, all);
+        const std::vector<Row> facts = summary_rows(inspection);
         print_rows(console, facts, width);
         console.out.write("\n");
+        const Histogram types = count_types(*inspection.model);
         if (!types.empty()) {
             const std::size_t others = facts.size() + problems.size() + 4;  // the name and three blank lines
-            print_types(console, types, all, screen_lines - std::min(others, screen_lines));
+            print_types(console, types, screen_lines - std::min(others, screen_lines));
             console.out.write("\n");
         }
     }

@@ -1,8 +1,12 @@
 #include "tally.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <compare>
+#include <ggufkit/report.hpp>
+#include <iterator>
 #include <map>
 #include <optional>
 
@@ -16,14 +20,30 @@ namespace {
 
 std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) { return checked_add(a, b).value_or(~std::uint64_t{0}); }
 
-// N of "blk.N.…".
-std::optional<std::uint64_t> layer_of(std::string_view name) {
-    constexpr std::string_view prefix = "blk.";
-    if (!name.starts_with(prefix)) return std::nullopt;
-    std::uint64_t number = 0;
-    const char* const end = name.data() + name.size();
-    const auto [rest, error] = std::from_chars(name.data() + prefix.size(), end, number);
-    return error == std::errc{} && rest != end && *rest == '.' ? std::optional(number) : std::nullopt;
+// What the tensors of a layer have in common: "enc." and 3 of "enc.blk.3.ffn_up.weight".
+struct Layer {
+    std::string stack;
+    std::optional<std::uint64_t> number;  // none: in no layer
+    friend auto operator<=>(const Layer&, const Layer&) = default;
+};
+
+Layer layer_of(std::string_view name) {
+    const auto number = place_of(name).layer;
+    return {number ? printable(name.substr(0, name.find("blk."))) : printable(name.substr(0, name.find('.'))), number};
+}
+
+// All experts of a layer in one tensor, "ffn_up_exps", or in older files one each, "ffn_up.7".
+bool holds_experts(const TensorInfo& tensor, const Experts& experts) {
+    const std::string part = place_of(tensor.name).part;
+    if (part.find("_exps") != part.npos) return tensor.n_dims > 0 && tensor.ne[tensor.n_dims - 1] == experts.count;
+    const std::size_t dot = part.rfind('.');
+    return part.starts_with("ffn_") && dot != part.npos && dot + 1 < part.size() &&
+           part.find_first_not_of("0123456789", dot + 1) == part.npos;
+}
+
+// Of one tensor, rounded down.
+std::uint64_t share_of(std::uint64_t elements, const Experts& experts) {
+    return elements / experts.count * experts.used + elements % experts.count * experts.used / experts.count;
 }
 
 }  // namespace
@@ -53,15 +73,42 @@ Histogram count_types(const Model& model) {
 }
 
 Histogram count_layers(const Model& model) {
-    std::map<std::pair<std::optional<std::uint64_t>, std::string>, Tally> tallies;  // no layer comes before all layers
-    for (const ModelTensor& tensor : model.tensors()) {
-        const std::string_view name = tensor.info->name;
-        const auto layer = layer_of(name);
-        tallies[{layer, layer ? std::to_string(*layer) : printable(name.substr(0, name.find('.')))}].add(*tensor.info);
+    std::map<Layer, Tally> tallies;
+    for (const ModelTensor& tensor : model.tensors()) tallies[layer_of(tensor.info->name)].add(*tensor.info);
+    Histogram single, layers;
+    for (const auto& [layer, tally] : tallies) {
+        if (layer.number) {
+            layers.emplace_back(layer.stack + std::to_string(*layer.number), tally);
+        } else {
+            single.emplace_back(layer.stack, tally);
+        }
     }
-    Histogram layers;
-    for (auto& [key, tally] : tallies) layers.emplace_back(key.second, tally);
-    return layers;
+    single.insert(single.end(), std::make_move_iterator(layers.begin()), std::make_move_iterator(layers.end()));
+    return single;
+}
+
+std::optional<Experts> experts_of(const ModelView& view) {
+    const auto architecture = view.get_string("general.architecture");
+    if (!architecture) return std::nullopt;
+    const auto count = view.get_unsigned(fmt::format("{}.expert_count", *architecture));
+    const auto used = view.get_unsigned(fmt::format("{}.expert_used_count", *architecture));
+    constexpr std::uint64_t most = 1u << 20;  // so that a product of two of them fits
+    if (!count || !used || *count == 0 || *count > most || *used > *count) return std::nullopt;
+    return Experts{*count, *used};
+}
+
+std::optional<std::uint64_t> active_parameters(const Model& model) {
+    const auto experts = experts_of(model.header());
+    if (!experts) return std::nullopt;
+    std::uint64_t active = 0;
+    bool any = false;
+    for (const ModelTensor& tensor : model.tensors()) {
+        const std::uint64_t elements = tensor.info->elements().value_or(0);
+        const bool shared_out = holds_experts(*tensor.info, *experts);
+        any |= shared_out;
+        active = saturating_add(active, shared_out ? share_of(elements, *experts) : elements);
+    }
+    return any ? std::optional(active) : std::nullopt;
 }
 
 std::string bar(double share, int cells) {

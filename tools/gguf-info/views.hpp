@@ -4,20 +4,30 @@
 #include <ggufkit/error.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/console.hpp"
+#include "common/table.hpp"
 #include "inspection.hpp"
 
 namespace ggufkit::info {
 
-// What the model is, on one screen of 80 by 24.
+// What the model is: the lines of its summary, those that it has something to say in. None of a file that could not be
+// read.
+struct Row {
+    std::string_view label;
+    cli::Cell cell;
+};
+std::vector<Row> summary_rows(const Inspection& inspection);
+
+// On one screen of 80 by 24.
 void print_summary(cli::Console& console, const Inspection& inspection);
 
 // Which keys and tensors, by a pattern of the shell (`blk.0.*`), and in which order.
-enum class Sort : std::uint8_t { file, name, size, type };
+enum class Sort : std::uint8_t { file, name, size, type, offset };
 struct Selection {
     std::string pattern = "*";
-    Sort sort = Sort::file;  // by size: the largest first
+    Sort sort = Sort::file;  // by size: the largest first; by offset: as the data, or the keys, follow one another
     bool in_full = false;    // more about each
 };
 
