@@ -10,7 +10,9 @@ namespace ggufkit::cli {
 
 namespace {
 
-bool is_word(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0; }
+bool is_word(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0;
+}
 
 // Within a word an underscore is nothing but itself: attn_q.
 bool within_word(std::string_view text, std::size_t at) {
@@ -28,7 +30,8 @@ std::string markdown_text(std::string_view line) {
     std::string escaped;
     for (std::size_t at = 0; at < text.size(); ++at) {
         const char c = text[at];
-        const bool acts = special.find(c) != special.npos || (c == '_' && !within_word(text, at)) || begins_block(c, at);
+        const bool acts =
+            special.find(c) != special.npos || (c == '_' && !within_word(text, at)) || begins_block(c, at);
         if (acts) escaped += '\\';
         escaped += c;
     }

@@ -13,8 +13,9 @@
 
 namespace ggufkit::cli {
 
-// What becomes of a column's text where there is no room for it.
-enum class Cut : std::uint8_t { never, end, middle };
+// What becomes of a column where there is no room for it. Those that may be dropped give way first, the last one before
+// the others.
+enum class Cut : std::uint8_t { never, end, middle, drop };
 
 struct Column {
     std::string_view title{};

@@ -13,14 +13,16 @@ using namespace cli;
 
 namespace {
 
-constexpr std::size_t per_line = 16;
-constexpr std::size_t most_lines = 4;  // of one field
-constexpr std::size_t type_size = 4;   // of a value's type, a tensor's type, a number of dimensions
+constexpr std::size_t shown_at_most = 64;  // bytes of one field
+constexpr std::size_t type_size = 4;       // of a value's type, a tensor's type, a number of dimensions
 
 class HeaderDump {
   public:
     HeaderDump(Console& console, const ModelView& view)
-        : console_(console), view_(view), length_size_(view.encoding().length_size()) {}
+        : console_(console),
+          view_(view),
+          length_size_(view.encoding().length_size()),
+          per_line_(console.width().value_or(wide) < wide ? 8 : 16) {}
 
     void print() {
         field(4, "magic: GGUF");
@@ -32,7 +34,7 @@ class HeaderDump {
         const std::uint64_t end = std::min<std::uint64_t>(view_.data_offset(), view_.file().size());
         if (end > at_) field(end - at_, fmt::format("padding up to a multiple of {}", view_.alignment()));
         if (!view_.tensors().empty())
-            console_.out.print("{:08x}  {:<49}the tensors' data begins\n", view_.data_offset(), "");
+            console_.out.print("{:08x}  {:<{}}the tensors' data begins\n", view_.data_offset(), "", per_line_ * 3 + 1);
     }
 
   private:
@@ -67,17 +69,19 @@ class HeaderDump {
         field(8, fmt::format("offset of its data: {}", info.offset));
     }
 
+    static constexpr std::size_t wide = 100;
+
     // The next `size` bytes, and what they mean on the first line of them.
     void field(std::uint64_t size, const std::string& meaning) {
         const auto bytes = view_.file().subspan(at_, std::min<std::uint64_t>(size, view_.file().size() - at_));
-        const std::size_t shown = std::min(bytes.size(), per_line * most_lines);
-        for (std::size_t line = 0; line < std::max<std::size_t>(shown, 1); line += per_line) {
+        const std::size_t shown = std::min(bytes.size(), shown_at_most);
+        for (std::size_t line = 0; line < std::max<std::size_t>(shown, 1); line += per_line_) {
             std::string hex;
-            for (const std::byte byte : bytes.subspan(line, std::min(per_line, shown - line))) {
+            for (const std::byte byte : bytes.subspan(line, std::min(per_line_, shown - line))) {
                 hex += fmt::format("{:02x} ", std::to_integer<unsigned>(byte));
             }
             if (line == 0) {
-                console_.out.print("{:08x}  {:<{}} {}\n", at_, hex, per_line * 3,
+                console_.out.print("{:08x}  {:<{}} {}\n", at_, hex, per_line_ * 3,
                                    console_.paint(Style::cyan, elide(meaning, room())));
             } else {
                 hex.pop_back();
@@ -90,13 +94,15 @@ class HeaderDump {
 
     // Columns beside the bytes.
     std::size_t room() const {
-        constexpr std::size_t taken = 10 + per_line * 3 + 1, least = 24;
+        const std::size_t taken = 10 + per_line_ * 3 + 1;
+        constexpr std::size_t least = 24;
         return std::max(least, console_.width().value_or(1000) - std::min(taken, console_.width().value_or(1000)));
     }
 
     Console& console_;
     const ModelView& view_;
     const std::size_t length_size_;
+    const std::size_t per_line_;  // bytes
     std::uint64_t at_ = 0;
 };
 

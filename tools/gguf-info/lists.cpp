@@ -102,8 +102,8 @@ void print_tensors(Console& console, const Model& model, const Selection& select
                                 {.title = "BYTES", .right = true}};
     if (selection.in_full) {
         columns.insert(columns.end(), {{.title = "WEIGHTS", .right = true},
-                                       {.title = "BPW", .right = true},
-                                       {.title = "IN FILE", .right = true}});
+                                       {.title = "BPW", .right = true, .cut = Cut::drop},
+                                       {.title = "IN FILE", .right = true, .cut = Cut::drop}});
     }
     Table table(std::move(columns));
     for (const ModelTensor& tensor : selected(model, selection)) {

@@ -12,8 +12,11 @@ namespace {
 using namespace ggufkit;
 using info::Options;
 
-constexpr std::pair<std::string_view, info::Sort> orders[] = {
-    {"file", info::Sort::file}, {"name", info::Sort::name}, {"size", info::Sort::size}, {"type", info::Sort::type}, {"offset", info::Sort::offset}};
+constexpr std::pair<std::string_view, info::Sort> orders[] = {{"file", info::Sort::file},
+                                                              {"name", info::Sort::name},
+                                                              {"size", info::Sort::size},
+                                                              {"type", info::Sort::type},
+                                                              {"offset", info::Sort::offset}};
 
 info::Selection select(const std::optional<std::string>& pattern, const Options& options) {
     const auto* const order = std::ranges::find(orders, options.sort, &std::pair<std::string_view, info::Sort>::first);

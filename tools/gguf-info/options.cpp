@@ -73,10 +73,11 @@ void add_options(CLI::App& app, Options& options) {
     app.add_option("--get", options.get,
                    "Print the value of KEY as it is; KEY[3] and\nKEY[3:9] are elements of an array")
         ->type_name("KEY");
-    app.add_option("--sort", options.sort, "file (default), name, size (largest first), type\nor offset: the order of keys and tensors")
+    app.add_option("--sort", options.sort,
+                   "file (default), name, size (largest first), type\nor offset: the order of keys and tensors")
         ->type_name("ORDER")
         ->check(CLI::IsMember({"file", "name", "size", "type", "offset"}));
-    app.add_flag("--long", options.in_full, "More about each tensor");
+    app.add_flag("--long", options.in_full, "More about each tensor, as there is room");
     app.add_flag("--strict", options.strict, "Trailing bytes and non-zero padding are errors");
     app.add_option("--profile", options.profile,
                    "spec: what the format allows (default);\nllama: what llama.cpp will load")

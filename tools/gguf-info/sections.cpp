@@ -33,7 +33,7 @@ void print_histogram(Console& console, const Histogram& rows, std::string_view t
                  {.title = "WEIGHTS", .right = true},
                  {.title = "BYTES", .right = true},
                  {.title = "BPW", .right = true},
-                 {.style = Style::cyan}});
+                 {.cut = Cut::drop, .style = Style::cyan}});
     const auto add = [&](const std::string& name, const Tally& tally, const std::string& drawn) {
         table.add({name, grouped(tally.tensors), grouped(tally.elements), grouped(tally.bytes),
                    fmt::format("{:.3f}", tally.bpw()), drawn});

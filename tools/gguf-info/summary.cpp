@@ -219,14 +219,14 @@ void print_types(Console& console, Histogram types, std::size_t lines) {
                  {.title = "TENSORS", .right = true},
                  {.title = "SIZE", .right = true},
                  {.title = "SHARE", .right = true},
-                 {.style = Style::cyan}},
+                 {.cut = Cut::drop, .style = Style::cyan}},
                 indent);
     for (const auto& [type, tally] : types) {
         const double share = all.bytes == 0 ? 0 : static_cast<double>(tally.bytes) / static_cast<double>(all.bytes);
         table.add({type, grouped(tally.tensors), human_bytes(tally.bytes), fmt::format("{:.1f} %", share * 100),
                    bar(share, cells)});
     }
-    table.print(console, std::nullopt);
+    table.print(console, console.width().value_or(80));
 }
 
 }  // namespace
@@ -240,23 +240,28 @@ std::vector<Row> summary_rows(const Inspection& inspection) {
 
 void print_summary(Console& console, const Inspection& inspection) {
     const std::size_t width = console.width().value_or(80);
-    const std::string file = printable(shown(inspection.path));
-    if (console.markdown()) {
-        console.section(file);
-    } else {
-        console.out.print("{}\n\n", console.paint(Style::bold, elide_middle(file, width)));
-    }
+    std::vector<Row> facts = summary_rows(inspection);
     const std::vector<Row> problems = problem_rows(inspection);
-    if (inspection.model) {
-        const std::vector<Row> facts = summary_rows(inspection);
+    const Histogram types = inspection.model ? count_types(*inspection.model) : Histogram{};
+    const std::size_t others = facts.size() + problems.size() + 4;  // the name and three blank lines
+    const std::size_t types_lines = screen_lines - std::min(others, screen_lines);
+    if (console.markdown()) {  // a card is for those who do not have the file where it is here
+        console.section(shown(inspection.path.filename()));
+        facts.insert(facts.end(), problems.begin(), problems.end());
+        print_rows(console, facts, width);
+        if (types.empty()) return;
+        console.out.write("\n");
+        print_types(console, types, types.size() + 1);
+        return;
+    }
+    console.out.print("{}\n\n", console.paint(Style::bold, elide_middle(printable(shown(inspection.path)), width)));
+    if (!facts.empty()) {
         print_rows(console, facts, width);
         console.out.write("\n");
-        const Histogram types = count_types(*inspection.model);
-        if (!types.empty()) {
-            const std::size_t others = facts.size() + problems.size() + 4;  // the name and three blank lines
-            print_types(console, types, screen_lines - std::min(others, screen_lines));
-            console.out.write("\n");
-        }
+    }
+    if (!types.empty()) {
+        print_types(console, types, types_lines);
+        console.out.write("\n");
     }
     print_rows(console, problems, width);
 }
