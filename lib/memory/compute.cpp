@@ -13,11 +13,25 @@ constexpr std::uint64_t float_bytes = 4, half_bytes = 2;
 std::uint64_t plus(std::uint64_t a, std::uint64_t b) { return saturating_add(a, b); }
 std::uint64_t times(std::uint64_t a, std::uint64_t b) { return saturating_mul(a, b); }
 
+// The widest row of keys and of values in any layer's cache.
+struct CacheWidth {
+    std::uint64_t keys = 0, values = 0;
+};
+
+CacheWidth cache_width(const ModelShape& shape) {
+    CacheWidth width;
+    for (const LayerShape& layer : shape.layers) {
+        width.keys = std::max(width.keys, times(layer.kv_heads, layer.key_length));
+        width.values = std::max(width.values, times(layer.kv_heads, layer.value_length));
+    }
+    return width;
+}
+
 // Numbers that each token of a batch needs at once, in the widest moment of each kind of work. The factors were fitted to
 // what llama.cpp reserves: spec/memory.md has them and how far off they are.
 std::uint64_t attention_width(const ModelShape& shape) {
-    std::uint64_t kv = 0;
-    for (const LayerShape& layer : shape.layers) kv = std::max(kv, times(layer.kv_heads, layer.key_length));
+    if (shape.latent_width != 0) return plus(shape.latent_width, shape.embedding);
+    const std::uint64_t kv = cache_width(shape).keys;
     return plus(plus(times(2, shape.embedding), times(2, shape.query_width)), std::max(times(2, kv), shape.embedding));
 }
 
@@ -39,6 +53,12 @@ std::uint64_t recurrent_width(const ModelShape& shape) {
     return plus(times(5, shape.inner), std::max(times(3, shape.embedding), times(12, shape.group_state)));
 }
 
+// Embeddings that every layer gets of its own are there for all layers from the start.
+std::uint64_t embedding_width(const ModelShape& shape) {
+    if (shape.per_layer_embedding == 0) return 0;
+    return plus(times(times(4, shape.per_layer_embedding), shape.layers.size()), times(2, shape.embedding));
+}
+
 std::uint64_t output_width(const ModelShape& shape) { return plus(shape.vocabulary, times(2, shape.embedding)); }
 
 }  // namespace
@@ -52,10 +72,14 @@ Result<ComputeBuffer> compute_buffer(const ModelShape& shape, const Batch& batch
 
     // Without flash attention every head has a number for each token and cell.
     const std::uint64_t scores = batch.flash_attention ? 0 : times(cells, shape.heads);
-    const std::uint64_t width = std::max(
-        {plus(attention_width(shape), scores), feed_forward_width(shape), expert_width(shape), recurrent_width(shape)});
+    const std::uint64_t width = std::max({plus(attention_width(shape), scores), feed_forward_width(shape),
+                                          expert_width(shape), recurrent_width(shape), embedding_width(shape)});
     Sum layers, output, inputs;
     layers.add({masked, batch.ubatch, mask_bytes}).add({width, batch.ubatch, float_bytes});
+    if (batch.flash_attention) {
+        const auto [keys, values] = cache_width(shape);
+        layers.add({cells, plus(batch.f32_keys ? keys : 0, batch.f32_values ? values : 0), half_bytes});
+    }
     inputs.add({masked, batch.ubatch, mask_bytes}).add({shape.embedding, batch.ubatch, float_bytes});
     output.add({output_width(shape), batch.ubatch, float_bytes});
     const auto in_layers = layers.result("the compute buffer"), at_output = output.result("the compute buffer"),

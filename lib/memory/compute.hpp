@@ -13,6 +13,7 @@ struct Batch {
     std::uint64_t sliding_cells;  // and of those that see a window
     std::uint64_t ubatch;         // tokens
     bool flash_attention;
+    bool f32_keys, f32_values;  // in the cache: flash attention reads an F16 copy of them
 };
 
 struct ComputeBuffer {

@@ -138,7 +138,9 @@ Result<MemoryEstimate> estimate_memory(const Model& model, const MemoryOptions& 
     const auto compute = memory::compute_buffer(*shape, {.cells = *cells,
                                                          .sliding_cells = sliding_cells,
                                                          .ubatch = ubatch,
-                                                         .flash_attention = options.flash_attention});
+                                                         .flash_attention = options.flash_attention,
+                                                         .f32_keys = options.cache_k == TensorType::F32,
+                                                         .f32_values = options.cache_v == TensorType::F32});
     if (!compute) return fail(compute.error());
     estimate.compute = compute->bytes;
     estimate.compute_inputs = compute->inputs;

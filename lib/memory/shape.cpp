@@ -88,6 +88,7 @@ void Reader::read_sizes(ModelShape& shape) {
     }
     shape.embedding = keys_.number("embedding_length").value_or(0);
     if (shape.embedding == 0) assume("no embedding_length: compute buffers are counted too small");
+    shape.per_layer_embedding = keys_.number("embedding_length_per_layer_input").value_or(0);
     shape.feed_forward = keys_.greatest("feed_forward_length");
     if (keys_.number("expert_count").value_or(0) != 0) {
         shape.experts_used = keys_.greatest("expert_used_count");
@@ -133,8 +134,9 @@ bool Reader::recurs(std::uint64_t layer) const {
 void Reader::read_attention(ModelShape& shape) {
     const std::uint64_t default_length =
         shape.embedding / std::max<std::uint64_t>(1, keys_.number("attention.head_count").value_or(0));
-    const bool latent = keys_.number("attention.key_length_mla").value_or(0) != 0 &&
-                        keys_.number("attention.value_length_mla").value_or(0) != 0;
+    const std::uint64_t latent_key = keys_.number("attention.key_length_mla").value_or(0);
+    const std::uint64_t latent_value = keys_.number("attention.value_length_mla").value_or(0);
+    const bool latent = latent_key != 0 && latent_value != 0;
     const bool attends = architecture_.layers != Layers::recur && !shape.encoder;
     if (attends && !keys_.number("attention.head_count")) assume("no attention.head_count: no KV cache is counted");
     const bool exclusive = architecture_.layers != Layers::both;
@@ -146,9 +148,15 @@ void Reader::read_attention(ModelShape& shape) {
         };
         const std::uint64_t heads = keys_.number("attention.head_count", i).value_or(0);
         layer.key_length = length("attention.key_length", "attention.key_length_swa");
-        layer.value_length = latent ? 0 : length("attention.value_length", "attention.value_length_swa");
+        const std::uint64_t value_length = length("attention.value_length", "attention.value_length_swa");
+        layer.value_length = latent ? 0 : value_length;
         shape.heads = std::max(shape.heads, heads);
         shape.query_width = std::max(shape.query_width, saturating_mul(heads, layer.key_length));
+        if (latent) {
+            const std::uint64_t of_a_head = saturating_add(saturating_add(layer.key_length, value_length),
+                                                           saturating_add(saturating_mul(2, latent_key), latent_value));
+            shape.latent_width = std::max(shape.latent_width, saturating_mul(heads, of_a_head));
+        }
         if (!attends || i >= caching_ || (exclusive && recurs(i))) continue;
         layer.kv_heads = keys_.number("attention.head_count_kv", i).value_or(heads);
     }

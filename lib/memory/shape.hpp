@@ -22,14 +22,16 @@ struct ModelShape {
     std::uint64_t context = 0;  // of training
     std::uint64_t window = 0;   // of the layers that slide
     std::uint64_t embedding = 0;
-    std::uint64_t feed_forward = 0;    // the widest
-    std::uint64_t expert_forward = 0;  // of one expert; 0: there are none
+    std::uint64_t per_layer_embedding = 0;  // of tokens, for each layer
+    std::uint64_t feed_forward = 0;         // the widest
+    std::uint64_t expert_forward = 0;       // of one expert; 0: there are none
     std::uint64_t experts_used = 0;
-    std::uint64_t heads = 0;        // the most of any layer
-    std::uint64_t query_width = 0;  // of all heads of a layer, the widest
-    std::uint64_t inner = 0;        // of state-space layers
-    std::uint64_t group_state = 0;  // their groups times the size of their state
-    bool wkv = false;               // RWKV layers
+    std::uint64_t heads = 0;         // the most of any layer
+    std::uint64_t query_width = 0;   // of all heads of a layer, the widest
+    std::uint64_t latent_width = 0;  // of latent attention: all that is computed of its heads at once
+    std::uint64_t inner = 0;         // of state-space layers
+    std::uint64_t group_state = 0;   // their groups times the size of their state
+    bool wkv = false;                // RWKV layers
     std::uint64_t vocabulary = 0;
     bool encoder = false;  // keeps no cache whatever the context
 };

@@ -1,22 +1,21 @@
 // llama-memory: what the reference (llama.cpp v0.5.0 shared libraries, found in $LLAMA_BINS) would allocate to run a model,
 // which it says without allocating it.
 //
-//   llama-memory MODEL.gguf [ctx=N] [ubatch=N] [fa=0|1] [k=TYPE_ID] [v=TYPE_ID]
+//   llama-memory MODEL.gguf ctx=N[,ubatch=N][,fa=0|1][,k=TYPE_ID][,v=TYPE_ID]...
 //
-// MODEL may be nothing but metadata: tensors that the reference misses are made up in the shapes it asks for. Prints MiB
-// of KV cache, of recurrent state and of the compute buffer, parted by tabs, each with the two digits behind the point
-// that the reference gives; "-" for a compute buffer it cannot tell. Exit 0 on success, 1 where the reference refuses the
-// model, 2 on misuse.
+// MODEL may be nothing but metadata: tensors that the reference misses are made up as it asks for them. For each set of
+// options a line: MiB of KV cache, of recurrent state and of the compute buffer, parted by tabs, with the two digits behind
+// the point that the reference gives; "-" for a compute buffer that it cannot tell, after which no further line comes. Exit
+// 0 on success, 1 where the reference refuses the model, 2 on misuse.
 #include <dlfcn.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -77,52 +76,23 @@ struct Library {
 std::string log_text;  // all that the reference said
 void listen(int, const char* text, void*) { log_text += text; }
 
-// "missing tensor 'NAME'" and the like: what stands between `before` and `after` where that was said last.
+// What stands between `before` and `after`, where that was said.
 bool said(const std::string& before, const std::string& after, std::string& what) {
-    const size_t at = log_text.rfind(before);
+    const size_t at = log_text.find(before);
     if (at == std::string::npos) return false;
     const size_t begin = at + before.size(), end = log_text.find(after, begin);
     what = log_text.substr(begin, end - begin);
     return true;
 }
 
-using Shape = std::vector<int64_t>;
-using Tensors = std::vector<std::pair<std::string, Shape>>;
-
-// "256, 512" without the ones at its end.
-Shape shape_of(const std::string& text) {
-    Shape shape;
-    for (const char* at = text.c_str(); *at;) {
-        char* end = nullptr;
-        shape.push_back(std::strtoll(at, &end, 10));
-        at = *end == ',' ? end + 1 : end;
-        if (end == text.c_str() + text.size()) break;
-    }
-    while (shape.size() > 1 && shape.back() == 1) shape.pop_back();
-    return shape;
-}
-
 class Reference {
   public:
     void* load(const char* path) {
-        Tensors tensors;
-        std::map<std::string, Shape> learned;  // by the name without its block
-        const auto kind = [](const std::string& name) {
-            return name.rfind("blk.", 0) == 0 ? name.substr(name.find('.', 4)) : name;
-        };
-        for (int tries = 0; tries < 20000; ++tries) {
+        std::vector<std::string> missing;
+        for (std::string name; missing.size() < 20000; missing.push_back(name)) {
             log_text.clear();
-            if (void* model = try_load(path, tensors)) return model;
-            std::string name, shape;
-            if (said("missing tensor '", "'", name)) {
-                const auto known = learned.find(kind(name));
-                tensors.push_back({name, known == learned.end() ? Shape{1} : known->second});
-            } else if (said("tensor '", "' has wrong shape", name) && said("wrong shape; expected ", ", got", shape) &&
-                       !tensors.empty() && tensors.back().first == name) {
-                learned[kind(name)] = tensors.back().second = shape_of(shape);
-            } else {
-                break;
-            }
+            if (void* model = try_load(path, missing)) return model;
+            if (!said("missing tensor '", "'", name)) break;
         }
         die(1, "the reference cannot load " + std::string(path) + "\n" + log_text);
     }
@@ -135,14 +105,14 @@ class Reference {
     const Library ggml{"libggml.v0.5.0.so"}, base{"libggml-base.so"}, llama{"libllama.v0.5.0.so"};
 
   private:
-    void* try_load(const char* path, const Tensors& tensors) {
+    // Tensors get the shapes that the reference wants, whatever the file says.
+    void* try_load(const char* path, const std::vector<std::string>& made_up) {
         void* gguf = base.get<void*(const char*, GgufParams)>("gguf_init_from_file")(path, {true, nullptr});
         if (!gguf) die(1, std::string("the reference cannot read ") + path);
-        void* ggml_context = base.get<void*(GgmlParams)>("ggml_init")({(tensors.size() + 1) * 1024, nullptr, true});
-        for (const auto& [name, shape] : tensors) {
-            const int32_t type = shape.size() == 1 ? 0 : 1;  // F32, F16
-            void* tensor = base.get<void*(void*, int32_t, int, const int64_t*)>("ggml_new_tensor")(
-                ggml_context, type, int(shape.size()), shape.data());
+        void* ggml_context = base.get<void*(GgmlParams)>("ggml_init")({(made_up.size() + 1) * 1024, nullptr, true});
+        for (const std::string& name : made_up) {
+            constexpr int32_t f32 = 0;
+            void* tensor = base.get<void*(void*, int32_t, int64_t)>("ggml_new_tensor_1d")(ggml_context, f32, 1);
             base.get<void*(void*, const char*)>("ggml_set_name")(tensor, name.c_str());
             base.get<void(void*, const void*)>("gguf_add_tensor")(gguf, tensor);
         }
@@ -169,40 +139,49 @@ void report(bool computed) {
     std::fflush(stdout);
 }
 
+// "ctx=4096,ubatch=512".
+ContextParams asked(ContextParams params, std::string options) {
+    for (std::string& text = options; !text.empty();) {
+        const size_t equals = text.find('='), comma = std::min(text.find(','), text.size());
+        if (equals > comma) die(2, "not an option: " + text);
+        const std::string name = text.substr(0, equals);
+        const int value = std::atoi(text.c_str() + equals + 1);
+        int32_t* const field = name == "ctx"      ? reinterpret_cast<int32_t*>(&params.n_ctx)
+                               : name == "ubatch" ? reinterpret_cast<int32_t*>(&params.n_ubatch)
+                               : name == "fa"     ? &params.flash_attention
+                               : name == "k"      ? &params.type_k
+                               : name == "v"      ? &params.type_v
+                                                  : nullptr;
+        if (!field) die(2, "not an option: " + text);
+        *field = value;
+        text.erase(0, comma + 1);
+    }
+    return params;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 2) die(2, "usage: llama-memory MODEL.gguf [ctx=N] [ubatch=N] [fa=0|1] [k=TYPE_ID] [v=TYPE_ID]");
+    if (argc < 3) die(2, "usage: llama-memory MODEL.gguf OPTION[,OPTION]...");
     Reference reference;
     reference.llama.get<void(void (*)(int, const char*, void*), void*)>("llama_log_set")(listen, nullptr);
     reference.ggml.get<void(const char*)>("ggml_backend_load_all_from_path")(std::getenv("LLAMA_BINS"));
     reference.llama.get<void()>("llama_backend_init")();
-    ContextParams params = reference.llama.get<ContextParams()>("llama_context_default_params")();
-    if (params.n_ctx != 512 || params.type_k != 1 || params.type_v != 1 || params.flash_attention != -1)
+    ContextParams defaults = reference.llama.get<ContextParams()>("llama_context_default_params")();
+    if (defaults.n_ctx != 512 || defaults.type_k != 1 || defaults.type_v != 1 || defaults.flash_attention != -1)
         die(2, "these are not the parameters of v0.5.0");
-    params.full_swa_cache = false;  // as in llama.cpp's programs
-    for (int i = 2; i < argc; i++) {
-        const std::string option = argv[i];
-        const size_t equals = option.find('=');
-        if (equals == std::string::npos) die(2, "not an option: " + option);
-        const std::string name = option.substr(0, equals);
-        const int value = std::atoi(option.c_str() + equals + 1);
-        if (name == "ctx") params.n_ctx = uint32_t(value);
-        else if (name == "ubatch") params.n_ubatch = uint32_t(value);
-        else if (name == "fa") params.flash_attention = value;
-        else if (name == "k") params.type_k = value;
-        else if (name == "v") params.type_v = value;
-        else die(2, "not an option: " + option);
-    }
+    defaults.full_swa_cache = false;  // as in llama.cpp's programs
     void* model = reference.load(argv[1]);
-    // Graphs of models with made-up tensors may miss an optional one: the caches are known by then.
+    // The graph of a model may miss a tensor that is optional: the caches are known by then.
     for (const int fault : {SIGSEGV, SIGABRT}) {
         std::signal(fault, [](int) {
             report(false);
             std::_Exit(0);
         });
     }
-    if (!reference.context(model, params)) die(1, "no context\n" + log_text);
-    report(true);
+    for (int i = 2; i < argc; i++) {
+        if (!reference.context(model, asked(defaults, argv[i]))) die(1, "no context\n" + log_text);
+        report(true);
+    }
     std::_Exit(0);  // nothing was allocated that the reference could free
 }
