@@ -45,13 +45,16 @@ struct MemoryEstimate {
     std::uint64_t output_weights = 0;  // the output matrix and norm, which count as one more layer
     std::uint64_t output_copy = 0;  // token embeddings that serve as the output matrix too: a device that computes the
                                     // output holds a copy of them; not part of weights()
-    std::uint64_t kv_cache = 0;     // of all layers
-    std::uint64_t recurrent = 0;    // of all layers
-    std::uint64_t compute = 0;      // activations of one batch: once for each device in use
+    std::uint64_t device_elements =
+        0;  // weights of the layers and the output, or its copy: what a device with all of them holds
+    std::uint64_t kv_cache = 0;            // of all layers
+    std::uint64_t recurrent = 0;           // of all layers
+    std::uint64_t compute = 0;             // activations of one batch: once for each device in use
     std::uint64_t compute_inputs = 0;      // the part of it that is the batch itself and its attention mask
     std::vector<std::string> assumptions;  // what the file does not say, each as a clause: "no head counts: …"
 
     std::uint64_t weights() const;          // as they lie in the file
+    std::uint64_t device_weights() const;   // the bytes of device_elements
     std::uint64_t besides_weights() const;  // cache, state and compute buffer
     std::uint64_t total() const;            // all of it in one memory
 };

@@ -61,32 +61,50 @@ std::uint64_t embedding_width(const ModelShape& shape) {
 
 std::uint64_t output_width(const ModelShape& shape) { return plus(shape.vocabulary, times(2, shape.embedding)); }
 
-}  // namespace
+// The moments of a batch, of which the one that takes most decides.
+struct Moments {
+    Sum inputs, attention, rest, output;
+};
 
-Result<ComputeBuffer> compute_buffer(const ModelShape& shape, const Batch& batch) {
+Moments moments(const ModelShape& shape, const Batch& batch) {
     const bool attends = std::ranges::any_of(shape.layers, [](const auto& layer) { return layer.kv_heads != 0; });
     const bool slides = std::ranges::any_of(shape.layers, &LayerShape::sliding);
     const std::uint64_t cells = shape.encoder ? batch.ubatch : attends ? batch.cells : 0;
     const std::uint64_t masked = plus(cells, slides ? batch.sliding_cells : 0);
     const std::uint64_t mask_bytes = batch.flash_attention ? half_bytes : float_bytes;
+    const auto [keys, values] = cache_width(shape);
 
-    // Without flash attention every head has a number for each token and cell.
-    const std::uint64_t scores = batch.flash_attention ? 0 : times(cells, shape.heads);
-    const std::uint64_t width = std::max({plus(attention_width(shape), scores), feed_forward_width(shape),
-                                          expert_width(shape), recurrent_width(shape), embedding_width(shape)});
-    Sum layers, output, inputs;
-    layers.add({masked, batch.ubatch, mask_bytes}).add({width, batch.ubatch, float_bytes});
+    Moments at;
+    // Masks are there from the first layer to the last.
+    for (Sum* const moment : {&at.inputs, &at.attention, &at.rest}) moment->add({masked, batch.ubatch, mask_bytes});
+    at.inputs.add({shape.embedding, batch.ubatch, float_bytes});
+    at.attention.add({attention_width(shape), batch.ubatch, float_bytes});
     if (batch.flash_attention) {
-        const auto [keys, values] = cache_width(shape);
-        layers.add({cells, plus(batch.f32_keys ? keys : 0, batch.f32_values ? values : 0), half_bytes});
+        at.attention.add({cells, plus(batch.f32_keys ? keys : 0, batch.f32_values ? values : 0), half_bytes});
+    } else {  // every head has a number for each token and cell
+        at.attention.add({cells, shape.heads, batch.ubatch, float_bytes});
     }
-    inputs.add({masked, batch.ubatch, mask_bytes}).add({shape.embedding, batch.ubatch, float_bytes});
-    output.add({output_width(shape), batch.ubatch, float_bytes});
-    const auto in_layers = layers.result("the compute buffer"), at_output = output.result("the compute buffer"),
-               at_input = inputs.result("the compute buffer");
-    for (const auto* part : {&in_layers, &at_output, &at_input})
-        if (!*part) return fail(part->error());
-    return ComputeBuffer{std::max(*in_layers, *at_output), *at_input};
+    at.rest.add(
+        {std::max({feed_forward_width(shape), expert_width(shape), recurrent_width(shape), embedding_width(shape)}),
+         batch.ubatch, float_bytes});
+    at.output.add({output_width(shape), batch.ubatch, float_bytes});
+    return at;
+}
+
+}  // namespace
+
+Result<ComputeBuffer> compute_buffer(const ModelShape& shape, const Batch& batch) {
+    const Moments at = moments(shape, batch);
+    ComputeBuffer buffer{};
+    for (const Sum* const moment : {&at.attention, &at.rest, &at.output}) {
+        const auto bytes = moment->result("the compute buffer");
+        if (!bytes) return fail(bytes.error());
+        buffer.bytes = std::max(buffer.bytes, *bytes);
+    }
+    const auto inputs = at.inputs.result("the compute buffer");
+    if (!inputs) return fail(inputs.error());
+    buffer.inputs = *inputs;
+    return buffer;
 }
 
 }  // namespace ggufkit::memory

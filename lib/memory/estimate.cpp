@@ -34,28 +34,39 @@ Result<void> check_options(const MemoryOptions& options) {
 }
 
 // Where the bytes of a tensor lie when the model runs.
-void add_weights(MemoryEstimate& estimate, std::string_view name, std::uint64_t bytes) {
-    const auto block = plan::block_of(name);
-    std::uint64_t& pile = block && *block < estimate.layers.size() ? estimate.layers[*block].weights
-                          : name.starts_with("output")             ? estimate.output_weights
-                                                                   : estimate.input_weights;
-    pile = memory::saturating_add(pile, bytes);
-}
+class Weighing {
+  public:
+    Weighing(MemoryEstimate& estimate, bool tied) : estimate_(estimate), tied_(tied) {}
+
+    void add(std::string_view name, std::uint64_t bytes, std::uint64_t elements) {
+        const auto block = plan::block_of(name);
+        const bool in_layer = block && *block < estimate_.layers.size(), output = name.starts_with("output");
+        std::uint64_t& pile = in_layer ? estimate_.layers[*block].weights
+                              : output ? estimate_.output_weights
+                                       : estimate_.input_weights;
+        pile = memory::saturating_add(pile, bytes);
+        const bool copied = tied_ && name == "token_embd.weight";
+        if (copied) estimate_.output_copy = bytes;
+        if (in_layer || output || copied)
+            estimate_.device_elements = memory::saturating_add(estimate_.device_elements, elements);
+    }
+
+  private:
+    MemoryEstimate& estimate_;
+    bool tied_;
+};
 
 Result<void> weigh(MemoryEstimate& estimate, const Model& model, const Plan* plan) {
-    const bool tied = model.find_tensor("output.weight") == nullptr;
-    const auto add = [&](std::string_view name, std::uint64_t bytes) {
-        add_weights(estimate, name, bytes);
-        if (tied && name == "token_embd.weight") estimate.output_copy = bytes;
-    };
+    Weighing weighing(estimate, model.find_tensor("output.weight") == nullptr);
     if (plan != nullptr) {
-        for (const PlannedTensor& tensor : plan->tensors) add(tensor.name, tensor.bytes_out);
+        for (const PlannedTensor& tensor : plan->tensors)
+            weighing.add(tensor.name, tensor.bytes_out, memory::saturating_mul(tensor.ne[0], tensor.rows()));
         return {};
     }
     for (const ModelTensor& tensor : model.tensors()) {
-        const auto bytes = tensor.info->bytes();
-        if (!bytes) return fail(bytes.error());
-        add(tensor.info->name, *bytes);
+        const auto bytes = tensor.info->bytes(), elements = tensor.info->elements();
+        if (!bytes || !elements) return fail(bytes ? elements.error() : bytes.error());
+        weighing.add(tensor.info->name, *bytes, *elements);
     }
     return {};
 }
@@ -106,7 +117,11 @@ Result<void> add_caches(MemoryEstimate& estimate, const memory::ModelShape& shap
 std::span<const TensorType> cache_types() noexcept { return kv_types; }
 
 std::uint64_t MemoryEstimate::weights() const {
-    std::uint64_t sum = memory::saturating_add(input_weights, output_weights);
+    return memory::saturating_add(input_weights, device_weights() - output_copy);
+}
+
+std::uint64_t MemoryEstimate::device_weights() const {
+    std::uint64_t sum = memory::saturating_add(output_weights, output_copy);
     for (const LayerMemory& layer : layers) sum = memory::saturating_add(sum, layer.weights);
     return sum;
 }

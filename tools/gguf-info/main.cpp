@@ -94,6 +94,14 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
                                 .strict = options.strict};
     const info::Inspection inspection = info::inspect(options.file, rules, !options.check);
     const int code = !inspection.model || (options.check && !inspection.valid()) ? 1 : 0;
+    if (options.fit.wanted() && inspection.model) {
+        const auto fit = info::make_fit(*inspection.model, options.fit);
+        if (!fit) console.error(cli::sentence(options.file, fit.error()));
+        if (fit)
+            options.json ? info::print_fit_json(console, *inspection.model, *fit)
+                         : info::print_fit(console, *inspection.model, *fit);
+        return fit ? code : 1;
+    }
     if (options.json) {
         info::print_json(console, inspection);
         return code;

@@ -31,6 +31,8 @@ Examples:
   gguf-info model.gguf --tensors 'blk.0.*' --long
   gguf-info model.gguf --tensors --sort size | head      # the largest tensors
   gguf-info model.gguf --template > template.jinja
+  gguf-info model.gguf --fit 24GiB --ctx 32768           # does it run on that?
+  gguf-info model.gguf --gpu 24GiB --gpu 12GiB --kv-type q8_0
   gguf-info model.gguf --header-hex | less               # how GGUF works
   gguf-info download.gguf --check --strict               # is the file sound?
   curl -s https://example.org/model.gguf | gguf-info -
@@ -70,6 +72,7 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--check", options.check,
                  "Every fault, its place and the rule it breaks;\nexit with 1 where the file is invalid")
         ->group("Sections");
+    add_fit_options(app, options.fit);
     app.add_option("--get", options.get,
                    "Print the value of KEY as it is; KEY[3] and\nKEY[3:9] are elements of an array")
         ->type_name("KEY");

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/command_line.hpp"
+#include "fit.hpp"
 
 namespace ggufkit::info {
 
@@ -27,6 +28,7 @@ struct Options {
     bool list_types = false;
     std::optional<std::string> source;
     std::string profile = "spec";
+    FitOptions fit;
 };
 
 cli::Manual manual();
