@@ -15,10 +15,6 @@ constexpr std::uint64_t context_step = 256;
 
 std::uint64_t left_after(std::uint64_t whole, std::uint64_t part) { return whole - std::min(whole, part); }
 
-Result<std::uint64_t> size_or_nothing(const std::string& text) {
-    return text == "0" ? Result<std::uint64_t>(0) : cli::read_size(text);
-}
-
 Result<std::vector<std::uint64_t>> capacities(const FitOptions& options) {
     std::vector<std::uint64_t> sizes;
     for (const std::string& text : options.gpus.empty() ? std::vector{options.device} : options.gpus) {
@@ -96,9 +92,11 @@ std::vector<Candidate> candidates(const Model& model, const Fit& fit, std::span<
 }
 
 std::string check_size(const std::string& text) {
-    const auto size = size_or_nothing(text);
+    const auto size = cli::read_size(text);
     return size ? "" : size.error().detail;
 }
+
+std::string check_margin(const std::string& text) { return text == "0" ? "" : check_size(text); }
 
 std::vector<std::string> cache_type_names() {
     std::vector<std::string> names;
@@ -109,46 +107,58 @@ std::vector<std::string> cache_type_names() {
 }  // namespace
 
 void add_fit_options(CLI::App& app, FitOptions& options) {
-    const char* const group = "Memory";
+    const auto memory = [&](CLI::Option* option, const char* type) { return option->type_name(type)->group("Memory"); };
+    const auto others = [](CLI::Option* option) {
+        return option->excludes("--metadata", "--tensors", "--layers", "--types", "--tokenizer", "--template",
+                                "--header-hex", "--check", "--get", "--verify", "--markdown");
+    };
     auto* const one =
         app.add_option("--fit", options.device,
-                       "Does it run on a device with so much memory?\nWhat takes how much, how many layers fit, in\n"
-                       "which file types all would")
-            ->type_name("SIZE")
-            ->check(check_size)
-            ->group(group);
-    app.add_option("--gpu", options.gpus, "The same of several devices: give it for each,\nin their order")
-        ->type_name("SIZE")
+                       "Does it run on a device with so much memory?\nWhat takes how much, how many layers "
+                       "fit,\nin which file types all of them would");
+    others(memory(one, "SIZE"))->check(check_size);
+    auto* const several =
+        app.add_option("--gpu", options.gpus, "The same of several devices: give it for each,\nin their order");
+    others(memory(several, "SIZE"))
         ->check(check_size)
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->excludes(one)
-        ->group(group);
-    app.add_option("--ctx", options.context,
-                   "Tokens of context; 0: all that the model was\ntrained for (default: 8192 of them)")
-        ->type_name("N")
-        ->group(group);
-    app.add_option("--batch", options.ubatch, "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512)")
-        ->type_name("N")
-        ->check(CLI::Range(1, 1 << 20))
-        ->group(group);
-    app.add_option("--kv-type", options.cache_type, "Type of the KV cache: f16 (default), q8_0, q4_0, …")
-        ->type_name("TYPE")
-        ->check(CLI::IsMember(cache_type_names(), CLI::ignore_case))
-        ->group(group);
-    app.add_flag("--no-flash-attn", options.no_flash_attention, "Without flash attention")->group(group);
-    app.add_option("--margin", options.margin,
-                   "Memory to leave free on each device, for the\ndriver and others (default: 1GiB)")
-        ->type_name("SIZE")
-        ->check(check_size)
-        ->group(group);
+        ->excludes(one);
+
+    std::vector<CLI::Option*> details;
+    const auto detail = [&](CLI::Option* option, const char* type) {
+        details.push_back(memory(option, type));
+        return option;
+    };
+    detail(app.add_option("--ctx", options.context,
+                          "Tokens of context; 0: all that the model was\ntrained for (default: 8192 of them)"),
+           "N");
+    detail(
+        app.add_option("--batch", options.ubatch, "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512)"),
+        "N")
+        ->check(CLI::Range(1, 1 << 20));
+    detail(app.add_option("--kv-type", options.cache_type, "Type of the KV cache: f16 (default), q8_0, q4_0, …"),
+           "TYPE")
+        ->check(CLI::IsMember(cache_type_names(), CLI::ignore_case));
+    details.push_back(
+        app.add_flag("--no-flash-attn", options.no_flash_attention, "Without flash attention")->group("Memory"));
+    detail(app.add_option("--margin", options.margin,
+                          "Memory to leave free on each device, for the\ndriver and others (default: 1GiB)"),
+           "SIZE")
+        ->check(check_margin);
+    app.callback([details, &options] {
+        for (const CLI::Option* option : details) {
+            if (option->count() != 0 && !options.wanted())
+                throw CLI::RequiresError(option->get_name(), "--fit or --gpu");
+        }
+    });
 }
 
 Result<Fit> make_fit(const Model& model, const FitOptions& options) {
     const auto sizes = capacities(options);
     if (!sizes) return fail(sizes.error());
     Fit fit;
-    fit.margin = size_or_nothing(options.margin).value_or(0);
+    fit.margin = cli::read_size(options.margin).value_or(0);  // of "0" as well
     const TensorType cache = find_format(options.cache_type)->type();
     fit.options = {
         .ubatch = options.ubatch, .cache_k = cache, .cache_v = cache, .flash_attention = !options.no_flash_attention};

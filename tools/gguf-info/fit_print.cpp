@@ -92,9 +92,9 @@ void print_verdict(Console& console, const Fit& fit) {
                                                                            placement.all_layers));
     console.out.print("\n  {} llama.cpp: {}\n", all, runtime_flags(fit));
     if (fit.largest_context != 0 && fit.largest_context < fit.trained_context) {
-        console.out.print("  As it is, it fits with a context of up to {} tokens.\n", grouped(fit.largest_context));
+        console.out.print("  All of it fits with a context of up to {} tokens.\n", grouped(fit.largest_context));
     } else if (fit.largest_context == 0) {
-        console.out.write("  As it is, it fits with no context at all.\n");
+        console.out.write("  However short the context, not all of it would.\n");
     }
     console.out.print("  With this context {}\n\n",
                       fit.largest_bpw < 1

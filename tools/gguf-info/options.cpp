@@ -72,7 +72,6 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--check", options.check,
                  "Every fault, its place and the rule it breaks;\nexit with 1 where the file is invalid")
         ->group("Sections");
-    add_fit_options(app, options.fit);
     app.add_option("--get", options.get,
                    "Print the value of KEY as it is; KEY[3] and\nKEY[3:9] are elements of an array")
         ->type_name("KEY");
@@ -94,6 +93,7 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
         ->excludes(json)
         ->excludes("--get", "--verify");
+    add_fit_options(app, options.fit);
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
 }
 
