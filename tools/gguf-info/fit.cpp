@@ -155,6 +155,8 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
 }
 
 Result<Fit> make_fit(const Model& model, const FitOptions& options) {
+    if (model.tensors().empty())
+        return fail({.code = Errc::not_found, .detail = "has no tensors: there is nothing to run"});
     const auto sizes = capacities(options);
     if (!sizes) return fail(sizes.error());
     Fit fit;

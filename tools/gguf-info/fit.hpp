@@ -45,10 +45,10 @@ struct Fit {
     std::vector<Candidate> candidates;  // the largest first
 };
 
-// The errors of estimate_memory(). The options have been checked as they were read.
+// The errors of estimate_memory(), and NOT_FOUND where there are no tensors. The options have been checked as they were read.
 Result<Fit> make_fit(const Model& model, const FitOptions& options);
 
-void print_fit(cli::Console& console, const Model& model, const Fit& fit);
-void print_fit_json(cli::Console& console, const Model& model, const Fit& fit);
+// As JSON: spec/json.md.
+void print_fit(cli::Console& console, const Model& model, const Fit& fit, bool json);
 
 }  // namespace ggufkit::info

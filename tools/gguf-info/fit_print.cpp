@@ -17,7 +17,6 @@ using namespace cli;
 
 namespace {
 
-// "GPU 0"; "host" for the rest.
 std::string device_name(std::size_t i) { return fmt::format("GPU {}", i); }
 
 std::string cache_text(const Fit& fit) {
@@ -43,8 +42,8 @@ void print_parts(Console& console, const Fit& fit) {
     row("weights", fmt::format("{}, {:.2f} bits each", human_bytes(estimate.weights()), as_it_is->bpw));
     if (estimate.kv_cache != 0) row("KV cache", cache_text(fit));
     if (estimate.recurrent != 0) row("state", human_bytes(estimate.recurrent));
-    row("compute",
-        fmt::format("about {}, for {} tokens at once", human_bytes(estimate.compute), grouped(fit.options.ubatch)));
+    row("compute", fmt::format("about {}, for {} tokens at once", human_bytes(estimate.compute),
+                               grouped(std::min(fit.options.ubatch, fit.estimate.context))));
     row("all", human_bytes(estimate.total()));
     for (const std::string& assumption : estimate.assumptions) row("assumed", assumption);
     table.print(console, console.width());
@@ -74,7 +73,8 @@ std::string runtime_flags(const Fit& fit) {
     std::vector<std::uint64_t> split;
     for (const DeviceLoad& device : fit.placement.devices) split.push_back(device.layers);
     std::string text = fmt::format("--ctx-size {} --n-gpu-layers {}", fit.estimate.context, fit.placement.gpu_layers);
-    if (split.size() > 1) text += fmt::format(" --tensor-split {}", fmt::join(split, ","));
+    if (split.size() > 1 && fit.placement.gpu_layers != 0)
+        text += fmt::format(" --tensor-split {}", fmt::join(split, ","));
     if (fit.options.cache_k != TensorType::F16) {
         std::string type(format_of(fit.options.cache_k).name);
         std::ranges::transform(type, type.begin(),
@@ -84,22 +84,26 @@ std::string runtime_flags(const Fit& fit) {
     return text;
 }
 
+std::string bits_text(double bpw) {
+    if (bpw < 1) return "not even one bit a weight would fit:";
+    if (bpw > 32) return "it would fit in every type:";
+    return fmt::format("up to about {:.2f} bits a weight would fit:", bpw);
+}
+
 void print_verdict(Console& console, const Fit& fit) {
     const Placement& placement = fit.placement;
     const std::string all = placement.whole()
                                 ? console.paint(Style::green, "All of it fits.")
                                 : console.paint(Style::yellow, fmt::format("{} of {} layers fit.", placement.gpu_layers,
                                                                            placement.all_layers));
-    console.out.print("\n  {} llama.cpp: {}\n", all, runtime_flags(fit));
-    if (fit.largest_context != 0 && fit.largest_context < fit.trained_context) {
-        console.out.print("  All of it fits with a context of up to {} tokens.\n", grouped(fit.largest_context));
-    } else if (fit.largest_context == 0) {
+    console.out.print("\n  {}\n", all);
+    if (fit.largest_context == 0) {
         console.out.write("  However short the context, not all of it would.\n");
+    } else if (fit.largest_context < fit.trained_context) {
+        console.out.print("  It fits as a whole with a context of up to {} tokens.\n", grouped(fit.largest_context));
     }
-    console.out.print("  With this context {}\n\n",
-                      fit.largest_bpw < 1
-                          ? "not even one bit a weight would fit."
-                          : fmt::format("up to about {:.2f} bits a weight would fit:", fit.largest_bpw));
+    console.out.print("  For llama.cpp: {}\n", runtime_flags(fit));
+    console.out.print("  With this context {}\n\n", bits_text(fit.largest_bpw));
 }
 
 void print_candidates(Console& console, const Fit& fit) {
@@ -161,9 +165,7 @@ void write_candidates(JsonWriter& json, const Fit& fit) {
     json.end_array();
 }
 
-}  // namespace
-
-void print_fit(Console& console, const Model& model, const Fit& fit) {
+void print_text(Console& console, const Model& model, const Fit& fit) {
     console.out.print("{}\n\n", console.paint(Style::bold, printable(shown(model.shard_path(0)))));
     print_parts(console, fit);
     console.out.write("\n");
@@ -172,7 +174,7 @@ void print_fit(Console& console, const Model& model, const Fit& fit) {
     print_candidates(console, fit);
 }
 
-void print_fit_json(Console& console, const Model& model, const Fit& fit) {
+void print_json(Console& console, const Model& model, const Fit& fit) {
     const MemoryEstimate& estimate = fit.estimate;
     JsonWriter json(console.out);
     json.begin_object()
@@ -205,6 +207,12 @@ void print_fit_json(Console& console, const Model& model, const Fit& fit) {
     json.field("largest_context", fit.largest_context).field("largest_bpw", fit.largest_bpw);
     write_candidates(json, fit);
     json.end_object().finish();
+}
+
+}  // namespace
+
+void print_fit(Console& console, const Model& model, const Fit& fit, bool json) {
+    json ? print_json(console, model, fit) : print_text(console, model, fit);
 }
 
 }  // namespace ggufkit::info

@@ -96,10 +96,9 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
     const int code = !inspection.model || (options.check && !inspection.valid()) ? 1 : 0;
     if (options.fit.wanted() && inspection.model) {
         const auto fit = info::make_fit(*inspection.model, options.fit);
+        if (!fit && fit.error().code == Errc::bad_argument) return line.refuse(console, fit.error().detail);
         if (!fit) console.error(cli::sentence(options.file, fit.error()));
-        if (fit)
-            options.json ? info::print_fit_json(console, *inspection.model, *fit)
-                         : info::print_fit(console, *inspection.model, *fit);
+        if (fit) info::print_fit(console, *inspection.model, *fit, options.json);
         return fit ? code : 1;
     }
     if (options.json) {
