@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests/reference and `./dev bench` compare with: llama.cpp's own libraries (v0.5.0, prebuilt, inside node-llama-cpp) and
-# @huggingface/gguf, both from npm, and builds llama-oracle, llama-kld
-# and llama-generate on them. Nothing of it becomes part of ggufkit.
+# @huggingface/gguf, both from npm, and builds llama-oracle, llama-kld,
+# llama-generate and llama-memory on them. Nothing of it becomes part of ggufkit.
 #   usage: setup.sh [DIR]      (default: $GGUFKIT_PEER or ~/.cache/ggufkit-peer)
 # Prints the path of an env file to source: it exports GGUFKIT_PEER and LLAMA_BINS. Does nothing that is done already.
 set -euo pipefail
@@ -15,7 +15,7 @@ if [ ! -d node_modules/@node-llama-cpp/linux-x64 ] || [ ! -d node_modules/@huggi
 fi
 cmp -s "$here/llama_runtime.hpp" llama_runtime.hpp || rm -f llama-kld llama-generate
 cp -f "$here/llama_runtime.hpp" .
-for source in llama_oracle llama_kld llama_generate; do
+for source in llama_oracle llama_kld llama_generate llama_memory; do
     program=${source/_/-}
     if [ ! -x "$program" ] || ! cmp -s "$here/$source.cpp" "$source.cpp"; then
         cp -f "$here/$source.cpp" .

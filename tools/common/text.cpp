@@ -152,4 +152,9 @@ std::string shape_text(std::span<const std::uint64_t> ne) {
     return ne.empty() ? "scalar" : fmt::format("{}", fmt::join(ne, "x"));
 }
 
+bool equal_in_any_case(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
 }  // namespace ggufkit::cli

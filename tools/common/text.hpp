@@ -26,4 +26,7 @@ std::string human_duration(double seconds);                            // 0.42 s
 std::string rough_duration(double seconds);                            // 12 s, 1:05, 2:03:04
 std::string shape_text(std::span<const std::uint64_t> ne);             // 256x1024; "scalar" where there is no dimension
 
+// Of ASCII letters.
+bool equal_in_any_case(std::string_view a, std::string_view b);
+
 }  // namespace ggufkit::cli

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "common/command_line.hpp"
-#include "core/checked.hpp"
+#include "common/text.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::requant {
@@ -33,14 +33,9 @@ std::optional<std::uint32_t> whole_number(std::string_view text) { return number
 
 constexpr std::string_view copy_name = "COPY";
 
-bool equal_in_any_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 // Nothing where it names no file type; null for COPY.
 std::optional<const FileType*> read_type(std::string_view text) {
-    if (equal_in_any_case(text, copy_name)) return nullptr;
+    if (cli::equal_in_any_case(text, copy_name)) return nullptr;
     const auto id = whole_number(text);
     const FileType* const type = id ? find_file_type(*id) : find_file_type(text);
     return type == nullptr ? std::nullopt : std::optional(type);
@@ -185,24 +180,6 @@ Result<KeyOverride> read_key_override(std::string_view text) {
     }
     if (!good) return misuse(fmt::format("'{}' in '{}' is no {}", value, text, type));
     return override;
-}
-
-Result<std::uint64_t> read_size(std::string_view text) {
-    const auto refuse = [&] { return misuse(fmt::format("'{}' is no size such as 4G, 500M or 2GiB", text)); };
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const auto count = number<std::uint64_t>(text.substr(0, digits));
-    if (!count || *count == 0) return refuse();
-    const std::string_view suffix = text.substr(digits);
-    std::uint64_t decimal = 1, binary = 1;
-    for (const std::string_view unit : {"", "K", "M", "G", "T"}) {
-        const bool is_decimal = equal_in_any_case(suffix, unit) || equal_in_any_case(suffix, fmt::format("{}B", unit));
-        if (is_decimal || (!unit.empty() && equal_in_any_case(suffix, fmt::format("{}iB", unit)))) {
-            const auto bytes = checked_mul(*count, is_decimal ? decimal : binary);
-            return bytes ? Result<std::uint64_t>(*bytes) : refuse();
-        }
-        decimal *= 1000, binary *= 1024;
-    }
-    return refuse();
 }
 
 }  // namespace ggufkit::requant

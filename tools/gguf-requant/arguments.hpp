@@ -42,9 +42,6 @@ Result<std::vector<std::uint32_t>> read_layers(std::string_view text);
 // "general.name=str:My model": KEY=TYPE:VALUE, where TYPE is int, float, bool or str.
 Result<KeyOverride> read_key_override(std::string_view text);
 
-// Bytes: "4G" is 4,000,000,000 of them, "4GiB" 4,294,967,296. K, M, G, T in any case, with or without a B.
-Result<std::uint64_t> read_size(std::string_view text);
-
 // "fast", "default", "max".
 Result<Effort> read_effort(std::string_view text);
 

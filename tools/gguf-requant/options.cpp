@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "arguments.hpp"
+#include "common/size.hpp"
 
 namespace ggufkit::requant {
 
@@ -238,7 +239,7 @@ Result<Recipe> recipe_of(const Options& options) {
             .and_then([&] { return set(options.token_embedding_type, recipe.token_embedding_type, parse_weight_type); })
             .and_then([&] { return set(options.prune_layers, recipe.pruned_layers, read_layers); })
             .and_then([&] { return append(options.override_kv, recipe.metadata, read_key_override); })
-            .and_then([&] { return set(options.split_max_size, recipe.split.max_bytes, read_size); })
+            .and_then([&] { return set(options.split_max_size, recipe.split.max_bytes, cli::read_size); })
             .and_then([&] { return set(effort, recipe.effort, read_effort); });
     if (!read) return fail(std::move(read).error());
     recipe.overrides.insert(recipe.overrides.end(), std::make_move_iterator(from_file.begin()),

@@ -1,0 +1,13 @@
+// Sizes as people write them.
+#pragma once
+
+#include <cstdint>
+#include <ggufkit/error.hpp>
+#include <string_view>
+
+namespace ggufkit::cli {
+
+// Bytes: "4G" is 4,000,000,000 of them, "4GiB" 4,294,967,296. K, M, G, T in any case, with or without a B. BAD_ARGUMENT.
+Result<std::uint64_t> read_size(std::string_view text);
+
+}  // namespace ggufkit::cli

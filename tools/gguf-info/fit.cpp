@@ -1,0 +1,181 @@
+#include "fit.hpp"
+
+#include <algorithm>
+
+#include "common/size.hpp"
+#include "core/checked.hpp"
+
+namespace ggufkit::info {
+
+namespace {
+
+constexpr std::uint64_t usual_context =
+    8192;  // where nobody asks: a long conversation, not all that a model could hold
+constexpr std::uint64_t context_step = 256;
+
+std::uint64_t left_after(std::uint64_t whole, std::uint64_t part) { return whole - std::min(whole, part); }
+
+Result<std::vector<std::uint64_t>> capacities(const FitOptions& options) {
+    std::vector<std::uint64_t> sizes;
+    for (const std::string& text : options.gpus.empty() ? std::vector{options.device} : options.gpus) {
+        const auto size = cli::read_size(text);
+        if (!size) return fail(size.error());
+        sizes.push_back(*size);
+    }
+    return sizes;
+}
+
+// How many bits a weight may have that the layers and the output fit into what caches and buffers leave.
+double largest_bpw(const Fit& fit) {
+    std::uint64_t room = 0;
+    for (const DeviceLoad& device : fit.placement.devices)
+        room += left_after(device.capacity, fit.margin + fit.estimate.compute);
+    room = left_after(room, left_after(fit.estimate.besides_weights(), fit.estimate.compute));
+    const auto elements = static_cast<double>(fit.estimate.device_elements);
+    return elements == 0 ? 0 : 8.0 * static_cast<double>(room) / elements;
+}
+
+// The context is searched by halves: a longer one never takes less.
+std::uint64_t largest_context(const Model& model, const Fit& fit, std::span<const std::uint64_t> sizes) {
+    std::uint64_t low = 0, high = fit.trained_context / context_step;
+    while (low < high) {
+        const std::uint64_t middle = high - (high - low) / 2;
+        MemoryOptions options = fit.options;
+        options.context = middle * context_step;
+        const auto estimate = estimate_memory(model, options);
+        if (estimate && place_layers(*estimate, sizes, fit.margin).whole()) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return low * context_step;
+}
+
+double bits_a_weight(std::uint64_t bytes, std::uint64_t elements) {
+    return elements == 0 ? 0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(elements);
+}
+
+std::uint64_t count_elements(const Model& model) {
+    std::uint64_t sum = 0;
+    for (const ModelTensor& tensor : model.tensors())
+        sum = checked_add(sum, tensor.info->elements().value_or(0)).value_or(~std::uint64_t{0});
+    return sum;
+}
+
+// Ternary types are for models that were trained for them.
+bool is_for_any_model(const FileType& type) { return format_of(type.default_type).family != Family::ternary; }
+
+std::vector<Candidate> candidates(const Model& model, const Fit& fit, std::span<const std::uint64_t> sizes) {
+    const std::uint64_t elements = count_elements(model);
+    std::vector<Candidate> rows{{.type = nullptr,
+                                 .bpw = bits_a_weight(fit.estimate.weights(), elements),
+                                 .weights = fit.estimate.weights(),
+                                 .fits = fit.placement.whole(),
+                                 .needs_imatrix = false}};
+    for (const FileType& type : file_types()) {
+        if (!is_for_any_model(type)) continue;
+        const auto plan = make_plan(model, {.file_type = &type});
+        if (!plan) continue;  // a row is no whole number of blocks
+        MemoryOptions options = fit.options;
+        options.plan = &*plan;
+        const auto estimate = estimate_memory(model, options);
+        if (!estimate) continue;
+        rows.push_back({.type = &type,
+                        .bpw = plan->bpw(),
+                        .weights = estimate->weights(),
+                        .fits = place_layers(*estimate, sizes, fit.margin).whole(),
+                        .needs_imatrix = std::ranges::any_of(plan->imatrix_gaps, &ImatrixGap::fatal)});
+    }
+    std::ranges::stable_sort(rows, std::ranges::greater{}, &Candidate::weights);
+    return rows;
+}
+
+std::string check_size(const std::string& text) {
+    const auto size = cli::read_size(text);
+    return size ? "" : size.error().detail;
+}
+
+std::string check_margin(const std::string& text) { return text == "0" ? "" : check_size(text); }
+
+std::vector<std::string> cache_type_names() {
+    std::vector<std::string> names;
+    for (const TensorType type : cache_types()) names.emplace_back(format_of(type).name);
+    return names;
+}
+
+}  // namespace
+
+void add_fit_options(CLI::App& app, FitOptions& options) {
+    const auto memory = [&](CLI::Option* option, const char* type) { return option->type_name(type)->group("Memory"); };
+    const auto others = [](CLI::Option* option) {
+        return option->excludes("--metadata", "--tensors", "--layers", "--types", "--tokenizer", "--template",
+                                "--header-hex", "--check", "--get", "--verify", "--markdown");
+    };
+    auto* const one =
+        app.add_option("--fit", options.device,
+                       "Does it run on a device with so much memory?\nWhat takes how much, how many layers "
+                       "fit,\nin which file types all of them would");
+    others(memory(one, "SIZE"))->check(check_size);
+    auto* const several =
+        app.add_option("--gpu", options.gpus, "The same of several devices: give it for each,\nin their order");
+    others(memory(several, "SIZE"))
+        ->check(check_size)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->excludes(one);
+
+    std::vector<CLI::Option*> details;
+    const auto detail = [&](CLI::Option* option, const char* type) {
+        details.push_back(memory(option, type));
+        return option;
+    };
+    detail(app.add_option("--ctx", options.context,
+                          "Tokens of context; 0: all that the model was\ntrained for (default: 8192 of them)"),
+           "N");
+    detail(
+        app.add_option("--batch", options.ubatch, "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512)"),
+        "N")
+        ->check(CLI::Range(1, 1 << 20));
+    detail(app.add_option("--kv-type", options.cache_type, "Type of the KV cache: f16 (default), q8_0, q4_0, …"),
+           "TYPE")
+        ->check(CLI::IsMember(cache_type_names(), CLI::ignore_case));
+    details.push_back(
+        app.add_flag("--no-flash-attn", options.no_flash_attention, "Without flash attention")->group("Memory"));
+    detail(app.add_option("--margin", options.margin,
+                          "Memory to leave free on each device, for the\ndriver and others (default: 1GiB)"),
+           "SIZE")
+        ->check(check_margin);
+    app.callback([details, &options] {
+        for (const CLI::Option* option : details) {
+            if (option->count() != 0 && !options.wanted())
+                throw CLI::RequiresError(option->get_name(), "--fit or --gpu");
+        }
+    });
+}
+
+Result<Fit> make_fit(const Model& model, const FitOptions& options) {
+    if (model.tensors().empty())
+        return fail({.code = Errc::not_found, .detail = "has no tensors: there is nothing to run"});
+    const auto sizes = capacities(options);
+    if (!sizes) return fail(sizes.error());
+    Fit fit;
+    fit.margin = cli::read_size(options.margin).value_or(0);  // of "0" as well
+    const TensorType cache = find_format(options.cache_type)->type();
+    fit.options = {
+        .ubatch = options.ubatch, .cache_k = cache, .cache_v = cache, .flash_attention = !options.no_flash_attention};
+    const auto whole = estimate_memory(model, fit.options);
+    if (!whole) return fail(whole.error());
+    fit.trained_context = whole->context;
+    fit.options.context = options.context.value_or(std::min(usual_context, fit.trained_context));
+    auto estimate = estimate_memory(model, fit.options);
+    if (!estimate) return fail(std::move(estimate).error());
+    fit.estimate = std::move(*estimate);
+    fit.placement = place_layers(fit.estimate, *sizes, fit.margin);
+    fit.largest_bpw = largest_bpw(fit);
+    fit.largest_context = largest_context(model, fit, *sizes);
+    fit.candidates = candidates(model, fit, *sizes);
+    return fit;
+}
+
+}  // namespace ggufkit::info
