@@ -64,7 +64,8 @@ struct PlannedTensor {
     std::uint64_t bytes_out;
     std::uint32_t file = 0;  // index into Plan::files
     std::uint64_t offset;    // in that file, absolute
-    std::string reason;    // "recipe: attn_v, a layer with more bits", "copied: one-dimensional", "fallback: …", …
+    std::string reason;  // "recipe: attn_v, a layer with more bits", "copied: one-dimensional", "fallback: …", …
+    bool free = false;   // the file type chose `to`: it is quantized at all, and nobody gave it a type
     std::span<const float> importance{};  // ne[0] weights for each matrix, or none; borrowed from the imatrix
 
     std::uint64_t rows() const { return ne[1] * ne[2] * ne[3]; }
@@ -88,7 +89,7 @@ struct Plan {
 
     std::uint64_t bytes_in() const;
     std::uint64_t bytes_out() const;  // of all files, headers and padding included
-    double bpw() const;  // bits of tensor data a weight
+    double bpw() const;               // bits of tensor data a weight
 };
 
 // Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text; an imatrix of which no entry is of a

@@ -185,6 +185,7 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
         Choice& choice =
             choices.emplace_back(Choice{&tensor, candidate.source, *bytes, from.type(), "copied: " + candidate.kept});
         if (!candidate.kept.empty()) continue;
+        choice.free = candidate.mixed();
         const auto verdict =
             fit_row(tensor, candidate.forced != nullptr ? obey(*candidate.forced) : mix.decide(candidate));
         if (!verdict) return fail(verdict.error());

@@ -16,6 +16,7 @@ struct Choice {
     std::uint64_t bytes;  // of the source
     TensorType type;
     std::string reason;
+    bool free = false;  // the file type decided
 };
 
 // In the output's order: by block number, then by name; tensors of no block come first.

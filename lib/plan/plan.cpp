@@ -94,7 +94,7 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     plan.effort = recipe.effort;
     plan.byte_order = header->byte_order;
     plan.tensors.reserve(choices->size());
-    for (const auto& [tensor, source, bytes, type, reason] : *choices) {
+    for (const auto& [tensor, source, bytes, type, reason, free] : *choices) {
         const std::size_t i = plan.tensors.size();
         plan.tensors.push_back({.name = std::string(tensor->name),
                                 .source = source,
@@ -105,7 +105,8 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
                                 .bytes_in = bytes,
                                 .bytes_out = layout->sizes[i],
                                 .offset = layout->offsets[i],
-                                .reason = reason});
+                                .reason = reason,
+                                .free = free});
     }
     plan.files.push_back(*std::move(layout));
     plan::assign_importance(plan, recipe);
