@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ggufkit/quantize.hpp>
 #include <ggufkit/target.hpp>
 #include <mutex>
@@ -35,6 +36,7 @@ struct Sample {
     Sample(const TensorInfo& tensor, std::uint64_t weights)
         : columns(std::min(tensor.ne[0], plan::RowReader::most_columns)) {
         const std::uint64_t all = tensor.ne[1] * tensor.ne[2] * tensor.ne[3];
+        if (columns == 0 || all == 0) return;
         const std::uint64_t wanted = std::clamp<std::uint64_t>(weights / columns, 1, all);
         // The middles of `wanted` equal parts.
         for (std::uint64_t i = 0; i < wanted; ++i)
@@ -80,7 +82,7 @@ class Trial {
         }
         if (auto added = add(info_.format->type(), 0); !added) return fail(added.error());
         for (std::size_t i = 0; i < sums.size(); ++i) {
-            if (!possible[i]) continue;
+            if (!possible[i] || !std::isfinite(sums[i].relative())) continue;
             if (auto added = add(subject_.types[i], sums[i].relative()); !added) return fail(added.error());
         }
         std::ranges::sort(options, {}, [](const TypeOption& o) { return std::tuple(o.bytes, o.error, o.type); });

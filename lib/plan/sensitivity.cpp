@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <ggufkit/quantize.hpp>
-#include <optional>
+#include <map>
 
 #include "core/parallel.hpp"
 #include "plan/roles.hpp"
@@ -75,7 +76,8 @@ const ModelTensor* norm_after(const Model& model, std::uint64_t layer, Part part
     const auto* attention = model.find_tensor(fmt::format("blk.{}.post_attention_norm.weight", layer));
     const auto* ffn = model.find_tensor(fmt::format("blk.{}.post_ffw_norm.weight", layer));
     if (attention == nullptr || ffn == nullptr) return nullptr;  // one alone is the norm before the next part
-    return part == Part::attention ? attention : ffn;
+    const auto* norm = part == Part::attention ? attention : ffn;
+    return can_dequantize(norm->info->format->type()) ? norm : nullptr;
 }
 
 std::vector<Contribution> list_contributions(const Model& model, const Plan& plan, const Imatrix& imatrix) {
@@ -105,7 +107,7 @@ std::vector<Contribution> list_contributions(const Model& model, const Plan& pla
 double embedding_scale(const ModelFacts& facts, const Model& model, const TensorInfo& embeddings) {
     if (facts.architecture.starts_with("gemma")) return static_cast<double>(embeddings.ne[0]);
     const double scale = model.header().get_float(std::string(facts.architecture) + ".embedding_scale").value_or(1);
-    return scale * scale;
+    return std::isfinite(scale) ? scale * scale : 1;
 }
 
 }  // namespace
@@ -125,23 +127,22 @@ Result<Sensitivities> Sensitivities::find(const Model& model, const Recipe& reci
     if (auto done = parallel_for(all.size(), threads, stop, sum); !done) return fail(std::move(done).error());
 
     double stream = 0;
-    std::vector<Shares> added;
+    std::map<std::uint64_t, Shares> added;
     for (const Contribution& c : all) {
         if (c.part == Part::none) {
             const TensorInfo& info = *c.tensor->info;
             stream = c.energy / static_cast<double>(info.ne[1]) * embedding_scale(made.facts_, model, info);
             continue;
         }
-        if (c.layer >= added.size()) added.resize(c.layer + 1);
         (c.part == Part::attention ? added[c.layer].attention : added[c.layer].ffn) += c.energy;
     }
-    for (const Shares& layer : added) {
+    for (const auto& [number, layer] : added) {
         const auto share = [&](double energy) {
             stream += energy;
             return stream > 0 ? energy / stream : 0;
         };
         const double attention = share(layer.attention);
-        made.layers_.push_back({attention, share(layer.ffn)});
+        made.layers_[number] = {attention, share(layer.ffn)};
     }
     return made;
 }
@@ -151,9 +152,8 @@ double Sensitivities::of(std::string_view tensor) const {
     const auto layer = block_of(tensor);
     if (weight.role == Role::output && facts_.tied) return weight.alone + weight_of(Role::token_embd).alone;
     if (!layer || weight.part == Part::none) return weight.alone;
-    if (*layer < layers_.size()) {
-        const Shares& shares = layers_[*layer];
-        const double share = weight.part == Part::attention ? shares.attention : shares.ffn;
+    if (const auto found = layers_.find(*layer); found != layers_.end()) {
+        const double share = weight.part == Part::attention ? found->second.attention : found->second.ffn;
         if (share > 0) return of_stream * share * weight.in_part;
     }
     const bool first = *layer < std::max<std::uint64_t>(1, facts_.layers / 8);

@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <ggufkit/error.hpp>
 #include <ggufkit/plan.hpp>
+#include <map>
 #include <stop_token>
 #include <string_view>
-#include <vector>
 
 #include "plan/facts.hpp"
 
@@ -32,7 +32,7 @@ class Sensitivities {
         double ffn = 0;
     };
     ModelFacts facts_;
-    std::vector<Shares> layers_;
+    std::map<std::uint64_t, Shares> layers_;
 };
 
 }  // namespace ggufkit::plan
