@@ -15,21 +15,11 @@
 #include <string>
 #include <vector>
 
+#include <ggufkit/digest.hpp>
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
 
 namespace ggufkit {
-
-// XXH3-128 of a tensor's bytes in little-endian order.
-struct Digest {
-    std::uint64_t high = 0;
-    std::uint64_t low = 0;
-    std::string hex() const;  // 32 digits, the canonical big-endian form that xxh128sum prints
-    friend bool operator==(const Digest&, const Digest&) = default;
-};
-
-// Errors: those of Model::data().
-Result<Digest> digest(const Model& model, const ModelTensor& tensor);
 
 struct KeyChange {
     enum class Kind : std::uint8_t { added, removed, changed };

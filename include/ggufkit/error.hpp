@@ -51,6 +51,7 @@ enum class Errc : std::uint8_t {
     bad_quant,
     bad_semantics,
     bad_split,
+    bad_zstd,
     // What a caller can ask for in vain.
     not_found,
     wrong_type,

@@ -55,6 +55,11 @@ class Imatrix {
     std::span<const Entry> entries() const { return entries_; }  // in order of name
     const Origin& origin() const { return origin_; }
 
+    // Only the entries of tensors whose name contains one of `parts`, or only those of the others: --include-weights and
+    // --exclude-weights.
+    Imatrix including(std::span<const std::string> parts) &&;
+    Imatrix excluding(std::span<const std::string> parts) &&;
+
     // The weights of a tensor; empty where there are none.
     std::span<const float> find(std::string_view tensor) const;
 

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -105,6 +106,12 @@ struct OpenOptions {
     Limits limits{};
     bool check_structure = true;  // refuse what check_structure() finds; off for tools that show broken files
     bool follow_shards = true;    // open every shard of a split model, whichever of them is named
+
+    // Of files that have to be unpacked first. `header_only` unpacks no more than the header where a seek table makes
+    // that possible; tensor data may then read as zeros.
+    bool header_only = false;
+    unsigned threads = 0;                                                     // 0: as many as the machine has
+    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};  // bytes; total 0: not known
 };
 
 // A tensor of a model that may be split: its info and the shard that holds it.
@@ -116,8 +123,13 @@ struct ModelTensor {
 class Model {
   public:
     // Maps `path`; where it is a shard (split.count > 1, NAME-00001-of-00005.gguf), all its siblings. Errors: IO_*,
-    // those of parse(), those of check_structure(), and BAD_SPLIT where shards are missing or disagree.
+    // those of parse(), those of check_structure(), and BAD_SPLIT where shards are missing or disagree. A file made of
+    // zstd frames (spec/streams.md), whatever its name, is unpacked into a temporary file without a name, which is
+    // mapped in its place; errors: TRUNCATED, BAD_ZSTD with the offset in the compressed file, UNSUPPORTED, IO_NO_SPACE.
     static Result<Model> open(const std::filesystem::path& path, const OpenOptions& options = {});
+    // The same for what can be read from `fd`, which stays the caller's: a pipe is read to its end into a temporary
+    // file; a regular file, from its start on, is mapped. Errors call it `name`.
+    static Result<Model> read(int fd, const std::filesystem::path& name, const OpenOptions& options = {});
 
     Model(Model&&) noexcept;
     Model& operator=(Model&&) noexcept;
@@ -126,8 +138,10 @@ class Model {
     std::size_t shard_count() const;
     const ModelView& shard(std::size_t index) const;
     const std::filesystem::path& shard_path(std::size_t index) const;
-    // The open file behind a shard, for copy_file_range and fstat; owned by the model.
+    // The open file behind a shard's bytes, for copy_file_range; owned by the model.
     int shard_fd(std::size_t index) const;
+    // The file that was opened: of a compressed shard the compressed one, else the same. For fstat.
+    int opened_fd(std::size_t index) const;
 
     // The first shard's header: the one with the model's metadata.
     const ModelView& header() const { return shard(0); }

@@ -9,16 +9,19 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
 #include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/provenance.hpp>
 #include <ggufkit/quantize.hpp>
 #include <ggufkit/writer.hpp>
 
@@ -43,18 +46,42 @@ struct TypeOverride {
     TensorType type;
 };
 
+// `--override-kv KEY=TYPE:VALUE`: sets a key of the metadata, and what planning believes of the model. An integer keeps
+// the type of the key where that is one of integers and holds it, else it gets the first of u32, i32, u64, i64 that does;
+// a float likewise f64 where the key has it, else f32.
+struct KeyOverride {
+    std::string key;
+    std::variant<std::int64_t, double, bool, std::string> value;
+};
+
+// Into how many files the output goes. One where the limits leave all tensors in one; a tensor larger than max_bytes has
+// a file to itself.
+struct Split {
+    bool keep = false;            // as many as the source, with the same tensors in the same order
+    std::uint64_t max_bytes = 0;  // of tensor data, padding included, in a file; 0: no limit
+    std::uint64_t max_tensors = 0;
+};
+
 // What to make of a model.
 struct Recipe {
     const FileType* file_type = nullptr;
-    bool pure = false;  // the default type everywhere, no mix
-    std::vector<TypeOverride> overrides;
+    bool copy = false;          // every tensor keeps its bytes and the model its file type: `file_type` stays null
+    bool pure = false;          // the default type everywhere, no mix
+    bool leave_output = false;  // output.weight is copied
+    std::optional<TensorType> output_type{};           // of output.weight, or of the token embeddings that serve as it
+    std::optional<TensorType> token_embedding_type{};  // goes before output_type; both go before `overrides`
+    std::vector<TypeOverride> overrides{};
     const Imatrix* imatrix = nullptr;   // borrowed; some mixes depend on whether there is one
     bool imatrix_gaps_allowed = false;  // tensors that need what it lacks are made without, rather than refused
     Effort effort = Effort::normal;
+    std::vector<std::uint32_t> pruned_layers{};  // blocks to leave out; the others are numbered anew
+    std::vector<KeyOverride> metadata{};         // in order: the last one wins
+    Split split{};
+    const Provenance* provenance = nullptr;  // borrowed; where given, the output says what it was made from
 };
 
 struct PlannedTensor {
-    std::string name;
+    std::string name;    // in the output
     std::size_t source;  // index into Model::tensors()
     TensorType from;
     TensorType to;  // equal to `from`: the bytes are copied
@@ -79,7 +106,7 @@ struct ImatrixGap {
 };
 
 struct Plan {
-    const FileType* file_type = nullptr;
+    const FileType* file_type = nullptr;     // null: a copy
     const Imatrix* imatrix = nullptr;        // borrowed
     std::vector<ImatrixGap> imatrix_gaps{};  // in the order of the tensors
     Effort effort = Effort::normal;
@@ -92,13 +119,18 @@ struct Plan {
     double bpw() const;               // bits of tensor data a weight
 };
 
-// Errors: BAD_ARGUMENT (no file type; a bad regular expression, with its text; an imatrix of which no entry is of a
-// tensor of the model, unless gaps are allowed), BAD_ROW (a row is no whole number of blocks of a type that has no
-// fallback), those of TensorInfo::bytes() and of make_layout().
+// Errors: BAD_ARGUMENT (no file type; a copy that something else is asked of; a bad regular expression, with its text; an
+// imatrix of which no entry is of a tensor of the model, unless gaps are allowed; layers to prune that the model has not,
+// or all that it has; an override of a split.* key; a provenance of another model; more than 65,535 files), BAD_ROW (a row
+// is no whole number of blocks of a type that has no fallback), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
 
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose
-// type cannot be read or made, or the first of the fatal gaps in the imatrix.
+// type cannot be read or made, or the first of the fatal gaps in the imatrix and how many more there are.
 Result<void> check_executable(const Plan& plan);
+
+// The paths of a plan's files, in their order: `output` itself where there is one; else shards beside it, named after it
+// without its ".gguf": NAME-00001-of-00003.gguf.
+std::vector<std::filesystem::path> output_paths(const Plan& plan, const std::filesystem::path& output);
 
 }  // namespace ggufkit

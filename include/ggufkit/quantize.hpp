@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
@@ -23,6 +24,7 @@ enum class Effort : std::uint8_t {
     normal,
     max,  // the least error found here; about the reference's time where that searches, longer than it where not
 };
+std::string_view name(Effort effort) noexcept;  // "fast", "default", "max"
 
 bool can_dequantize(TensorType type) noexcept;
 bool can_quantize(TensorType type) noexcept;

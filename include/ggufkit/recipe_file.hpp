@@ -1,6 +1,6 @@
 // Recipe files: which tensor gets which type, as text that can be kept, edited and given back.
 //
-// Purpose: reads and prints the files of --recipe and --tensor-type-file.
+// Purpose: reads and prints the files of --tensor-type-file, and the recipe that --provenance keeps.
 // Ownership: a RecipeFile owns its text; file types are static.
 // Thread-safety: pure functions.
 // Source: spec/recipes.md, "Recipe files".
@@ -20,6 +20,9 @@ struct RecipeFile {
     const FileType* file_type = nullptr;  // null: the file names none
     std::vector<TypeOverride> overrides;  // in the order of the file: the first match wins
 };
+
+// "q6_k". BAD_ARGUMENT where weights cannot have that type.
+Result<TensorType> parse_weight_type(std::string_view name);
 
 // "FFN_DOWN=q6_k". BAD_ARGUMENT where it is not REGEX=TYPE, or weights cannot have that type.
 Result<TypeOverride> parse_override(std::string_view text);

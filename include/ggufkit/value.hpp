@@ -37,7 +37,7 @@ enum class ValueType : std::uint32_t {
     float64 = 12,
 };
 
-// "u8", "i8", "u16", …, "f32", "bool", "str", "arr": the names that --json and --override-kv use.
+// "u8", "i8", "u16", …, "f32", "bool", "str", "arr": the names that --json uses.
 std::string_view name(ValueType type) noexcept;
 
 // Bytes of a number or bool of that type; 0 for strings and arrays, whose size varies.

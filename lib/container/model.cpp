@@ -10,7 +10,7 @@
 
 #include "container/rules.hpp"
 #include "container/split.hpp"
-#include "io/mapped_file.hpp"
+#include "io/spool.hpp"
 
 namespace ggufkit {
 
@@ -22,33 +22,51 @@ using container::subject;
 namespace {
 
 struct Shard {
-    io::MappedFile file;
+    io::Input input;
     ModelView view;
+
+    const io::MappedFile& file() const { return input.file; }
 };
 
-Result<Shard> open_shard(const std::filesystem::path& path, const OpenOptions& options) {
-    auto file = io::MappedFile::open(path);
-    if (!file) return fail(std::move(file).error());
-    auto view = parse(file->bytes(), options.limits);
+io::SpoolOptions spool_options(const OpenOptions& options) {
+    io::SpoolOptions spool{.threads = options.threads, .progress = options.progress};
+    if (options.header_only) {
+        spool.enough = [&options](std::span<const std::byte> beginning) {
+            const auto view = parse(beginning, options.limits);
+            return view && view->data_offset() <= beginning.size();
+        };
+    }
+    return spool;
+}
+
+Result<Shard> make_shard(Result<io::Input> input, const OpenOptions& options) {
+    if (!input) return fail(std::move(input).error());
+    auto view = parse(input->file.bytes(), options.limits);
     if (!view) return fail(std::move(view).error());
     if (options.check_structure) {
         Report report = check_structure(*view);
         const auto worst = std::ranges::find(report.diagnostics, Severity::error, &Diagnostic::severity);
         if (worst != report.diagnostics.end()) return fail(std::move(worst->error));
     }
-    return Shard{std::move(*file), std::move(*view)};
+    return Shard{std::move(*input), std::move(*view)};
 }
 
-// NAME-00002-of-00005.gguf, taken apart.
+Result<Shard> open_shard(const std::filesystem::path& path, const OpenOptions& options) {
+    return make_shard(io::open_input(path, spool_options(options)), options);
+}
+
+// NAME-00002-of-00005.gguf, taken apart; all shards are .gguf.zst, or none is.
 struct ShardName {
     std::string prefix;  // "NAME", with the folder
+    std::string_view suffix;
     std::uint64_t number;
     std::uint64_t count;
 
     static std::optional<ShardName> parse(const std::filesystem::path& path) {
-        constexpr std::string_view suffix = ".gguf", of = "-of-";
+        constexpr std::string_view of = "-of-";
         const std::string text = path.string();
         std::string_view rest = text;
+        const std::string_view suffix = rest.ends_with(".zst") ? ".gguf.zst" : ".gguf";
         if (!rest.ends_with(suffix)) return std::nullopt;
         rest.remove_suffix(suffix.size());
         const auto count = take_number(rest);
@@ -57,11 +75,11 @@ struct ShardName {
         const auto number = take_number(rest);
         if (!number || !rest.ends_with('-')) return std::nullopt;
         rest.remove_suffix(1);
-        return ShardName{std::string(rest), *number, *count};
+        return ShardName{std::string(rest), suffix, *number, *count};
     }
 
     std::filesystem::path sibling(std::uint64_t index) const {
-        return fmt::format("{}-{:05}-of-{:05}.gguf", prefix, index + 1, count);
+        return container::shard_path(prefix, index, count, suffix);
     }
 
   private:
@@ -87,7 +105,7 @@ Error in_file(const std::filesystem::path& path, Error error) {
 
 // All shards of the model that `first` is one of, in order.
 Result<std::vector<Shard>> open_siblings(Shard first, const SplitKeys& keys, const OpenOptions& options) {
-    const std::filesystem::path path = first.file.path();
+    const std::filesystem::path path = first.file().path();
     const auto name = ShardName::parse(path);
     if (!name || name->number != keys.number + 1 || name->count != keys.count) {
         return fail(breach(R::split_files, {}, path.string(),
@@ -122,6 +140,9 @@ struct Model::State {
     std::vector<ModelTensor> tensors;
     detail::NameIndex by_name;
 
+    // The model that has this shard.
+    static Result<Model> open(Result<Shard> first, const OpenOptions& options);
+
     std::string_view name_of(std::uint32_t tensor) const { return tensors[tensor].info->name; }
 
     // Lists the tensors of all shards; a name that comes twice is refused where a split model has it in two files.
@@ -135,7 +156,7 @@ struct Model::State {
                 tensors.push_back({&info, i});
                 const auto at = static_cast<std::uint32_t>(tensors.size() - 1);
                 if (by_name.insert(at, [this](std::uint32_t t) { return name_of(t); }) || shards.size() == 1) continue;
-                return fail(in_file(shards[i].file.path(),
+                return fail(in_file(shards[i].file().path(),
                                     breach(R::split_unique, info.info_offset, subject("tensor", info.name),
                                            "is in more than one place of the model")));
             }
@@ -149,7 +170,7 @@ struct Model::State {
         for (const Shard& shard : shards) {
             const KeyValue* said = shard.view.find_key(key);
             if (said == nullptr || said->value.as_unsigned() == tensors.size()) continue;
-            return fail(in_file(shard.file.path(),
+            return fail(in_file(shard.file().path(),
                                 breach(R::split_agreement, said->offset, subject("key", key),
                                        fmt::format("is not {}, the number of tensors in the shards", tensors.size()))));
         }
@@ -158,7 +179,14 @@ struct Model::State {
 };
 
 Result<Model> Model::open(const std::filesystem::path& path, const OpenOptions& options) {
-    auto first = open_shard(path, options);
+    return State::open(open_shard(path, options), options);
+}
+
+Result<Model> Model::read(int fd, const std::filesystem::path& name, const OpenOptions& options) {
+    return State::open(make_shard(io::read_input(fd, name, spool_options(options)), options), options);
+}
+
+Result<Model> Model::State::open(Result<Shard> first, const OpenOptions& options) {
     if (!first) return fail(std::move(first).error());
     auto state = std::make_unique<State>();
     const auto keys = container::split_keys(first->view);
@@ -181,8 +209,12 @@ Model::~Model() = default;
 
 std::size_t Model::shard_count() const { return state_->shards.size(); }
 const ModelView& Model::shard(std::size_t index) const { return state_->shards[index].view; }
-const std::filesystem::path& Model::shard_path(std::size_t index) const { return state_->shards[index].file.path(); }
-int Model::shard_fd(std::size_t index) const { return state_->shards[index].file.fd(); }
+const std::filesystem::path& Model::shard_path(std::size_t index) const { return state_->shards[index].file().path(); }
+int Model::shard_fd(std::size_t index) const { return state_->shards[index].file().fd(); }
+int Model::opened_fd(std::size_t index) const {
+    const io::Input& input = state_->shards[index].input;
+    return input.compressed ? input.compressed->fd() : input.file.fd();
+}
 std::span<const ModelTensor> Model::tensors() const { return state_->tensors; }
 
 const ModelTensor* Model::find_tensor(std::string_view name) const {
@@ -195,12 +227,12 @@ Result<std::span<const std::byte>> Model::data(const ModelTensor& tensor) const 
 }
 
 void Model::advise(std::size_t shard, std::uint64_t begin, std::uint64_t size, Access access) const {
-    state_->shards[shard].file.advise(begin, size, access);
+    state_->shards[shard].file().advise(begin, size, access);
 }
 
 Result<void> Model::check_unchanged() const {
     for (const Shard& shard : state_->shards) {
-        if (auto same = shard.file.check_unchanged(); !same) return same;
+        if (auto same = shard.file().check_unchanged(); !same) return same;
     }
     return {};
 }

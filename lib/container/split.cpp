@@ -11,6 +11,11 @@ std::optional<SplitKeys> split_keys(const ModelView& view) {
     return SplitKeys{*number, *count};
 }
 
+std::filesystem::path shard_path(std::string_view prefix, std::uint64_t index, std::uint64_t count,
+                                 std::string_view suffix) {
+    return fmt::format("{}-{:05}-of-{:05}{}", prefix, index + 1, count, suffix);
+}
+
 void check_split_keys(const ModelView& view, Findings& findings) {
     const KeyValue* entry = view.find_key("split.count");
     if (entry == nullptr) return;

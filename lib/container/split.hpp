@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <ggufkit/model.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "container/findings.hpp"
 
@@ -18,6 +20,10 @@ struct SplitKeys {
 
 // Nothing where the file is a whole model, or says of its place what cannot be (check_split_keys() tells).
 std::optional<SplitKeys> split_keys(const ModelView& view);
+
+// PREFIX-00002-of-00005.gguf for the index 1 of 5.
+std::filesystem::path shard_path(std::string_view prefix, std::uint64_t index, std::uint64_t count,
+                                 std::string_view suffix = ".gguf");
 
 void check_split_keys(const ModelView& view, Findings& findings);
 

@@ -14,9 +14,9 @@ std::string_view name(Errc code) noexcept {
         "BAD_ALIGN",     "BAD_ALIGN_TYPE", "NAME_TOO_LONG",   "BAD_NAME",      "DUP_TENSOR",       "BAD_NDIMS",
         "BAD_DIM",       "SIZE_OVERFLOW",  "BAD_TENSOR_TYPE", "BAD_ROW",       "MISALIGNED",       "OFFSET_OVERFLOW",
         "OVERLAP",       "NOT_CONTIGUOUS", "DATA_PAST_EOF",   "TRAILING_DATA", "BAD_PADDING",      "BAD_QUANT",
-        "BAD_SEMANTICS", "BAD_SPLIT",      "NOT_FOUND",       "WRONG_TYPE",    "OUT_OF_RANGE",     "UNSUPPORTED",
-        "BAD_ARGUMENT",  "CANCELLED",      "IO_OPEN",         "IO_READ",       "IO_WRITE",         "IO_NO_SPACE",
-        "IO_EXISTS",     "IO_SAME_FILE",   "IO_CHANGED",
+        "BAD_SEMANTICS", "BAD_SPLIT",      "BAD_ZSTD",        "NOT_FOUND",     "WRONG_TYPE",       "OUT_OF_RANGE",
+        "UNSUPPORTED",   "BAD_ARGUMENT",   "CANCELLED",       "IO_OPEN",       "IO_READ",          "IO_WRITE",
+        "IO_NO_SPACE",   "IO_EXISTS",      "IO_SAME_FILE",    "IO_CHANGED",
     };
     static_assert(names.size() == static_cast<std::size_t>(Errc::io_changed) + 1);
     return names[static_cast<std::size_t>(code)];

@@ -1,4 +1,4 @@
-// A parallel loop over numbered items.
+// Parallel loops over numbered items.
 //
 // Items are handed out in order from one counter, so uneven ones balance themselves; the calling thread works too. What
 // comes back does not depend on the number of threads: where several items fail, it is the error of the lowest one.
@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <mutex>
 #include <optional>
@@ -24,6 +25,19 @@ namespace ggufkit {
 inline unsigned worker_count(std::size_t count, unsigned threads) noexcept {
     if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
     return static_cast<unsigned>(std::clamp<std::size_t>(count, 1, threads));
+}
+
+// Calls work(worker) for every worker, each in a thread of its own, and waits for them.
+template <class Work>
+void run_workers(unsigned workers, const Work& work) {
+    std::vector<std::jthread> helpers;
+    helpers.reserve(workers - 1);
+    try {
+        for (unsigned worker = 1; worker < workers; ++worker) helpers.emplace_back(work, worker);
+    } catch (const std::system_error&) {
+        // The system grants no more threads: the ones there are do all the work.
+    }
+    work(0);
 }
 
 // Calls body(index, worker) -> Result<void> for every index below `count`, each once, worker below worker_count().
@@ -53,22 +67,97 @@ Result<void> parallel_for(std::size_t count, unsigned threads, const std::stop_t
         }
     };
 
-    {
-        const unsigned workers = worker_count(count, threads);
-        std::vector<std::jthread> helpers;
-        helpers.reserve(workers - 1);
-        try {
-            for (unsigned worker = 1; worker < workers; ++worker) helpers.emplace_back(work, worker);
-        } catch (const std::system_error&) {
-            // The system grants no more threads: the ones there are do all the work.
-        }
-        work(0);
-    }
+    run_workers(worker_count(count, threads), work);
     if (error) return fail(std::move(*error));
     if (next.load(std::memory_order_relaxed) < count) {
         return fail({.code = Errc::cancelled, .detail = "stopped on request"});
     }
     return {};
+}
+
+// Items that are made by all threads, in any order, and taken one after another, in theirs.
+template <class Make, class Take>
+class InOrder {
+  public:
+    InOrder(std::size_t count, std::size_t window, const std::stop_token& stop, Make& make, Take& take)
+        : count_(count), stop_(stop), make_(make), take_(take), made_(window) {}
+
+    void work(unsigned worker) {
+        std::unique_lock lock(mutex_);
+        // A slot is free once the item before it in the same slot was taken.
+        const auto may_go_on = [&] { return over() || next_ - taken_ < made_.size(); };
+        while (changed_.wait(lock, stop_, may_go_on) && !over() && !stop_.stop_requested()) {
+            const std::size_t index = next_++, slot = index % made_.size();
+            lock.unlock();
+            Result<void> result = make_(index, slot, worker);
+            lock.lock();
+            if (result) {
+                made_[slot] = true;
+            } else {
+                note(index, std::move(result).error());
+            }
+            take_what_is_made(lock);
+        }
+    }
+
+    Result<void> result() && {
+        if (error_) return fail(std::move(*error_));
+        if (taken_ < count_) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
+        return {};
+    }
+
+  private:
+    bool over() const { return error_ || next_ == count_; }
+
+    // By one thread at a time; the others go on meanwhile.
+    void take_what_is_made(std::unique_lock<std::mutex>& lock) {
+        if (taking_) return;
+        taking_ = true;
+        for (std::size_t slot; slot = taken_ % made_.size(), taken_ < end_ && made_[slot];) {
+            lock.unlock();
+            Result<void> result = take_(taken_, slot);
+            lock.lock();
+            if (!result) note(taken_, std::move(result).error());
+            made_[slot] = false;
+            ++taken_;
+            changed_.notify_all();
+        }
+        taking_ = false;
+    }
+
+    // Of several failures the one of the lowest item is kept: all below it have been begun, and are taken.
+    void note(std::size_t index, Error error) {
+        if (index < end_) {
+            end_ = index;
+            error_ = std::move(error);
+        }
+        changed_.notify_all();
+    }
+
+    const std::size_t count_;
+    const std::stop_token& stop_;
+    Make& make_;
+    Take& take_;
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::vector<char> made_;    // of each slot: it holds what was made and not yet taken
+    std::size_t next_ = 0;      // to be made
+    std::size_t taken_ = 0;     // how many were
+    std::size_t end_ = count_;  // the first failure
+    bool taking_ = false;
+    std::optional<Error> error_;
+};
+
+// Calls make(index, slot, worker) -> Result<void> for every index below `count`, as parallel_for() does, and take(index,
+// slot) -> Result<void> for one index after another, one call at a time. What make() leaves in slot index % window stays
+// untouched until it was taken; so no more than `window` items are ahead, which should be a few more than there are
+// threads. Neither may throw. Failures and stops as with parallel_for().
+template <class Make, class Take>
+Result<void> parallel_in_order(std::size_t count, unsigned threads, std::size_t window, const std::stop_token& stop,
+                               Make&& make, Take&& take) {
+    InOrder in_order(count, window, stop, make, take);
+    run_workers(worker_count(count, threads), [&](unsigned worker) { in_order.work(worker); });
+    return std::move(in_order).result();
 }
 
 }  // namespace ggufkit

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/parallel.hpp"
-#include "diff/digest.hpp"
+#include "quant/digest.hpp"
 
 namespace ggufkit {
 
@@ -77,7 +77,7 @@ class Bytes {
         return order() == other.order() && bytes_.size() == other.bytes_.size() &&
                (bytes_.empty() || std::memcmp(bytes_.data(), other.bytes_.data(), bytes_.size()) == 0);
     }
-    Digest digest() const { return diff::digest_bytes(bytes_, *tensor_->info->format, order()); }
+    Digest digest() const { return quant::digest_bytes(bytes_, *tensor_->info->format, order()); }
 
   private:
     Bytes(const Model& model, const ModelTensor& tensor, std::span<const std::byte> bytes)

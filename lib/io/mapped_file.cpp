@@ -60,11 +60,15 @@ MappedFile::Stamp MappedFile::stamp_of(const struct stat& status) {
 }
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+    FileHandle handle(open_to_read(path));
+    if (handle.get() < 0) return refuse(Errc::io_open, path, fmt::format("cannot be opened: {}", reason(errno)));
+    return adopt(std::move(handle), path);
+}
+
+Result<MappedFile> MappedFile::adopt(FileHandle handle, const std::filesystem::path& path) {
     MappedFile file;
     file.path_ = path;
-    file.handle_ = FileHandle(open_to_read(path));
-    if (file.fd() < 0) return refuse(Errc::io_open, path, fmt::format("cannot be opened: {}", reason(errno)));
-
+    file.handle_ = std::move(handle);
     struct stat status {};
     if (::fstat(file.fd(), &status) != 0) return refuse(Errc::io_open, path, reason(errno));
     if (!S_ISREG(status.st_mode)) {

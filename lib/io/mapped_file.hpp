@@ -39,6 +39,8 @@ class MappedFile {
     // IO_OPEN where there is no such file, or it is no regular one (a FIFO is not waited for); IO_READ where it cannot
     // be mapped. An empty file is mapped to no bytes.
     static Result<MappedFile> open(const std::filesystem::path& path);
+    // An open regular file. `path` is what errors call it.
+    static Result<MappedFile> adopt(FileHandle handle, const std::filesystem::path& path);
 
     const std::filesystem::path& path() const { return path_; }
     int fd() const { return handle_.get(); }

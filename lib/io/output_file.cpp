@@ -1,6 +1,7 @@
 #include "io/output_file.hpp"
 
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -17,6 +18,7 @@
 
 #include "io/mapped_file.hpp"
 #include "io/read_at.hpp"
+#include "io/same_file.hpp"
 
 namespace ggufkit::io {
 
@@ -25,7 +27,8 @@ namespace {
 // The kernel is told to start writing each time so much is dirty: a final fsync then has little left to wait for.
 constexpr std::uint64_t writeback_step = 32u << 20;
 
-constexpr unsigned max_attempts = 1000;
+// A partial file may be taken away between the moments that it is opened and locked, but not for ever.
+constexpr unsigned max_attempts = 100;
 
 Errc code_of(int number, Errc otherwise) {
     return number == ENOSPC || number == EDQUOT ? Errc::io_no_space : otherwise;
@@ -47,30 +50,41 @@ const char* kind_of(mode_t mode) {
 
 struct OutputFile::State {
     std::filesystem::path path;
-    std::string name;     // of the output within its folder
-    std::string partial;  // the temporary one; empty where there is none
-    std::uint64_t size = 0;
+    std::string name;                   // of the output within its folder
+    std::string partial;                // the temporary one
+    std::optional<std::uint64_t> size;  // where it is known ahead
     Options options;
     FileHandle folder;
     FileHandle file;
+    bool partial_is_ours = false;  // locked, and not yet under its name
+    bool keep = false;
+    bool published = false;  // by the run that this one continues
+    bool prepared = false;
     std::atomic<std::uint64_t> written{0};
     std::optional<mode_t> mode;  // of the file that is replaced
 
-    State(const std::filesystem::path& output, std::uint64_t bytes, Options how)
-        : path(output), name(output.filename().string()), size(bytes), options(std::move(how)) {}
+    State(const std::filesystem::path& output, std::optional<std::uint64_t> bytes, Options how)
+        : path(output), name(output.filename().string()), size(bytes), options(std::move(how)) {
+        constexpr std::size_t longest = 200;  // a file name has at most 255 bytes
+        partial = name.substr(0, longest) + ".ggufkit-partial";
+    }
     ~State() {
-        if (!partial.empty()) ::unlinkat(folder.get(), partial.c_str(), 0);
+        if (partial_is_ours && !keep) ::unlinkat(folder.get(), partial.c_str(), 0);
     }
     State(const State&) = delete;
     State& operator=(const State&) = delete;
 
     Result<void> open_folder();
+    Result<void> check_inputs();
+    Result<void> open_published();
     Result<void> check_target();
-    Result<void> check_space();
     Result<void> open_partial();
+    Result<bool> lock_partial();
+    Result<void> check_space();
     Result<void> reserve();
     Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes);
     Result<void> copy_by_hand(std::uint64_t offset, int from, std::uint64_t from_offset, std::uint64_t bytes);
+    Result<void> prepare();
     Result<void> commit();
     void start_writeback(std::uint64_t bytes);
     Result<void> publish();
@@ -91,17 +105,28 @@ Result<void> OutputFile::State::open_folder() {
     return {};
 }
 
+// Through links: an input behind one is an input.
+Result<void> OutputFile::State::check_inputs() {
+    struct stat target {};
+    if (::fstatat(folder.get(), name.c_str(), &target, 0) != 0) return {};
+    if (is_one_of(target, options.inputs)) return fail(refusal(Errc::io_same_file, "is the input"));
+    return {};
+}
+
+// A run that was killed after its commit() leaves the output under its name, and no partial file.
+Result<void> OutputFile::State::open_published() {
+    struct stat status {};
+    if (!options.may_be_published || ::fstatat(folder.get(), partial.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return {};
+    file = FileHandle(::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    published = file.get() >= 0 && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+                static_cast<std::uint64_t>(status.st_size) == size;
+    return {};
+}
+
 // Whether the name is free, or holds what may be replaced.
 Result<void> OutputFile::State::check_target() {
     struct stat target {};
-    if (::fstatat(folder.get(), name.c_str(), &target, 0) == 0) {  // through links: an input behind one is an input
-        for (const int fd : options.inputs) {
-            struct stat input {};
-            if (::fstat(fd, &input) == 0 && input.st_dev == target.st_dev && input.st_ino == target.st_ino) {
-                return fail(refusal(Errc::io_same_file, "is the input"));
-            }
-        }
-    }
     if (::fstatat(folder.get(), name.c_str(), &target, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT) return {};
         return fail(error(Errc::io_open, "look at the output"));
@@ -115,51 +140,79 @@ Result<void> OutputFile::State::check_target() {
     return {};
 }
 
-Result<void> OutputFile::State::check_space() {
-    struct statvfs volume {};
-    if (::fstatvfs(folder.get(), &volume) != 0) return {};  // only a forecast: the reservation has the last word
-    const std::uint64_t available = std::uint64_t{volume.f_bavail} * volume.f_frsize;
-    if (size <= available) return {};
-    return fail(refusal(Errc::io_no_space,
-                        fmt::format("needs {}, but its volume has {} free", mebibytes(size), mebibytes(available))));
+// The partial file, new or left by a run that was killed, and the lock on it.
+Result<void> OutputFile::State::open_partial() {
+    constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
+        file = FileHandle(::openat(folder.get(), partial.c_str(), flags, 0666));
+        if (file.get() < 0) return fail(error(code_of(errno, Errc::io_open), "create a file beside it"));
+        const auto locked = lock_partial();
+        if (!locked) return fail(locked.error());
+        if (!*locked) continue;
+        partial_is_ours = true;
+        if (!options.resume && ::ftruncate(file.get(), 0) != 0) return fail(error(Errc::io_write, "begin anew"));
+        return {};
+    }
+    return fail(refusal(Errc::io_open, fmt::format("{} comes and goes", partial)));
 }
 
-Result<void> OutputFile::State::open_partial() {
-    for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
-        // A file name has at most 255 bytes.
-        std::string candidate = fmt::format("{}.ggufkit-{}-{}.partial", name.substr(0, 200), ::getpid(), attempt);
-        file = FileHandle(
-            ::openat(folder.get(), candidate.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
-        if (file.get() >= 0) {
-            partial = std::move(candidate);
-            return {};
-        }
-        if (errno != EEXIST) break;
+// False where the file that was opened has lost its name meanwhile: to a commit(), or to a run that gave up.
+Result<bool> OutputFile::State::lock_partial() {
+    struct stat opened {
+    }, named{};
+    if (::fstat(file.get(), &opened) != 0) return fail(error(Errc::io_open, "look at the file beside it"));
+    // Nobody but a run like this one makes such a file; whoever planted another wants something else written to.
+    if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1 || opened.st_uid != ::geteuid()) {
+        return fail(refusal(Errc::io_exists, fmt::format("there is a {} that is not of this program", partial)));
     }
-    return fail(error(code_of(errno, Errc::io_open), "create a file beside it"));
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        return fail(errno == EWOULDBLOCK ? refusal(Errc::io_exists, "another run is at work on it")
+                                         : error(Errc::io_open, "lock the file beside it"));
+    }
+    return ::fstatat(folder.get(), partial.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+Result<void> OutputFile::State::check_space() {
+    if (!size) return {};
+    struct statvfs volume {};
+    struct stat status {};
+    if (::fstatvfs(folder.get(), &volume) != 0) return {};  // only a forecast: the reservation has the last word
+    constexpr std::uint64_t unit_of_blocks = 512;
+    const std::uint64_t there =
+        ::fstat(file.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * unit_of_blocks : 0;
+    const std::uint64_t available = std::uint64_t{volume.f_bavail} * volume.f_frsize;
+    const std::uint64_t needed = *size - std::min(*size, there);
+    if (needed <= available) return {};
+    return fail(refusal(Errc::io_no_space,
+                        fmt::format("needs {}, but its volume has {} free", mebibytes(needed), mebibytes(available))));
 }
 
 Result<void> OutputFile::State::reserve() {
-    if (size == 0) return {};
-    const auto length = static_cast<off_t>(size);
+    if (!size) return {};
+    const auto length = static_cast<off_t>(*size);
+    if (::ftruncate(file.get(), length) != 0) {  // what was left may be longer
+        return fail(error(code_of(errno, Errc::io_write), "set the size"));
+    }
+    if (length == 0) return {};
     int result = 0;
     do {
         result = options.calls.fallocate(file.get(), 0, 0, length);
     } while (result != 0 && errno == EINTR);
     if (result == 0) return {};
     if (const int number = errno; number != EOPNOTSUPP && number != ENOSYS) {
-        return fail(error(code_of(number, Errc::io_write), fmt::format("reserve {}", mebibytes(size)), number));
+        return fail(error(code_of(number, Errc::io_write), fmt::format("reserve {}", mebibytes(*size)), number));
     }
-    // The filesystem cannot promise space: the file gets its size, and a write may yet fail with IO_NO_SPACE.
-    if (::ftruncate(file.get(), length) != 0) return fail(error(code_of(errno, Errc::io_write), "set the size"));
-    return {};
+    return {};  // the filesystem cannot promise space: a write may yet fail with IO_NO_SPACE
 }
 
-Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::uint64_t size, Options options) {
+Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
+                                      Options options) {
     auto state = std::make_unique<State>(path, size, std::move(options));
-    for (const auto step :
-         {&State::open_folder, &State::check_target, &State::check_space, &State::open_partial, &State::reserve}) {
+    for (const auto step : {&State::open_folder, &State::check_inputs, &State::open_published, &State::check_target,
+                            &State::open_partial, &State::check_space, &State::reserve}) {
         if (auto result = (state.get()->*step)(); !result) return fail(std::move(result).error());
+        if (state->published) break;
     }
     return OutputFile(std::move(state));
 }
@@ -169,14 +222,28 @@ OutputFile::OutputFile(OutputFile&&) noexcept = default;
 OutputFile& OutputFile::operator=(OutputFile&&) noexcept = default;
 OutputFile::~OutputFile() = default;
 
-std::filesystem::path OutputFile::partial_path() const { return state_->path.parent_path() / state_->partial; }
+std::filesystem::path OutputFile::partial_path() const {
+    return state_->published ? state_->path : state_->path.parent_path() / state_->partial;
+}
+
+bool OutputFile::published() const { return state_->published; }
+void OutputFile::keep() { state_->keep = true; }
+
+Result<void> OutputFile::read(std::uint64_t offset, std::span<std::byte> into) const {
+    return read_at(state_->file.get(), offset, into);
+}
+
+Result<void> OutputFile::sync() {
+    if (state_->published || state_->options.calls.fdatasync(state_->file.get()) == 0) return {};
+    return fail(state_->error(code_of(errno, Errc::io_write), "bring to disk"));
+}
 
 Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> bytes) {
     return state_->write(offset, bytes);
 }
 
 Result<void> OutputFile::State::write(std::uint64_t offset, std::span<const std::byte> bytes) {
-    assert(offset + bytes.size() <= size);
+    assert(!size || offset + bytes.size() <= *size);
     const std::uint64_t total = bytes.size();
     while (!bytes.empty()) {
         const ssize_t n = options.calls.pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -191,7 +258,7 @@ Result<void> OutputFile::State::write(std::uint64_t offset, std::span<const std:
 }
 
 Result<void> OutputFile::copy(std::uint64_t offset, int from, std::uint64_t from_offset, std::uint64_t size) {
-    assert(offset + size <= state_->size);
+    assert(!state_->size || offset + size <= *state_->size);
     while (size > 0) {
         auto in = static_cast<off_t>(from_offset);
         auto out = static_cast<off_t>(offset);
@@ -228,14 +295,22 @@ void OutputFile::State::start_writeback(std::uint64_t bytes) {
     ::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);  // only advice: commit() makes sure
 }
 
+Result<void> OutputFile::prepare() { return state_->prepare(); }
 Result<void> OutputFile::commit() { return state_->commit(); }
 
-Result<void> OutputFile::State::commit() {
+Result<void> OutputFile::State::prepare() {
+    if (published || std::exchange(prepared, true)) return {};
     if (mode && ::fchmod(file.get(), *mode) != 0) return fail(error(Errc::io_write, "set the permissions"));
     if (options.calls.fsync(file.get()) != 0) return fail(error(code_of(errno, Errc::io_write), "bring to disk"));
-    if (::close(file.release()) != 0) return fail(error(code_of(errno, Errc::io_write), "close"));
+    return {};
+}
+
+Result<void> OutputFile::State::commit() {
+    if (published) return {};
+    if (auto result = prepare(); !result) return result;
     if (auto result = publish(); !result) return result;
-    partial.clear();
+    partial_is_ours = false;
+    if (::close(file.release()) != 0) return fail(error(code_of(errno, Errc::io_write), "close"));
     // Some filesystems keep no record of a folder to sync, and say EINVAL.
     if (options.calls.fsync(folder.get()) != 0 && errno != EINVAL) {
         return fail(error(Errc::io_write, "bring the folder to disk (the file is complete and has its name)"));

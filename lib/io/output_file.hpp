@@ -1,8 +1,9 @@
 // A file that appears under its name complete and on disk, or not at all.
 //
-// Purpose: bytes go to NAME.ggufkit-PID-N.partial in the same folder, whose full size is reserved before the first of
-// them; commit() gives the file its name. Until then whatever has that name stays as it is, and a destroyed OutputFile
-// removes what it wrote.
+// Purpose: bytes go to NAME.ggufkit-partial in the same folder, whose full size is reserved before the first of them;
+// commit() gives the file its name. Until then whatever has that name stays as it is, and a destroyed OutputFile removes
+// what it wrote. A lock on the partial file, which ends with its process, tells a run that is at work from one that was
+// killed: the next run takes over what that left, to continue it or to begin anew.
 // What may be replaced: with `overwrite` a regular file, never one of the inputs (by device and inode, so under any
 // name). A symbolic link is refused: to write through it would replace a file that nobody named, to replace it would
 // leave that file as it was.
@@ -19,6 +20,7 @@
 #include <functional>
 #include <ggufkit/error.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,6 +31,7 @@ struct OutputCalls {
     std::function<ssize_t(int, const void*, std::size_t, off_t)> pwrite = ::pwrite;
     std::function<int(int, int, off_t, off_t)> fallocate = ::fallocate;
     std::function<ssize_t(int, off_t*, int, off_t*, std::size_t, unsigned)> copy_file_range = ::copy_file_range;
+    std::function<int(int)> fdatasync = ::fdatasync;
     std::function<int(int)> fsync = ::fsync;
 };
 
@@ -36,12 +39,17 @@ class OutputFile {
   public:
     struct Options {
         bool overwrite = false;
-        std::vector<int> inputs{};  // open files that the output must not be
+        bool resume = false;            // begin with what a killed run left
+        bool may_be_published = false;  // that run had come to its commit()
+        std::vector<int> inputs{};      // open files that the output must not be
         OutputCalls calls{};
     };
 
-    // Errors: IO_SAME_FILE, IO_EXISTS, IO_OPEN, IO_NO_SPACE (how much it takes and how much there is).
-    static Result<OutputFile> create(const std::filesystem::path& path, std::uint64_t size, Options options);
+    // Without a size no room is reserved, and the file ends behind the last byte that was written. Errors: IO_SAME_FILE,
+    // IO_EXISTS (also where another run is at work on it), IO_OPEN, IO_NO_SPACE (how much it takes and how much there
+    // is).
+    static Result<OutputFile> create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
+                                     Options options);
 
     OutputFile(OutputFile&&) noexcept;
     OutputFile& operator=(OutputFile&&) noexcept;
@@ -50,6 +58,19 @@ class OutputFile {
     // Where the bytes are until commit(). What was not written reads as zeros.
     std::filesystem::path partial_path() const;
 
+    // With Options::may_be_published: the output has its name already. It can be read, and commit() is done; write()
+    // refuses.
+    bool published() const;
+
+    // When destroyed before commit(), leave the partial file for a run that resumes.
+    void keep();
+
+    // Of what was written, by this run or the one that it continues. Errors: those of read_at().
+    Result<void> read(std::uint64_t offset, std::span<std::byte> into) const;
+
+    // Waits until what was written so far is on disk. Errors: IO_WRITE, IO_NO_SPACE.
+    Result<void> sync();
+
     // Errors: IO_WRITE, IO_NO_SPACE.
     Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes);
 
@@ -57,8 +78,9 @@ class OutputFile {
     // those of write() and read_at().
     Result<void> copy(std::uint64_t offset, int from, std::uint64_t from_offset, std::uint64_t size);
 
-    // To disk, then under its name. A failure is final: after a failed fsync nobody knows what the disk holds. Errors:
+    // To disk, then under its name, in two steps for those who write several files: prepare() can be called before. A failure is final: after a failed fsync nobody knows what the disk holds. Errors:
     // IO_WRITE, IO_NO_SPACE; IO_EXISTS where a file took the name meanwhile and nothing may be replaced.
+    Result<void> prepare();
     Result<void> commit();
 
   private:

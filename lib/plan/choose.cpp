@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 #include "plan/facts.hpp"
 #include "plan/overrides.hpp"
@@ -23,16 +24,22 @@ struct Place {
     std::uint64_t layers = 0;  // that `layer` is one of
 };
 
+struct Verdict {
+    TensorType type;
+    std::string reason;
+};
+
 struct Candidate {
     const TensorInfo* tensor;
     std::size_t source;
+    std::string name;  // in the output
     std::optional<std::uint64_t> block;
     RoleName role;
-    std::string kept{};                    // why it is copied whatever the recipe; empty if it need not be
-    const TypeOverride* forced = nullptr;  // by the user; null if the recipe decides
+    std::string kept{};               // why it is copied whatever the recipe; empty if it need not be
+    std::optional<Verdict> forced{};  // by the user; nothing if the recipe decides
     Place place{};
 
-    bool mixed() const { return kept.empty() && forced == nullptr; }
+    bool mixed() const { return kept.empty() && !forced; }
 };
 
 bool is_integer(TensorType type) {
@@ -49,20 +56,49 @@ std::string why_kept(const TensorInfo& tensor) {
     return {};
 }
 
-Result<std::vector<Candidate>> list_candidates(const Model& model, const ModelFacts& facts,
-                                               const Overrides& overrides) {
+// Why this recipe copies a tensor, empty if it does not.
+std::string why_kept(const TensorInfo& tensor, const Recipe& recipe) {
+    if (recipe.copy) return "all tensors are";
+    if (recipe.leave_output && tensor.name == "output.weight") return "--leave-output-tensor";
+    return why_kept(tensor);
+}
+
+// The type that the user asked for, if any; the more special wish first.
+Result<std::optional<Verdict>> wish(const Candidate& candidate, const Recipe& recipe, const Overrides& overrides) {
+    const bool embeds = role_of(candidate.name, false).role == Role::token_embd;
+    if (embeds && recipe.token_embedding_type) return Verdict{*recipe.token_embedding_type, "--token-embedding-type"};
+    if (candidate.role.role == Role::output && recipe.output_type) {
+        return Verdict{*recipe.output_type, "--output-tensor-type"};
+    }
+    const auto match = overrides.find(candidate.name);
+    if (!match) return fail(match.error());
+    if (*match == nullptr) return std::nullopt;
+    return Verdict{(*match)->type, "--tensor-type " + (*match)->pattern};
+}
+
+Result<std::vector<Candidate>> list_candidates(const Model& model, const Recipe& recipe, const ModelFacts& facts,
+                                               const Pruning& pruning) {
+    const auto overrides = Overrides::compile(recipe.overrides);
+    if (!overrides) return fail(overrides.error());
     std::vector<Candidate> candidates;
     candidates.reserve(model.tensors().size());
-    for (const ModelTensor& entry : model.tensors()) {
-        const TensorInfo& tensor = *entry.info;
-        Candidate& candidate = candidates.emplace_back(Candidate{&tensor, candidates.size(), block_of(tensor.name),
-                                                                 role_of(tensor.name, facts.tied), why_kept(tensor)});
+    for (std::size_t source = 0; source < model.tensors().size(); ++source) {
+        const TensorInfo& tensor = *model.tensors()[source].info;
+        auto name = pruning.rename(tensor.name);
+        if (!name) continue;
+        const auto block = block_of(*name);
+        const RoleName role = role_of(*name, facts.tied);
+        Candidate& candidate = candidates.emplace_back(
+            Candidate{&tensor, source, *std::move(name), block, role, why_kept(tensor, recipe)});
         if (!candidate.kept.empty()) continue;
-        const auto match = overrides.find(tensor.name);
-        if (!match) return fail(match.error());
-        candidate.forced = *match;
+        auto forced = wish(candidate, recipe, *overrides);
+        if (!forced) return fail(std::move(forced).error());
+        candidate.forced = *std::move(forced);
     }
-    std::ranges::sort(candidates, {}, [](const Candidate& c) { return std::tuple(c.block, c.tensor->name); });
+    if (!recipe.split.keep) {
+        std::ranges::sort(candidates, {},
+                          [](const Candidate& c) { return std::tuple(c.block, std::string_view(c.name)); });
+    }
     return candidates;
 }
 
@@ -87,17 +123,10 @@ bool gets_more_bits(const Place& at) {
     return in_first_eighth(at) || in_last_eighth(at) || (at.layer - at.layers / 8) % 3 == 2;
 }
 
-struct Verdict {
-    TensorType type;
-    std::string reason;
-};
-
-Verdict obey(const TypeOverride& forced) { return {forced.type, "--tensor-type " + forced.pattern}; }
-
 class Mix {
   public:
-    Mix(const Recipe& recipe, const ModelFacts& facts)
-        : file_type_(*recipe.file_type), default_(format_of(file_type_.default_type)), pure_(recipe.pure) {
+    Mix(const FileType& file_type, const Recipe& recipe, const ModelFacts& facts)
+        : file_type_(file_type), default_(format_of(file_type_.default_type)), pure_(recipe.pure) {
         using enum Condition;
         of_model_.add(eight_experts, facts.experts == 8);
         of_model_.add(four_experts, facts.experts >= 4);
@@ -166,15 +195,14 @@ Result<Verdict> fit_row(const TensorInfo& tensor, Verdict wanted) {
 
 }  // namespace
 
-Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe) {
-    const auto overrides = Overrides::compile(recipe.overrides);
-    if (!overrides) return fail(overrides.error());
-    const ModelFacts facts = read_facts(model);
-    auto candidates = list_candidates(model, facts, *overrides);
+Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe, const ModelFacts& facts,
+                                         const Pruning& pruning) {
+    auto candidates = list_candidates(model, recipe, facts, pruning);
     if (!candidates) return fail(candidates.error());
     find_places(*candidates, facts);
 
-    const Mix mix(recipe, facts);
+    std::optional<Mix> mix;  // a copy, of which every tensor is kept, has none
+    if (recipe.file_type != nullptr) mix.emplace(*recipe.file_type, recipe, facts);
     std::vector<Choice> choices;
     choices.reserve(candidates->size());
     for (const Candidate& candidate : *candidates) {
@@ -182,12 +210,11 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
         const auto bytes = tensor.bytes();
         if (!bytes) return fail(bytes.error());
         const FormatInfo& from = *tensor.format;
-        Choice& choice =
-            choices.emplace_back(Choice{&tensor, candidate.source, *bytes, from.type(), "copied: " + candidate.kept});
+        Choice& choice = choices.emplace_back(
+            Choice{&tensor, candidate.name, candidate.source, *bytes, from.type(), "copied: " + candidate.kept});
         if (!candidate.kept.empty()) continue;
         choice.free = candidate.mixed();
-        const auto verdict =
-            fit_row(tensor, candidate.forced != nullptr ? obey(*candidate.forced) : mix.decide(candidate));
+        const auto verdict = fit_row(tensor, candidate.forced ? *candidate.forced : mix->decide(candidate));
         if (!verdict) return fail(verdict.error());
         choice.type = verdict->type;
         choice.reason = choice.type == from.type() ? fmt::format("copied: already {}", from.name) : verdict->reason;

@@ -8,10 +8,14 @@
 
 #include <ggufkit/plan.hpp>
 
+#include "plan/facts.hpp"
+#include "plan/prune.hpp"
+
 namespace ggufkit::plan {
 
 struct Choice {
     const TensorInfo* tensor;
+    std::string name;     // in the output
     std::size_t source;   // index into Model::tensors()
     std::uint64_t bytes;  // of the source
     TensorType type;
@@ -19,7 +23,9 @@ struct Choice {
     bool free = false;  // the file type decided
 };
 
-// In the output's order: by block number, then by name; tensors of no block come first.
-Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe);
+// In the output's order: by block number, then by name; tensors of no block come first. Where the split of the source is
+// kept, in that of the source.
+Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe, const ModelFacts& facts,
+                                         const Pruning& pruning);
 
 }  // namespace ggufkit::plan

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <variant>
 
 #include "plan/roles.hpp"
 
@@ -10,9 +11,19 @@ namespace ggufkit::plan {
 
 namespace {
 
-// The number behind ARCH.KEY; of an array, the first element (that of layer 0).
-std::optional<std::uint64_t> number(const ModelView& header, std::string_view architecture, std::string_view key) {
-    const KeyValue* entry = header.find_key(std::string(architecture).append(key));
+// What the last override of a key says, where that is a T.
+template <class T>
+const T* overridden(std::span<const KeyOverride> overrides, std::string_view key) {
+    const T* value = nullptr;
+    for (const KeyOverride& override : overrides) {
+        if (override.key == key) value = std::get_if<T>(&override.value);
+    }
+    return value;
+}
+
+// The number behind a key; of an array, the first element (that of layer 0).
+std::optional<std::uint64_t> number(const ModelView& header, std::string_view key) {
+    const KeyValue* entry = header.find_key(key);
     if (entry == nullptr) return std::nullopt;
     ValueView value = entry->value;
     if (value.type() == ValueType::array) {
@@ -39,11 +50,18 @@ bool ModelFacts::is_70b() const {
     return architecture == "deci" || architecture == "olmo" || architecture == "qwen2";
 }
 
-ModelFacts read_facts(const Model& model) {
+ModelFacts read_facts(const Model& model, std::span<const KeyOverride> overrides) {
+    constexpr std::string_view architecture = "general.architecture";
     const ModelView& header = model.header();
     ModelFacts facts;
-    facts.architecture = header.get_string("general.architecture").value_or("");
-    const auto fact = [&](std::string_view key) { return number(header, facts.architecture, key); };
+    const auto* const renamed = overridden<std::string>(overrides, architecture);
+    facts.architecture = renamed != nullptr ? *renamed : header.get_string(architecture).value_or("");
+    const auto fact = [&](std::string_view name) -> std::optional<std::uint64_t> {
+        const std::string key = std::string(facts.architecture).append(name);
+        const auto* const given = overridden<std::int64_t>(overrides, key);
+        if (given != nullptr && *given >= 0) return static_cast<std::uint64_t>(*given);
+        return number(header, key);
+    };
     const auto layers = fact(".block_count");
     facts.layers = layers ? *layers : blocks_named(model);
     facts.heads = fact(".attention.head_count").value_or(0);

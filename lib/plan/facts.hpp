@@ -2,15 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include <ggufkit/model.hpp>
+#include <ggufkit/plan.hpp>
 
 namespace ggufkit::plan {
 
 // Keys that are missing or make no sense count as zero: every model can be planned.
 struct ModelFacts {
-    std::string_view architecture;  // borrowed from the model; empty where it is not known
+    std::string_view architecture;  // borrowed from the model or an override; empty where unknown
     std::uint64_t layers = 0;       // block_count; where it is missing, the blocks that tensors name
     std::uint64_t heads = 0;        // of layer 0
     std::uint64_t kv_heads = 0;     // of layer 0
@@ -23,6 +25,7 @@ struct ModelFacts {
     bool is_70b() const;
 };
 
-ModelFacts read_facts(const Model& model);
+// Overrides count where their value is of the right kind.
+ModelFacts read_facts(const Model& model, std::span<const KeyOverride> overrides);
 
 }  // namespace ggufkit::plan

@@ -43,6 +43,10 @@ std::vector<float> floats(std::span<const std::byte> bytes, ByteOrder order) {
     return values;
 }
 
+bool names_one_of(const Entry& entry, std::span<const std::string> parts) {
+    return std::ranges::any_of(parts, [&](const std::string& part) { return entry.tensor.find(part) != part.npos; });
+}
+
 // The form of 2025 and later: a tensor NAME.in_sum2 of squared inputs, summed, and NAME.counts of how many there were.
 class GgufForm {
   public:
@@ -241,6 +245,16 @@ Result<Imatrix> Imatrix::of(std::vector<Entry> entries, Origin origin) {
     imatrix.entries_ = std::move(entries);
     imatrix.origin_ = std::move(origin);
     return imatrix;
+}
+
+Imatrix Imatrix::including(std::span<const std::string> parts) && {
+    std::erase_if(entries_, [&](const Entry& entry) { return !names_one_of(entry, parts); });
+    return std::move(*this);
+}
+
+Imatrix Imatrix::excluding(std::span<const std::string> parts) && {
+    std::erase_if(entries_, [&](const Entry& entry) { return names_one_of(entry, parts); });
+    return std::move(*this);
 }
 
 std::span<const float> Imatrix::find(std::string_view tensor) const {

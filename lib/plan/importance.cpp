@@ -16,7 +16,8 @@ namespace {
 bool is_embedding(const PlannedTensor& tensor) { return role_of(tensor.name, false).role == Role::token_embd; }
 
 // Gives a tensor its importance, or says what is missing.
-std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, const Recipe& recipe) {
+std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, std::string_view source_name,
+                                const Recipe& recipe) {
     const bool needed = needs_imatrix(tensor.name, tensor.to, *recipe.file_type);
     const auto gap = [&](bool fatal, std::string detail) {
         return ImatrixGap{index, fatal && !recipe.imatrix_gaps_allowed, std::move(detail)};
@@ -27,7 +28,7 @@ std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, const 
     };
     if (recipe.imatrix == nullptr) return needed ? std::optional(gap(true, need(""))) : std::nullopt;
 
-    const std::span<const float> weights = recipe.imatrix->find(tensor.name);
+    const std::span<const float> weights = recipe.imatrix->find(source_name);
     const std::uint64_t columns = tensor.ne[0] * tensor.ne[2] * tensor.ne[3];
     if (weights.empty()) return gap(needed, needed ? need(", which has no entry for it") : "no entry in the imatrix");
     if (weights.size() != columns) {
@@ -62,11 +63,13 @@ Result<void> check_same_model(const Model& model, const Recipe& recipe) {
                                entries.front().tensor)});
 }
 
-void assign_importance(Plan& plan, const Recipe& recipe) {
+void assign_importance(Plan& plan, const Model& model, const Recipe& recipe) {
     for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
         PlannedTensor& tensor = plan.tensors[i];
         if (tensor.from == tensor.to || !format_of(tensor.to).quantized()) continue;
-        if (auto gap = match(tensor, i, recipe)) plan.imatrix_gaps.push_back(*std::move(gap));
+        // An imatrix is of the source, whatever number a block has in the output.
+        const std::string_view source_name = model.tensors()[tensor.source].info->name;
+        if (auto gap = match(tensor, i, source_name, recipe)) plan.imatrix_gaps.push_back(*std::move(gap));
     }
 }
 

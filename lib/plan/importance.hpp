@@ -14,6 +14,6 @@ bool needs_imatrix(std::string_view tensor, TensorType type, const FileType& fil
 Result<void> check_same_model(const Model& model, const Recipe& recipe);
 
 // Gives the tensors of `plan` that will be quantized their importance, and lists those that have none.
-void assign_importance(Plan& plan, const Recipe& recipe);
+void assign_importance(Plan& plan, const Model& model, const Recipe& recipe);
 
 }  // namespace ggufkit::plan

@@ -4,54 +4,50 @@
 #include <ggufkit/plan.hpp>
 #include <ggufkit/quantize.hpp>
 
-#include "core/text.hpp"
 #include "plan/choose.hpp"
+#include "plan/header.hpp"
 #include "plan/importance.hpp"
+#include "plan/split.hpp"
 
 namespace ggufkit {
 
 namespace {
 
-constexpr std::uint32_t quantization_version = 2;
-
-// Texts longer than llama.cpp keeps are cut like there, but between characters.
-std::string_view cut(std::string_view text) {
-    constexpr std::size_t longest = 127;
-    if (text.size() <= longest) return text;
-    std::size_t end = longest;
-    while (end > longest - 4 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-    return text.substr(0, end);
+Result<void> check_recipe(const Recipe& recipe) {
+    const auto refuse = [](const char* detail) { return fail({.code = Errc::bad_argument, .detail = detail}); };
+    if (recipe.file_type == nullptr && !recipe.copy) return refuse("no file type was given");
+    const bool chooses = recipe.file_type != nullptr || recipe.pure || recipe.leave_output || recipe.output_type ||
+                         recipe.token_embedding_type || !recipe.overrides.empty();
+    if (recipe.copy && chooses) return refuse("a copy keeps every tensor as it is: no type can be chosen");
+    if (recipe.copy && recipe.imatrix != nullptr)
+        return refuse("a copy keeps every tensor as it is: it needs no imatrix");
+    if (recipe.split.keep && (recipe.split.max_bytes != 0 || recipe.split.max_tensors != 0)) {
+        return refuse("files cannot be those of the source and have a limit of their own as well");
+    }
+    return {};
 }
 
-// Where the importance came from, in llama-quantize's keys.
-void describe_imatrix(Header& header, const Imatrix& imatrix) {
-    const auto& [file, dataset, chunks] = imatrix.origin();
-    const auto text = [&](std::string_view key, const std::string& value) {
-        if (!value.empty()) header.set_last(key, Value::of_string(is_utf8(value) ? cut(value) : cut(printable(value))));
-    };
-    const auto count = [&](std::string_view key, std::uint64_t value) {
-        header.set_last(key, Value::of_unsigned(ValueType::uint32, value));
-    };
-    text("quantize.imatrix.file", file);
-    text("quantize.imatrix.dataset", dataset);
-    count("quantize.imatrix.entries_count", imatrix.entries().size());
-    if (chunks > 0) count("quantize.imatrix.chunks_count", chunks);
-}
-
-// The metadata of the source, with the keys that a requantized file changes; the tensors as chosen.
-Result<Header> make_header(const Model& model, const Recipe& recipe, std::span<const plan::Choice> choices) {
-    auto header = Header::from(model.header());
-    if (!header) return header;
-    header->set_last("general.quantization_version", Value::of_unsigned(ValueType::uint32, quantization_version));
-    header->set_last("general.file_type", Value::of_unsigned(ValueType::uint32, recipe.file_type->id));
-    for (const auto* key : {"split.no", "split.count", "split.tensors.count"}) header->remove(key);
-    if (recipe.imatrix != nullptr) describe_imatrix(*header, *recipe.imatrix);
-    header->tensors.clear();
-    header->tensors.reserve(choices.size());
-    for (const plan::Choice& choice : choices)
-        header->tensors.push_back(
-            {std::string(choice.tensor->name), choice.tensor->n_dims, choice.tensor->ne, choice.type});
-    return header;
+// Of the files that the tensors went to, in order.
+void place_tensors(Plan& plan, std::span<const plan::Choice> choices, std::span<const std::size_t> tensors_of_file) {
+    plan.tensors.reserve(choices.size());
+    for (std::uint32_t file = 0; file < tensors_of_file.size(); ++file) {
+        const Layout& layout = plan.files[file];
+        for (std::size_t i = 0; i < tensors_of_file[file]; ++i) {
+            const auto& [tensor, name, source, bytes, type, reason, free] = choices[plan.tensors.size()];
+            plan.tensors.push_back({.name = name,
+                                    .source = source,
+                                    .from = tensor->format->type(),
+                                    .to = type,
+                                    .n_dims = tensor->n_dims,
+                                    .ne = tensor->ne,
+                                    .bytes_in = bytes,
+                                    .bytes_out = layout.sizes[i],
+                                    .file = file,
+                                    .offset = layout.offsets[i],
+                                    .reason = reason,
+                                    .free = free});
+        }
+    }
 }
 
 }  // namespace
@@ -79,37 +75,26 @@ double Plan::bpw() const {
 }
 
 Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
-    if (recipe.file_type == nullptr) return fail({.code = Errc::bad_argument, .detail = "no file type was given"});
+    if (auto sound = check_recipe(recipe); !sound) return fail(std::move(sound).error());
     if (auto same = plan::check_same_model(model, recipe); !same) return fail(std::move(same).error());
-    const auto choices = plan::choose_types(model, recipe);
+    const plan::ModelFacts facts = plan::read_facts(model, recipe.metadata);
+    const auto pruning = plan::Pruning::of(recipe.pruned_layers, facts.layers);
+    if (!pruning) return fail(pruning.error());
+    const auto choices = plan::choose_types(model, recipe, facts, *pruning);
     if (!choices) return fail(choices.error());
-    const auto header = make_header(model, recipe, *choices);
+    const auto header = plan::make_header(model, recipe, facts, *pruning, *choices);
     if (!header) return fail(header.error());
-    auto layout = make_layout(*header);
-    if (!layout) return fail(layout.error());
+    auto files = plan::lay_out(*header, model, *choices, recipe.split);
+    if (!files) return fail(std::move(files).error());
 
     Plan plan;
     plan.file_type = recipe.file_type;
     plan.imatrix = recipe.imatrix;
     plan.effort = recipe.effort;
     plan.byte_order = header->byte_order;
-    plan.tensors.reserve(choices->size());
-    for (const auto& [tensor, source, bytes, type, reason, free] : *choices) {
-        const std::size_t i = plan.tensors.size();
-        plan.tensors.push_back({.name = std::string(tensor->name),
-                                .source = source,
-                                .from = tensor->format->type(),
-                                .to = type,
-                                .n_dims = tensor->n_dims,
-                                .ne = tensor->ne,
-                                .bytes_in = bytes,
-                                .bytes_out = layout->sizes[i],
-                                .offset = layout->offsets[i],
-                                .reason = reason,
-                                .free = free});
-    }
-    plan.files.push_back(*std::move(layout));
-    plan::assign_importance(plan, recipe);
+    plan.files = std::move(files->layouts);
+    place_tensors(plan, *choices, files->tensors);
+    plan::assign_importance(plan, model, recipe);
     return plan;
 }
 
@@ -127,8 +112,12 @@ Result<void> check_executable(const Plan& plan) {
         if (!can_quantize(tensor.to)) return refuse(tensor, fmt::format("there is no quantizer for {} here", to));
     }
     const auto fatal = std::ranges::find_if(plan.imatrix_gaps, &ImatrixGap::fatal);
-    if (fatal != plan.imatrix_gaps.end()) return refuse(plan.tensors[fatal->tensor], fatal->detail);
-    return {};
+    if (fatal == plan.imatrix_gaps.end()) return {};
+    const auto all = std::ranges::count_if(plan.imatrix_gaps, &ImatrixGap::fatal);
+    const std::string others = all == 1   ? ""
+                               : all == 2 ? "; one more tensor cannot be made either"
+                                          : fmt::format("; {} more tensors cannot be made either", all - 1);
+    return refuse(plan.tensors[fatal->tensor], fatal->detail + others);
 }
 
 }  // namespace ggufkit

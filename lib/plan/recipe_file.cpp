@@ -55,15 +55,20 @@ Result<void> read_entry(std::string_view entry, RecipeFile& recipe) {
 
 }  // namespace
 
-Result<TypeOverride> parse_override(std::string_view text) {
-    const std::size_t equals = text.rfind('=');
-    if (equals == text.npos || equals == 0) return misuse(fmt::format("'{}' is not REGEX=TYPE", text));
-    const std::string_view name = text.substr(equals + 1);
+Result<TensorType> parse_weight_type(std::string_view name) {
     const FormatInfo* format = find_format(name);
     if (format == nullptr || !format->usable() || format->standing != Standing::active) {
         return misuse(fmt::format("'{}' is no tensor type that weights can have", name));
     }
-    return TypeOverride{.pattern = std::string(text.substr(0, equals)), .type = format->type()};
+    return format->type();
+}
+
+Result<TypeOverride> parse_override(std::string_view text) {
+    const std::size_t equals = text.rfind('=');
+    if (equals == text.npos || equals == 0) return misuse(fmt::format("'{}' is not REGEX=TYPE", text));
+    const auto type = parse_weight_type(text.substr(equals + 1));
+    if (!type) return fail(type.error());
+    return TypeOverride{.pattern = std::string(text.substr(0, equals)), .type = *type};
 }
 
 Result<RecipeFile> parse_recipe_file(std::string_view text) {

@@ -45,7 +45,7 @@ const RoleWeight& weight_of(Role role) { return *std::ranges::find(weights, role
 // What one tensor adds to the stream of each token: its mean square summed over the stream's width.
 struct Contribution {
     Part part;  // none: the embeddings
-    std::uint64_t layer;
+    std::uint64_t layer;  // in the output
     const ModelTensor* tensor;
     std::span<const float> importance;  // of its input; empty: ones
     double energy = 0;
@@ -72,9 +72,9 @@ Result<double> output_energy(const Model& model, const Contribution& of) {
 }
 
 // Norms that scale what a part adds set its size, whatever the matrix before them makes.
-const ModelTensor* norm_after(const Model& model, std::uint64_t layer, Part part) {
-    const auto* attention = model.find_tensor(fmt::format("blk.{}.post_attention_norm.weight", layer));
-    const auto* ffn = model.find_tensor(fmt::format("blk.{}.post_ffw_norm.weight", layer));
+const ModelTensor* norm_after(const Model& model, std::uint64_t source_layer, Part part) {
+    const auto* attention = model.find_tensor(fmt::format("blk.{}.post_attention_norm.weight", source_layer));
+    const auto* ffn = model.find_tensor(fmt::format("blk.{}.post_ffw_norm.weight", source_layer));
     if (attention == nullptr || ffn == nullptr) return nullptr;  // one alone is the norm before the next part
     const auto* norm = part == Part::attention ? attention : ffn;
     return can_dequantize(norm->info->format->type()) ? norm : nullptr;
@@ -91,12 +91,14 @@ std::vector<Contribution> list_contributions(const Model& model, const Plan& pla
         if ((role != Role::attn_output && role != Role::ffn_down) || !layer) continue;
         if (!tensor.name.ends_with("weight")) continue;
         const Part part = weight_of(role).part;
-        if (const auto* norm = norm_after(model, *layer, part)) {
+        // Where blocks are pruned, names in the source have other numbers.
+        const std::string_view source_name = source->info->name;
+        if (const auto* norm = norm_after(model, block_of(source_name).value_or(*layer), part)) {
             const auto known = [&](const Contribution& c) { return c.tensor == norm; };
             if (std::ranges::none_of(all, known)) all.push_back({part, *layer, norm, {}});
             continue;
         }
-        const auto importance = imatrix.find(tensor.name);
+        const auto importance = imatrix.find(source_name);
         const bool fits = importance.size() == tensor.ne[0] * tensor.ne[2] * tensor.ne[3];
         if (fits) all.push_back({part, *layer, source, importance});
     }
@@ -115,7 +117,7 @@ double embedding_scale(const ModelFacts& facts, const Model& model, const Tensor
 Result<Sensitivities> Sensitivities::find(const Model& model, const Recipe& recipe, const Plan& plan, unsigned threads,
                                           const std::stop_token& stop) {
     Sensitivities made;
-    made.facts_ = read_facts(model);
+    made.facts_ = read_facts(model, recipe.metadata);
     if (recipe.imatrix == nullptr) return made;
     auto all = list_contributions(model, plan, *recipe.imatrix);
     const auto sum = [&](std::size_t i, unsigned) -> Result<void> {

@@ -89,6 +89,15 @@ std::size_t first_not_finite(std::span<const float> values) {
 
 }  // namespace
 
+std::string_view name(Effort effort) noexcept {
+    switch (effort) {
+        case Effort::fast: return "fast";
+        case Effort::normal: return "default";
+        case Effort::max: return "max";
+    }
+    return {};
+}
+
 bool can_dequantize(TensorType type) noexcept { return quant::find_kernels(type) != nullptr; }
 
 bool can_quantize(TensorType type) noexcept {

@@ -1,147 +1,247 @@
 #include <fcntl.h>
-#include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <functional>
 #include <ggufkit/requant.hpp>
-#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "core/parallel.hpp"
-#include "io/output_file.hpp"
+#include "requant/checkpoints.hpp"
 #include "requant/job.hpp"
+#include "requant/meter.hpp"
+#include "requant/output_set.hpp"
+#include "requant/piece_numbers.hpp"
+#include "requant/quality.hpp"
+#include "requant/run_digest.hpp"
+#include "requant/workers.hpp"
 
 namespace ggufkit {
 
 namespace {
 
+using requant::Checkpoints;
 using requant::Job;
+using requant::Meter;
+using requant::OutputSet;
+using requant::PieceNumbers;
+using requant::SourcePiece;
+using requant::Take;
+using requant::Target;
 using requant::Tile;
 
-// What the tiles of all workers may take together.
-constexpr std::uint64_t tile_budget = 48 << 20;
+std::uint64_t source_bytes(std::span<const Job> jobs) {
+    std::uint64_t bytes = 0;
+    for (const Job& job : jobs) bytes += job.units * job.unit_bytes;
+    return bytes;
+}
 
-// Counts what is done and tells the caller now and then, from whichever thread comes by.
-class Meter {
+// One execution, step by step.
+class Run {
   public:
-    Meter(const std::function<void(const Progress&)>& callback, std::uint64_t total)
-        : callback_(callback), total_(total) {}
+    Run(const Model& model, std::span<const Job> jobs, OutputSet& outputs, Checkpoints& checkpoints, unsigned workers,
+        requant::PieceObserver* observer, const ExecuteOptions& options)
+        : model_(model),
+          jobs_(jobs),
+          numbers_(jobs),
+          outputs_(outputs),
+          checkpoints_(checkpoints),
+          workers_(workers),
+          options_(options),
+          meter_(options.progress, source_bytes(jobs)),
+          tiles_(workers, Tile(jobs)),
+          observer_(observer) {}
 
-    void add(std::uint64_t bytes) {
-        done_.fetch_add(bytes, std::memory_order_relaxed);
-        const std::unique_lock lock(mutex_, std::try_to_lock);
-        if (lock && Clock::now() - last_ >= interval) report_locked();
-    }
-    void report() {
-        const std::lock_guard lock(mutex_);
-        report_locked();
+    Result<void> all() {
+        for (const auto step : {&Run::take_over, &Run::write, &Run::look_back, &Run::publish}) {
+            if (auto done = (this->*step)(); !done) return done;
+        }
+        return {};
     }
 
   private:
-    using Clock = std::chrono::steady_clock;
-    static constexpr std::chrono::milliseconds interval{50};
-
-    void report_locked() {
-        if (callback_) callback_({done_.load(std::memory_order_relaxed), total_});
-        last_ = Clock::now();
+    // Finds how much of what the run before left is sound.
+    Result<void> take_over() {
+        auto claims = options_.resume ? checkpoints_.claims() : std::vector<requant::Journal::Mark>{};
+        const auto hash_of = [&](std::size_t index, unsigned worker) { return hash_left(index, worker); };
+        const auto sound = checkpoints_.verify(std::move(claims), workers_, options_.stop, hash_of);
+        if (!sound) return fail(sound.error());
+        begin_ = *sound;
+        if (outputs_.published() && begin_ < numbers_.count()) {
+            return fail({.code = Errc::io_exists, .detail = "an output exists, but not as the run before left it"});
+        }
+        if (auto seen = look_at_left(); !seen) return seen;
+        meter_.add(source_bytes_before(begin_));
+        meter_.report();
+        return outputs_.write_headers();
     }
 
-    const std::function<void(const Progress&)>& callback_;
-    const std::uint64_t total_;
-    std::atomic<std::uint64_t> done_{0};
-    std::mutex mutex_;
-    Clock::time_point last_{};
+    std::uint64_t source_bytes_before(std::size_t index) const {
+        if (index == numbers_.count()) return source_bytes(jobs_);
+        const auto [number, piece] = numbers_.at(index);
+        return source_bytes(jobs_.first(number)) + piece * jobs_[number].piece_units * jobs_[number].unit_bytes;
+    }
+
+    // An observer hears of what the run before made too, though not of the time that took.
+    Result<void> look_at_left() {
+        if (observer_ == nullptr) return {};
+        return parallel_for(begin_, workers_, options_.stop, [&](std::size_t index, unsigned worker) -> Result<void> {
+            const auto [number, piece] = numbers_.at(index);
+            const Job& job = jobs_[number];
+            const auto source = requant::read_piece(job, piece, tiles_[worker]);
+            if (!source) return fail(source.error());
+            for (const Target& target : job.targets) {
+                if (!target.converts()) continue;
+                const auto blocks = source->room.first(source->bytes.size() / job.unit_bytes * target.unit_bytes);
+                auto seen = outputs_.of(target).read(target.tensor->offset + source->first * target.unit_bytes, blocks);
+                if (seen && target.big_endian) swap_block_bytes(format_of(target.tensor->to), blocks);
+                if (seen) seen = observer_->encoded(job, target, *source, blocks, {});
+                if (!seen) return seen;
+            }
+            return {};
+        });
+    }
+
+    // Of what the outputs have for a piece.
+    Result<std::uint64_t> hash_left(std::size_t index, unsigned worker) {
+        const auto [number, piece] = numbers_.at(index);
+        const Job& job = jobs_[number];
+        const std::uint64_t first = piece * job.piece_units;
+        const std::uint64_t units = std::min(job.piece_units, job.units - first);
+        const auto memory = std::as_writable_bytes(tiles_[worker].memory());
+        std::uint64_t hash = 0;
+        for (const Target& target : job.targets) {
+            const auto bytes = memory.first(units * target.unit_bytes);
+            const auto read = outputs_.of(target).read(target.tensor->offset + first * target.unit_bytes, bytes);
+            if (!read) return fail(read.error());
+            hash = requant::hash_piece(bytes, hash);
+        }
+        return hash;
+    }
+
+    Result<void> write() {
+        std::stop_source stop;
+        const std::stop_callback stop_too(options_.stop, [&] { stop.request_stop(); });
+        checkpoints_.start(
+            options_.checkpoint_interval, [&] { return outputs_.sync(); }, [&] { stop.request_stop(); });
+        auto written = parallel_for(numbers_.count() - begin_, workers_, stop.get_token(),
+                                    [&](std::size_t index, unsigned worker) { return make(begin_ + index, worker); });
+        if (auto kept = checkpoints_.finish(); !kept) return kept;
+        meter_.report();
+        return written;
+    }
+
+    // Reads and decodes once, encodes for every output.
+    Result<void> make(std::size_t index, unsigned worker) {
+        const auto [number, piece_number] = numbers_.at(index);
+        const Job& job = jobs_[number];
+        const auto source = requant::read_piece(job, piece_number, tiles_[worker]);
+        if (!source) return fail(source.error());
+        std::uint64_t hash = 0;
+        for (const Target& target : job.targets) {
+            const auto piece = requant::make_piece(job, target, *source, observer_);
+            if (!piece) return fail(piece.error());
+            // What stays as it is has been read to be checked; the kernel copies it better, or shares it.
+            io::OutputFile& output = outputs_.of(target);
+            auto written = job.verbatim(target) ? output.copy(piece->offset, job.fd, piece->source, piece->bytes.size())
+                                                : output.write(piece->offset, piece->bytes);
+            if (!written) return written;
+            hash = requant::hash_piece(piece->bytes, hash);
+        }
+        checkpoints_.done(index, hash);
+        meter_.add(source->bytes.size());
+        return {};
+    }
+
+    Result<void> look_back() {
+        if (auto same = model_.check_unchanged(); !same) return same;
+        if (auto sound = outputs_.verify(); !sound) return sound;
+        if (options_.stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
+        return {};
+    }
+
+    // With a last mark, so that a run that is killed between the names of several files can be resumed too.
+    Result<void> publish() {
+        if (outputs_.count() > 1 || checkpoints_.begun()) {
+            if (auto marked = checkpoints_.mark(); !marked) return marked;
+        }
+        return outputs_.commit();
+    }
+
+    const Model& model_;
+    const std::span<const Job> jobs_;
+    const PieceNumbers numbers_;
+    OutputSet& outputs_;
+    Checkpoints& checkpoints_;
+    const unsigned workers_;
+    const ExecuteOptions& options_;
+    Meter meter_;
+    std::vector<Tile> tiles_;
+    requant::PieceObserver* const observer_;
+    std::size_t begin_ = 0;  // pieces below this one are there already
 };
 
-// How many workers there is work and memory for; UNSUPPORTED where the memory is not even enough for one.
-Result<unsigned> choose_workers(std::span<const Job> jobs, std::uint64_t pieces, unsigned threads) {
-    const unsigned wanted = worker_count(pieces, threads);
-    const auto biggest = std::ranges::max_element(jobs, {}, &Job::tile_bytes);
-    if (biggest == jobs.end() || biggest->tile_bytes() == 0) return wanted;
-    const std::uint64_t affordable = tile_budget / biggest->tile_bytes();
-    if (affordable > 0) return static_cast<unsigned>(std::min<std::uint64_t>(wanted, affordable));
-    return fail({.code = Errc::unsupported,
-                 .subject = fmt::format("tensor '{}'", biggest->tensor->name),
-                 .detail = fmt::format("a row of {} elements is too long to convert", biggest->unit_elements)});
-}
-
-// The inputs, as files that the output must not be and that will be read from front to back.
-std::vector<int> announce_inputs(const Model& model) {
-    std::vector<int> inputs;
-    for (std::size_t shard = 0; shard < model.shard_count(); ++shard) {
-        inputs.push_back(model.shard_fd(shard));
-        ::posix_fadvise(inputs.back(), 0, 0, POSIX_FADV_SEQUENTIAL);
+// A run that was stopped, or that the system let down, can be taken up again; one that met a fault of its input cannot.
+bool worth_resuming(const Error& error) {
+    switch (error.code) {
+        case Errc::cancelled:
+        case Errc::io_open:
+        case Errc::io_read:
+        case Errc::io_write:
+        case Errc::io_no_space:
+        case Errc::io_exists: return true;
+        default: return false;
     }
-    return inputs;
-}
-
-// Fills the output with the pieces of all jobs. They are numbered through, so threads pass from one tensor to the next
-// without waiting for each other.
-Result<void> write_tensors(std::span<const Job> jobs, io::OutputFile& output, const ExecuteOptions& options,
-                           Meter& meter) {
-    std::vector<std::uint64_t> first_piece{0};
-    for (const Job& job : jobs) first_piece.push_back(first_piece.back() + job.pieces());
-    const auto workers = choose_workers(jobs, first_piece.back(), options.threads);
-    if (!workers) return fail(workers.error());
-    std::vector<Tile> tiles;
-    for (unsigned worker = 0; worker < *workers; ++worker) tiles.emplace_back(jobs);
-
-    const auto deal_with = [&](std::size_t index, unsigned worker) -> Result<void> {
-        const auto next_job = std::ranges::upper_bound(first_piece, index);
-        const auto number = static_cast<std::size_t>(next_job - first_piece.begin()) - 1;
-        const Job& job = jobs[number];
-        const auto piece = requant::make_piece(job, index - first_piece[number], tiles[worker]);
-        if (!piece) return fail(piece.error());
-        // What stays as it is has been read to be checked; the kernel copies it better, or shares it.
-        auto written = job.verbatim() ? output.copy(piece->offset, job.fd, piece->source, piece->bytes.size())
-                                      : output.write(piece->offset, piece->bytes);
-        if (!written) return written;
-        meter.add(piece->bytes_in);
-        return {};
-    };
-    return parallel_for(first_piece.back(), *workers, options.stop, deal_with);
-}
-
-// Reads back what was written, as anyone else would, and finds the tensors where the plan put them.
-Result<void> verify(const std::filesystem::path& path, const Plan& plan) {
-    const auto wrong = [&](const std::string& detail) {
-        return fail({.code = Errc::io_write, .subject = path.string(), .detail = "does not read back: " + detail});
-    };
-    const auto written = Model::open(path, {.follow_shards = false});
-    if (!written) return wrong(written.error().message());
-    const ModelView& view = written->header();
-    const auto as_planned = [&](const TensorInfo& found, const PlannedTensor& planned) {
-        return found.name == planned.name && found.ne == planned.ne && found.type_id == format_of(planned.to).id &&
-               view.data_offset() + found.offset == planned.offset;
-    };
-    if (!std::ranges::equal(view.tensors(), plan.tensors, as_planned)) return wrong("the tensors are not as planned");
-    return {};
 }
 
 }  // namespace
 
+Result<void> execute(const Model& model, std::span<const Output> outputs, const ExecuteOptions& options) {
+    if (outputs.empty()) return fail({.code = Errc::bad_argument, .detail = "no output was given"});
+    std::vector<const Plan*> plans;
+    for (const Output& output : outputs) {
+        if (auto possible = check_executable(*output.plan); !possible) return possible;
+        plans.push_back(output.plan);
+    }
+    const auto jobs = requant::make_jobs(model, plans);
+    if (!jobs) return fail(jobs.error());
+    const std::size_t pieces = PieceNumbers(*jobs).count();
+    const auto workers = requant::choose_workers(*jobs, pieces, options.threads);
+    if (!workers) return fail(workers.error());
+
+    const auto first_file = output_paths(*plans.front(), outputs.front().path).front();
+    Checkpoints checkpoints({first_file.string() + ".ggufkit-journal", requant::run_digest(model, plans, *jobs)},
+                            pieces);
+    // Read before the files are there to lock; what is believed of it is read again under the lock.
+    const auto claims = checkpoints.claims();
+    const bool finished = !claims.empty() && claims.back().pieces == pieces;
+    auto files = OutputSet::create(model, outputs, options.overwrite,
+                                   !options.resume ? Take::nothing
+                                   : finished      ? Take::all
+                                                   : Take::unfinished);
+    if (!files) return fail(std::move(files).error());
+
+    // The inputs will be read from front to back.
+    for (std::size_t i = 0; i < model.shard_count(); ++i)
+        ::posix_fadvise(model.shard_fd(i), 0, 0, POSIX_FADV_SEQUENTIAL);
+    std::optional<requant::QualityObserver> quality;
+    if (options.quality != nullptr) quality.emplace(plans);
+    Run run(model, *jobs, *files, checkpoints, *workers, quality ? &*quality : nullptr, options);
+    auto done = run.all();  // `run` stays: the last mark below brings its outputs to disk
+    if (done && quality) *options.quality = quality->take();
+    if (!done && options.resume && worth_resuming(done.error())) {
+        static_cast<void>(checkpoints.mark());  // what is not marked is done again
+        files->keep();
+    } else {
+        checkpoints.forget();
+    }
+    return done;
+}
+
 Result<void> execute(const Model& model, const Plan& plan, const std::filesystem::path& output,
                      const ExecuteOptions& options) {
-    if (auto possible = check_executable(plan); !possible) return possible;
-    const auto jobs = requant::make_jobs(model, plan);
-    if (!jobs) return fail(jobs.error());
-
-    auto file = io::OutputFile::create(output, plan.bytes_out(),
-                                       {.overwrite = options.overwrite, .inputs = announce_inputs(model)});
-    if (!file) return fail(std::move(file).error());
-    Meter meter(options.progress, plan.bytes_in());
-    meter.report();
-    // Padding is not written: what nobody writes reads as zeros.
-    if (auto done = file->write(0, plan.files.front().header); !done) return done;
-    if (auto done = write_tensors(*jobs, *file, options, meter); !done) return done;
-    meter.report();
-
-    if (auto same = model.check_unchanged(); !same) return same;
-    if (auto sound = verify(file->partial_path(), plan); !sound) return sound;
-    if (options.stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
-    return file->commit();
+    const Output only[]{{&plan, output}};
+    return execute(model, only, options);
 }
 
 }  // namespace ggufkit

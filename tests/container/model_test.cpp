@@ -163,7 +163,7 @@ TEST_CASE("advice of any kind about any range changes nothing") {
     CHECK(model->check_unchanged());
 }
 
-TEST_CASE("a model can be moved; what it gave stays where it is") {
+TEST_CASE("a model can be moved, what it gave stays where it is") {
     auto opened = Model::open(data_folder / "tiny-llama-Q8_0.gguf");
     REQUIRE(opened);
     const ModelTensor& tensor = opened->tensors().back();

@@ -2,9 +2,11 @@
 // makes those files and holds them to the real thing.
 #include <doctest/doctest.h>
 
+#include "support/imatrix_files.hpp"
 #include "support/mix_text.hpp"
 #include "support/synthetic_model.hpp"
 #include "support/temporary.hpp"
+#include "support/wishes.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -19,5 +21,22 @@ TEST_CASE("golden: the mix of every file type in every model shape") {
         const auto model = Model::open(folder / "model.gguf");
         REQUIRE(model);
         CHECK(mix_text(source.header(), planned_types(*model)) == read_golden(shape.name));
+    }
+}
+
+TEST_CASE("golden: what every flag of llama-quantize does in some of them") {
+    const TemporaryFolder folder;
+    for (const std::string_view shape : wish_shapes()) {
+        CAPTURE(shape);
+        const SyntheticModel source = make_shape(shape);
+        source.save(folder / "model.gguf");
+        const auto model = Model::open(folder / "model.gguf");
+        REQUIRE(model);
+        const Imatrix ones = imatrix_of_ones(*model);
+        const auto choose = [&](const Wish& wish) {
+            const auto plan = make_plan(*model, recipe_of(wish, ones));
+            return plan ? types_of(*plan) : std::nullopt;
+        };
+        CHECK(wishes_text(source.architecture(), choose) == read_text(wishes_path(shape)));
     }
 }

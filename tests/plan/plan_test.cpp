@@ -7,6 +7,7 @@
 #include <ggufkit/quantize.hpp>
 #include <limits>
 
+#include "shown.hpp"
 #include "support/imatrix_files.hpp"
 #include "support/synthetic_model.hpp"
 #include "support/temporary.hpp"
@@ -48,18 +49,6 @@ class Planned {
     TemporaryFolder folder_;
     Model model_;
 };
-
-const PlannedTensor& tensor(const Plan& plan, std::string_view name) {
-    const auto found = std::ranges::find(plan.tensors, name, &PlannedTensor::name);
-    REQUIRE(found != plan.tensors.end());
-    return *found;
-}
-
-// "Q6_K (recipe: attn_v, a layer with more bits)"
-std::string shown(const Plan& plan, std::string_view name) {
-    const PlannedTensor& found = tensor(plan, name);
-    return fmt::format("{} ({})", format_of(found.to).name, found.reason);
-}
 
 }  // namespace
 
@@ -366,7 +355,8 @@ TEST_CASE("plan: what cannot be carried out here can be shown, and says so when 
     const auto refused = check_executable(model.plan(recipe("Q2_K_S")));
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::unsupported);
-    CHECK(refused.error().detail == "Q2_K needs an imatrix in the file type Q2_K_S");
+    CHECK(refused.error().detail ==
+          "Q2_K needs an imatrix in the file type Q2_K_S; 187 more tensors cannot be made either");
     Recipe with_imatrix = recipe("Q2_K_S");
     with_imatrix.imatrix = &ones;
     CHECK(check_executable(model.plan(with_imatrix)));
@@ -480,4 +470,17 @@ TEST_CASE("plan: an imatrix leaves llama-quantize's keys at the end of the metad
     CHECK(keys({x126 + "yz", "", 0}).front() == "file=" + x126 + "y");
     CHECK(keys({x126 + "\xc3\xa9", "", 0}).front() == "file=" + x126);
     CHECK(keys({"latin-\xe9", "", 0}).front() == "file=latin-\\xe9");
+}
+
+TEST_CASE("plan: one output file has the output's name, several have a number each") {
+    Plan plan;
+    plan.files.resize(1);
+    using Paths = std::vector<std::filesystem::path>;
+    CHECK(output_paths(plan, "dir/m.gguf") == Paths{"dir/m.gguf"});
+    plan.files.resize(2);
+    CHECK(output_paths(plan, "dir/m.gguf") == Paths{"dir/m-00001-of-00002.gguf", "dir/m-00002-of-00002.gguf"});
+    CHECK(output_paths(plan, "m.v1").front() == "m.v1-00001-of-00002.gguf");
+    CHECK(output_paths(plan, "/.gguf").front() == "/.gguf-00001-of-00002.gguf");
+    plan.files.resize(123456);
+    CHECK(output_paths(plan, "m.gguf").back() == "m-123456-of-123456.gguf");
 }

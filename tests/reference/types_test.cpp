@@ -13,19 +13,22 @@
 #include <functional>
 #include <sstream>
 
+#include "support/imatrix_files.hpp"
 #include "support/mix_text.hpp"
 #include "support/oracle.hpp"
 #include "support/synthetic_model.hpp"
 #include "support/temporary.hpp"
+#include "support/wishes.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
 
 namespace {
 
-ChosenTypes reference_types(const std::string& path, const FileType& file_type, bool imatrix) {
-    std::vector<std::string> arguments{"types", path, std::to_string(file_type.id)};
-    if (imatrix) arguments.emplace_back("imatrix=ones");
+ChosenTypes reference_types(const std::string& path, const std::string& file_type_id,
+                            const std::vector<std::string>& options) {
+    std::vector<std::string> arguments{"types", path, file_type_id};
+    arguments.insert(arguments.end(), options.begin(), options.end());
     const CommandResult result = oracle(arguments);
     if (result.exit_code != 0) {
         const auto says = [&](const char* text) { return result.err.find(text) != std::string::npos; };
@@ -61,8 +64,20 @@ class Comparison {
     ChosenTypes operator()(const FileType& file_type, bool imatrix) const {
         CAPTURE(file_type.name);
         CAPTURE(imatrix);
-        ChosenTypes theirs = reference_types(path_, file_type, imatrix);
+        std::vector<std::string> options;
+        if (imatrix) options.emplace_back("imatrix=ones");
+        ChosenTypes theirs = reference_types(path_, std::to_string(file_type.id), options);
         CHECK(difference(planned_types(model_)(file_type, imatrix), theirs) == "");
+        return theirs;
+    }
+
+    ChosenTypes operator()(const Wish& wish) const {
+        CAPTURE(wish.text());
+        ChosenTypes theirs = reference_types(path_, wish.file_type_id(), wish.options);
+        const Imatrix ones = imatrix_of_ones(model_);
+        const auto plan = make_plan(model_, recipe_of(wish, ones));
+        if (!plan) FAIL(plan.error().message());
+        CHECK(difference(types_of(*plan), theirs) == "");
         return theirs;
     }
 
@@ -91,6 +106,19 @@ TEST_CASE("types: every file type chooses as llama.cpp does") {
         const std::string text = mix_text(source.header(), std::cref(comparison));
         if (std::getenv("GGUFKIT_WRITE_GOLDENS") != nullptr) std::ofstream(golden_path(shape.name)) << text;
         CHECK(text == read_golden(shape.name));
+    }
+}
+
+TEST_CASE("types: every flag of llama-quantize has its effect") {
+    REQUIRE_REFERENCE();
+    const TemporaryFolder folder;
+    for (const std::string_view shape : wish_shapes()) {
+        CAPTURE(shape);
+        SyntheticModel source = make_shape(shape);
+        const Comparison comparison(source, folder / "model.gguf");
+        const std::string text = wishes_text(source.architecture(), std::cref(comparison));
+        if (std::getenv("GGUFKIT_WRITE_GOLDENS") != nullptr) std::ofstream(wishes_path(shape)) << text;
+        CHECK(text == read_text(wishes_path(shape)));
     }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "made_model.hpp"
+#include "mixed_model.hpp"
 #include "support/random_blocks.hpp"
 #include "support/temporary.hpp"
 
@@ -20,29 +21,6 @@ using namespace std::string_view_literals;
 using enum TensorType;
 
 namespace {
-
-using Types = std::map<std::string, TensorType>;
-
-// Conversions and copies of one and of many pieces, of matrices, stacks of matrices, vectors, scalars and nothing.
-MadeModel mixed_model(ByteOrder order, std::uint32_t alignment) {
-    MadeModel model(order, alignment);
-    model.add("q8.large", Q8_0, {256, 1027})
-        .add("f16.stack", F16, {96, 11, 5})
-        .add("f32.copied", F32, {100'001})
-        .add("f32.odd", F32, {7, 3})
-        .add("empty", F16, {64, 0, 3})
-        .add("scalar", F32, {})
-        .add("scalar.converted", F32, {})
-        .add("q4k.copied", Q4_K, {256, 3, 2})
-        .add("iq.copied", IQ2_XS, {256, 3})
-        .add("integers", I32, {3})
-        .add("bf16.stack", BF16, {64, 40, 3, 2})
-        .add("q6k.decoded", Q6_K, {512, 9});
-    return model;
-}
-
-const Types mixed_types{{"q8.large", F16},         {"f16.stack", Q8_0}, {"f32.odd", F16},     {"empty", Q8_0},
-                        {"scalar.converted", F16}, {"bf16.stack", F32}, {"q6k.decoded", Q8_0}};
 
 struct Files {
     TemporaryFolder folder;
@@ -374,7 +352,8 @@ TEST_CASE("execute: what was written is read back before it gets its name") {
     const Files files(mixed_model(ByteOrder::little, 4096));
     const Model model = must(Model::open(files.in));
     const Plan plan = plan_for(model, mixed_types);
-    const std::string_view header(reinterpret_cast<const char*>(plan.files[0].header.data()), plan.files[0].header.size());
+    const std::string_view header(reinterpret_cast<const char*>(plan.files[0].header.data()),
+                                  plan.files[0].header.size());
     struct Damage {
         std::size_t at;
         std::string_view bytes;
@@ -389,11 +368,102 @@ TEST_CASE("execute: what was written is read back before it gets its name") {
         const auto spoil = [&](const Progress& progress) {
             if (progress.done != plan.bytes_in()) return;
             for (const auto& entry : fs::directory_iterator(files.folder.path())) {
-                if (entry.path().extension() != ".partial") continue;
+                if (entry.path().extension() != ".ggufkit-partial") continue;
                 std::fstream partial(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
                 partial.seekp(static_cast<std::streamoff>(at)) << bytes;
             }
         };
         CHECK(refusal(files, model, plan, {.progress = spoil}).code == Errc::io_write);
+    }
+}
+
+namespace {
+
+// Bytes that this process has asked the system for, by reads of any kind.
+std::uint64_t bytes_read() {
+    std::ifstream in("/proc/self/io");
+    std::string word;
+    std::uint64_t count = 0;
+    in >> word >> count;
+    REQUIRE(word == "rchar:");
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("execute: several outputs from one read, each as if it were alone") {
+    for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
+        const MadeModel source = mixed_model(order, 64);
+        const Types other_types{{"q8.large", Q4_K}, {"q4k.copied", F16}, {"f32.odd", BF16}};
+        const Files files(source);
+        const Model model = must(Model::open(files.in));
+        const Plan plan = plan_for(model, mixed_types, order), other = plan_for(model, other_types, order),
+                   copy = plan_for(model, {}, order);
+        const std::vector<Output> outputs{
+            {&plan, files.out}, {&other, files.folder / "other.gguf"}, {&copy, files.folder / "copy.gguf"}};
+        for (const unsigned threads : {1u, 3u}) {
+            std::uint64_t total = 0;
+            const auto note = [&](const Progress& progress) { total = progress.total; };
+            const auto result = execute(model, outputs, {.threads = threads, .overwrite = true, .progress = note});
+            REQUIRE_MESSAGE(result, result.error().message());
+            CHECK(total == plan.bytes_in());
+            CHECK(read_file(outputs[0].path) == source.requantized(mixed_types).bytes());
+            CHECK(read_file(outputs[1].path) == source.requantized(other_types).bytes());
+            CHECK(read_file(outputs[2].path) == source.bytes());
+        }
+    }
+}
+
+TEST_CASE("execute: two outputs cost no more reading than one") {
+    MadeModel source;
+    source.add("a", Q8_0, {256, 8192}).add("b", F16, {512, 1024});
+    const Files files(source);
+    const Model model = must(Model::open(files.in));
+    const Plan plan = plan_for(model, {{"a", Q4_K}}), other = plan_for(model, {{"a", Q6_K}, {"b", Q8_0}});
+    const std::uint64_t before = bytes_read();
+    const Output outputs[]{{&plan, files.out}, {&other, files.folder / "other.gguf"}};
+    REQUIRE(execute(model, outputs));
+    const std::uint64_t read = bytes_read() - before;
+    CHECK(read >= plan.bytes_in());
+    // "b" is copied in one of them, which the kernel may count as reading it.
+    CHECK(read <= plan.bytes_in() + plan.tensors[1].bytes_in + 4096);
+}
+
+TEST_CASE("execute: outputs that cannot be written together are refused, and none is left") {
+    const Files files(mixed_model(ByteOrder::little, 32));
+    const Model model = must(Model::open(files.in));
+    const Plan plan = plan_for(model, mixed_types);
+    const auto refusal_of = [&](std::vector<Output> outputs) {
+        const auto result = execute(model, outputs);
+        REQUIRE_FALSE(result);
+        CHECK(files.count() == 1);
+        return result.error().code;
+    };
+    CHECK(refusal_of({}) == Errc::bad_argument);
+    CHECK(refusal_of({{&plan, files.out}, {&plan, files.folder / "./out.gguf"}}) == Errc::bad_argument);
+    CHECK(refusal_of({{&plan, files.out}, {&plan, files.in}}) == Errc::io_same_file);
+    CHECK(refusal_of({{&plan, files.out}, {&plan, files.folder / "none/out.gguf"}}) == Errc::io_open);
+}
+
+TEST_CASE("execute: from every type that can be decoded, of every shape, in either byte order") {
+    for (const FormatInfo& format : formats()) {
+        if (!format.usable() || !can_dequantize(format.type()) || format.type() == F64) continue;  // larger than floats
+        CAPTURE(format.name);
+        const std::uint64_t ne0 = std::max<std::uint64_t>(256, format.block_elements);
+        for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
+            MadeModel source(order, 128);
+            source.add("matrix", format.type(), {ne0, 7})
+                .add("stack", format.type(), {ne0, 5, 3})
+                .add("stacks", format.type(), {2 * ne0, 3, 2, 2})
+                .add("copied", format.type(), {ne0, 3});
+            // Random blocks, of types that have no encoder, hold values that only a float can.
+            const bool tame = can_quantize(format.type());
+            const Types types{{"matrix", tame ? Q8_0 : F32}, {"stack", tame ? BF16 : F32}, {"stacks", F32}};
+            const Files files(source);
+            const Model model = must(Model::open(files.in));
+            const auto result = execute(model, plan_for(model, types, order), files.out);
+            REQUIRE_MESSAGE(result, result.error().message());
+            CHECK(read_file(files.out) == source.requantized(types).bytes());
+        }
     }
 }

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,7 +64,7 @@ Result<void> write_with(OutputCalls calls, std::string_view text, std::string* c
 
 }  // namespace
 
-TEST_CASE("output file: takes its name at commit and not before; what was not written is zero") {
+TEST_CASE("output file: takes its name at commit and not before, what was not written is zero") {
     TemporaryFolder folder;
     auto file = OutputFile::create(folder / "out", 10, {});
     REQUIRE(file);
@@ -77,21 +78,66 @@ TEST_CASE("output file: takes its name at commit and not before; what was not wr
     CHECK(names_in(folder.path()) == Names{"out"});
 }
 
-TEST_CASE("output file: a leftover says what it is, and does not stand in the way") {
+TEST_CASE("output file: one run at a time, and what a killed one left does not stand in the way") {
     TemporaryFolder folder;
-    auto first = OutputFile::create(folder / "out", 1, {});
-    auto second = OutputFile::create(folder / "out", 1, {});
-    REQUIRE(first);
-    REQUIRE(second);
-    CHECK(first->partial_path() != second->partial_path());
-    CHECK(first->partial_path().filename().string().starts_with("out.ggufkit-"));
-    CHECK(first->partial_path().extension() == ".partial");
+    {
+        auto first = OutputFile::create(folder / "out", 10, {});
+        REQUIRE(first);
+        CHECK(first->partial_path().filename() == "out.ggufkit-partial");
+        CHECK(refusal(folder / "out") == Errc::io_exists);
+        REQUIRE(first->write(0, bytes_of("left")));
+        first->keep();
+    }
+    CHECK(names_in(folder.path()) == Names{"out.ggufkit-partial"});
+    {
+        auto resumed = OutputFile::create(folder / "out", 6, {.resume = true});
+        REQUIRE(resumed);
+        std::vector<std::byte> left(6);
+        REQUIRE(resumed->read(0, left));
+        CHECK(std::ranges::equal(left, bytes_of(std::string_view("left\0\0", 6))));
+        resumed->keep();
+    }
+    auto anew = OutputFile::create(folder / "out", 6, {});
+    REQUIRE(anew);
+    REQUIRE(anew->write(0, bytes_of("n")));
+    REQUIRE(anew->commit());
+    CHECK(read_file(folder / "out") == std::string("n\0\0\0\0\0", 6));
+    CHECK(names_in(folder.path()) == Names{"out"});
 
     const std::string long_name(255, 'n');
     auto file = OutputFile::create(folder / long_name, 1, {});
     REQUIRE(file);
     CHECK(file->commit());
     CHECK(fs::exists(folder / long_name));
+}
+
+TEST_CASE("output file: a partial file that someone planted is not written to") {
+    TemporaryFolder folder;
+    write_file(folder / "precious", "theirs");
+    const fs::path partial = folder / "out.ggufkit-partial";
+    SUBCASE("a link") { fs::create_hard_link(folder / "precious", partial); }
+    SUBCASE("a symbolic link") { fs::create_symlink(folder / "precious", partial); }
+    SUBCASE("a FIFO") { REQUIRE(::mkfifo(partial.c_str(), 0600) == 0); }
+    CHECK_FALSE(OutputFile::create(folder / "out", 1, {}));
+    CHECK(read_file(folder / "precious") == "theirs");
+    CHECK(fs::exists(fs::symlink_status(partial)));
+}
+
+TEST_CASE("output file: an output that has its name already is taken for ours only where it may be") {
+    TemporaryFolder folder;
+    write_file(folder / "out", "ours");
+    CHECK(refusal(folder / "out", {.resume = true}, 4) == Errc::io_exists);
+    CHECK(refusal(folder / "out", {.resume = true, .may_be_published = true}, 5) == Errc::io_exists);
+    auto file = OutputFile::create(folder / "out", 4, {.resume = true, .may_be_published = true});
+    REQUIRE(file);
+    CHECK(file->published());
+    std::vector<std::byte> bytes(4);
+    REQUIRE(file->read(0, bytes));
+    CHECK(std::ranges::equal(bytes, bytes_of("ours")));
+    CHECK_FALSE(file->write(0, bytes_of("x")));
+    CHECK(file->sync());
+    CHECK(file->commit());
+    CHECK(read_file(folder / "out") == "ours");
 }
 
 TEST_CASE("output file: dropped before commit, the folder is as it was") {
@@ -185,6 +231,21 @@ TEST_CASE("output file: too big for its volume is known at once, with both numbe
         CHECK(file.error().detail.find("free") != std::string::npos);
         CHECK(names_in(folder.path()).empty());
     }
+}
+
+TEST_CASE("output file: without a size it ends behind what was written, and nothing is reserved") {
+    TemporaryFolder folder;
+    bool reserved = false;
+    OutputCalls calls;
+    calls.fallocate = [&](int, int, off_t, off_t) { return reserved = true, 0; };
+    auto file = OutputFile::create(folder / "out", std::nullopt, {.calls = calls});
+    REQUIRE(file);
+    REQUIRE(file->write(0, bytes_of("abc")));
+    REQUIRE(file->write(3, bytes_of("defg")));
+    CHECK_FALSE(fs::exists(folder / "out"));
+    REQUIRE(file->commit());
+    CHECK(read_file(folder / "out") == "abcdefg");
+    CHECK_FALSE(reserved);
 }
 
 TEST_CASE("output file: a reservation that fails, and one that the filesystem does not know") {

@@ -2,8 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace ggufkit;
@@ -68,4 +71,83 @@ TEST_CASE("parallel_for: a stop request after the last item was begun changes no
         if (index == 4) source.request_stop();
         return {};
     }));
+}
+
+TEST_CASE("parallel_in_order: every item is made and then taken, in order, and no more are ahead than the window") {
+    constexpr std::size_t count = 500;
+    for (const unsigned threads : {0u, 1u, 2u, 3u, 8u}) {
+        for (const std::size_t window : {1u, 2u, 5u, 600u}) {
+            CAPTURE(threads);
+            CAPTURE(window);
+            std::vector<std::size_t> slots(window, count);
+            std::vector<std::size_t> taken;
+            std::atomic<std::size_t> taken_count{0};
+            std::atomic<bool> too_far{false};
+            const auto make = [&](std::size_t index, std::size_t slot, unsigned worker) -> Result<void> {
+                if (index >= taken_count + window || worker >= worker_count(count, threads)) too_far = true;
+                if (index % 7 == 0) std::this_thread::yield();
+                slots[slot] = index;
+                return {};
+            };
+            const auto take = [&](std::size_t index, std::size_t slot) -> Result<void> {
+                if (slots[slot] == index) taken.push_back(index);
+                ++taken_count;
+                return {};
+            };
+            REQUIRE(parallel_in_order(count, threads, window, {}, make, take));
+            CHECK_FALSE(too_far);
+            REQUIRE(taken.size() == count);
+            CHECK(std::ranges::is_sorted(taken));
+        }
+    }
+}
+
+TEST_CASE("parallel_in_order: no items, no calls") {
+    const auto make = [](std::size_t, std::size_t, unsigned) -> Result<void> { return fail(numbered(0)); };
+    const auto take = [](std::size_t, std::size_t) -> Result<void> { return fail(numbered(1)); };
+    CHECK(parallel_in_order(0, 8, 4, {}, make, take));
+}
+
+TEST_CASE("parallel_in_order: the lowest failing item's error, be it made or taken, and all before it are taken") {
+    struct Case {
+        std::size_t make_fails, take_fails, first;
+    };
+    for (const auto& [make_fails, take_fails, first] : {Case{17, 99, 17}, Case{99, 17, 17}, Case{19, 17, 17}}) {
+        for (int run = 0; run < 200; ++run) {
+            std::size_t taken = 0;
+            const auto make = [&](std::size_t index, std::size_t, unsigned) -> Result<void> {
+                if (index % 5 == 2) std::this_thread::yield();
+                if (index >= make_fails) return fail(numbered(index));
+                return {};
+            };
+            const auto take = [&](std::size_t index, std::size_t) -> Result<void> {
+                if (index >= take_fails) return fail(numbered(index));
+                ++taken;
+                return {};
+            };
+            const auto result = parallel_in_order(100, 4, 8, {}, make, take);
+            REQUIRE_FALSE(result);
+            REQUIRE(result.error().subject == std::to_string(first));
+            REQUIRE(taken == first);
+        }
+    }
+}
+
+TEST_CASE("parallel_in_order: a stop request ends threads that work and threads that wait") {
+    std::stop_source source;
+    std::size_t taken = 0;
+    const auto make = [](std::size_t, std::size_t, unsigned) -> Result<void> { return {}; };
+    const auto take = [&](std::size_t index, std::size_t) -> Result<void> {
+        ++taken;
+        if (index == 10) {
+            // By now the others have filled the window, and wait for this one.
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            source.request_stop();
+        }
+        return {};
+    };
+    const auto result = parallel_in_order(1000, 4, 4, source.get_token(), make, take);
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == Errc::cancelled);
+    CHECK(taken < 20);
 }

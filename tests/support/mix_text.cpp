@@ -43,40 +43,14 @@ std::string ranges(const std::set<unsigned>& numbers) {
     return fmt::format("{}", fmt::join(parts, ","));
 }
 
-class MixText {
+// Names of tensors, those of all layers in one: "attn_q[*]".
+class Names {
   public:
-    explicit MixText(const Header& source) {
-        for (const auto& tensor : source.tensors) {
-            source_types_[tensor.name] = tensor.type;
-            const auto [text, layer] = shorten(tensor.name);
-            if (layer) layers_[text].insert(*layer);
-        }
+    void add(const std::string& name) {
+        const auto [text, layer] = shorten(name);
+        if (layer) layers_[text].insert(*layer);
     }
 
-    void find_weights(const ChosenTypes& bf16) {
-        for (const auto& [name, type] : bf16.value())
-            if (type == TensorType::BF16) weights_.insert(name);
-    }
-
-    std::string weights() const { return list({weights_.begin(), weights_.end()}); }
-
-    std::string line(const ChosenTypes& chosen) const {
-        if (!chosen) return "refused";
-        std::map<TensorType, int> counts;
-        for (const auto& [name, type] : *chosen)
-            if (weights_.contains(name)) ++counts[type];
-        const auto most = std::ranges::max_element(counts, {}, [](const auto& count) { return count.second; });
-        if (most == counts.end()) return "nothing";
-        std::map<TensorType, std::vector<std::string>> exceptions;
-        for (const auto& [name, type] : *chosen)
-            if (type != (weights_.contains(name) ? most->first : source_types_.at(name)))
-                exceptions[type].push_back(name);
-        std::string text(format_of(most->first).name);
-        for (const auto& [type, names] : exceptions) text += fmt::format("; {}: {}", format_of(type).name, list(names));
-        return text;
-    }
-
-  private:
     std::string list(const std::vector<std::string>& names) const {
         std::map<std::string, std::set<unsigned>> grouped;
         for (const std::string& name : names) {
@@ -94,8 +68,46 @@ class MixText {
         return fmt::format("{}", fmt::join(parts, " "));
     }
 
-    std::map<std::string, TensorType> source_types_;
+  private:
     std::map<std::string, std::set<unsigned>> layers_;
+};
+
+class MixText {
+  public:
+    explicit MixText(const Header& source) {
+        for (const auto& tensor : source.tensors) {
+            source_types_[tensor.name] = tensor.type;
+            names_.add(tensor.name);
+        }
+    }
+
+    void find_weights(const ChosenTypes& bf16) {
+        for (const auto& [name, type] : bf16.value())
+            if (type == TensorType::BF16) weights_.insert(name);
+    }
+
+    std::string weights() const { return names_.list({weights_.begin(), weights_.end()}); }
+
+    std::string line(const ChosenTypes& chosen) const {
+        if (!chosen) return "refused";
+        std::map<TensorType, int> counts;
+        for (const auto& [name, type] : *chosen)
+            if (weights_.contains(name)) ++counts[type];
+        const auto most = std::ranges::max_element(counts, {}, [](const auto& count) { return count.second; });
+        if (most == counts.end()) return "nothing";
+        std::map<TensorType, std::vector<std::string>> exceptions;
+        for (const auto& [name, type] : *chosen)
+            if (type != (weights_.contains(name) ? most->first : source_types_.at(name)))
+                exceptions[type].push_back(name);
+        std::string text(format_of(most->first).name);
+        for (const auto& [type, names] : exceptions)
+            text += fmt::format("; {}: {}", format_of(type).name, names_.list(names));
+        return text;
+    }
+
+  private:
+    std::map<std::string, TensorType> source_types_;
+    Names names_;
     std::set<std::string> weights_;
 };
 
@@ -122,20 +134,41 @@ ChooseTypes planned_types(const Model& model) {
         recipe.file_type = &file_type;
         recipe.imatrix = imatrix ? &unknown : nullptr;
         const auto plan = make_plan(model, recipe);
-        if (!plan) return std::nullopt;
-        std::vector<std::pair<std::string, TensorType>> types;
-        for (const PlannedTensor& tensor : plan->tensors) types.emplace_back(tensor.name, tensor.to);
-        return types;
+        return plan ? types_of(*plan) : std::nullopt;
     };
+}
+
+ChosenTypes types_of(const Plan& plan) {
+    std::vector<std::pair<std::string, TensorType>> types;
+    for (const PlannedTensor& tensor : plan.tensors) types.emplace_back(tensor.name, tensor.to);
+    return types;
+}
+
+std::string types_text(const ChosenTypes& chosen) {
+    if (!chosen) return "refused";
+    Names all;
+    std::map<TensorType, std::vector<std::string>> by_type;
+    for (const auto& [name, type] : *chosen) {
+        all.add(name);
+        by_type[type].push_back(name);
+    }
+    const auto most = std::ranges::max_element(by_type, {}, [](const auto& entry) { return entry.second.size(); });
+    std::string text(format_of(most->first).name);
+    for (const auto& [type, names] : by_type) {
+        if (type != most->first) text += fmt::format("; {}: {}", format_of(type).name, all.list(names));
+    }
+    return text;
 }
 
 std::string golden_path(std::string_view shape) {
     return fmt::format("{}/tests/plan/golden/{}.txt", GGUFKIT_SOURCE_DIR, shape);
 }
 
-std::string read_golden(std::string_view shape) {
-    std::ifstream golden(golden_path(shape));
-    return {std::istreambuf_iterator<char>(golden), {}};
+std::string read_golden(std::string_view shape) { return read_text(golden_path(shape)); }
+
+std::string read_text(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace ggufkit::test

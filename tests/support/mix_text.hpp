@@ -26,11 +26,19 @@ using ChooseTypes = std::function<ChosenTypes(const FileType& file_type, bool im
 
 std::string mix_text(const Header& source, const ChooseTypes& choose);
 
+// Every tensor of one choice, by type: "Q4_K; F32: attn_norm[*] output_norm; Q6_K: …". The most common type comes first,
+// without its tensors.
+std::string types_text(const ChosenTypes& chosen);
+
+// What a plan gives every tensor.
+ChosenTypes types_of(const Plan& plan);
+
 // The types of make_plan(). Borrows the model.
 ChooseTypes planned_types(const Model& model);
 
 // tests/plan/golden/SHAPE.txt: what llama.cpp chooses for that shape, with F16 weights.
 std::string golden_path(std::string_view shape);
 std::string read_golden(std::string_view shape);
+std::string read_text(const std::string& path);
 
 }  // namespace ggufkit::test

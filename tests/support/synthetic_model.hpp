@@ -30,6 +30,7 @@ class SyntheticModel {
     SyntheticModel& tensor(std::string_view name, std::initializer_list<std::uint64_t> ne, TensorType type);
 
     Header& header() { return header_; }
+    const std::string& architecture() const { return architecture_; }
 
     // Writes the header and a hole.
     void save(const std::filesystem::path& path) const;

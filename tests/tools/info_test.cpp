@@ -299,7 +299,7 @@ cut.gguf: invalid, 1 error
     }
 }
 
-TEST_CASE("any shard shows the whole model; a missing one is a fault, and the rest is shown") {
+TEST_CASE("any shard shows the whole model, a missing one is a fault, and the rest is shown") {
     const TemporaryFolder folder;
     const SmallModel model = small_llama();
     model.save_split(folder / "m", 3);

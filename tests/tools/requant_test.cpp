@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <ggufkit/plan.hpp>
 #include <map>
 #include <thread>
@@ -152,7 +153,7 @@ TEST_CASE("misuse is told apart from failure") {
     CHECK(names_in(folder) == Names{"garbage.gguf", "m.gguf"});
 }
 
-TEST_CASE("--dry-run prints the plan and writes nothing; the size it gives is the real one") {
+TEST_CASE("--dry-run prints the plan and writes nothing, the size it gives is the real one") {
     const TemporaryFolder folder;
     const std::string input = folder / "m-f16.gguf";
     f16_model().save(input);
@@ -296,7 +297,7 @@ TEST_CASE("the same bytes from every instruction set, for any number of threads,
     }
 }
 
-TEST_CASE("--effort changes the bytes, not the types; the default has a name") {
+TEST_CASE("--effort changes the bytes, not the types, the default has a name") {
     const TemporaryFolder folder;
     const std::string input = folder / "m-f16.gguf";
     f16_model().save(input);
@@ -358,7 +359,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "a type that needs an imatrix is refused without one, unless asked to warn; so is an imatrix that does not fit") {
+    "a type that needs an imatrix is refused without one, unless asked to warn, so is an imatrix that does not fit") {
     const TemporaryFolder folder;
     const std::string input = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf", output = folder / "out.gguf";
     const auto run = [&](std::vector<std::string> flags) {
@@ -367,7 +368,12 @@ TEST_CASE(
     };
     const CommandResult without = run({});
     CHECK(without.exit_code == 1);
-    CHECK(without.err == "gguf-requant: tensor 'blk.0.attn_k.weight': Q2_K needs an imatrix in the file type Q2_K_S\n");
+    CHECK(
+        without.err ==
+        "gguf-requant: Q2_K needs an imatrix in the file type Q2_K_S, and there is no --imatrix: blk.0.attn_k.weight, "
+        "blk.0.attn_output.weight, blk.0.attn_q.weight, blk.0.attn_v.weight and 38 more\n"
+        "gguf-requant: tensor 'blk.0.attn_k.weight': Q2_K needs an imatrix in the file type Q2_K_S; 41 more tensors "
+        "cannot be made either\n");
     CHECK(names_in(folder).empty());
     const CommandResult warned = run({"--imatrix-missing", "warn"});
     CHECK(warned.exit_code == 0);
@@ -413,6 +419,31 @@ TEST_CASE("an existing output is only replaced with --force, an input never") {
     CHECK(names_in(folder) == Names{"m.gguf", "out.gguf"});
 }
 
+namespace {
+
+// How a run ends that gets a signal as soon as `ready`; what it says goes to the file "messages".
+int interrupt(std::vector<std::string> arguments, const TemporaryFolder& folder, int signal,
+              const std::function<bool()>& ready) {
+    arguments.insert(arguments.begin(), program("gguf-requant"));
+    std::vector<char*> argv;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_t child = 0;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (folder / "messages").c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    REQUIRE(::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ) == 0);
+    posix_spawn_file_actions_destroy(&actions);
+    while (!ready()) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    ::kill(child, signal);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return status;
+}
+
+}  // namespace
+
 TEST_CASE("cancelled work leaves nothing behind and exits with 130") {
     const TemporaryFolder folder;
     const std::string input = folder / "m-f16.gguf";
@@ -429,27 +460,72 @@ TEST_CASE("cancelled work leaves nothing behind and exits with 130") {
         fs::resize_file(input, layout->file_bytes);
     }
     for (const int signal : {SIGINT, SIGTERM}) {
-        std::vector<std::string> arguments{program("gguf-requant"), input, "Q4_K_M"};
-        std::vector<char*> argv;
-        for (auto& argument : arguments) argv.push_back(argument.data());
-        argv.push_back(nullptr);
-        pid_t child = 0;
-        posix_spawn_file_actions_t actions;
-        posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (folder / "messages").c_str(),
-                                         O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        REQUIRE(::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ) == 0);
-        posix_spawn_file_actions_destroy(&actions);
         // It has begun as soon as there is a third file.
-        while (names_in(folder).size() < 3) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        ::kill(child, signal);
-        int status = 0;
-        ::waitpid(child, &status, 0);
+        const int status = interrupt({input, "Q4_K_M"}, folder, signal, [&] { return names_in(folder).size() >= 3; });
         CHECK(WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == 130);
         CHECK(read(folder / "messages") == "gguf-requant: cancelled, nothing was written\n");
         CHECK(names_in(folder) == Names{"m-f16.gguf", "messages"});
     }
+}
+
+TEST_CASE("--resume: what a run left that was interrupted is gone on with, to the same bytes") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf", output = folder / "out.gguf";
+    SmallModel model;
+    for (const char* name : {"blk.0.ffn_up.weight", "blk.1.ffn_up.weight", "blk.2.ffn_up.weight"}) {
+        model.tensor(name, TensorType::F16, {1024, 4096});
+    }
+    model.save(input);
+    REQUIRE(requant({input, folder / "whole.gguf", "IQ4_XS"}).exit_code == 0);
+
+    std::vector<std::string> arguments{input, output, "IQ4_XS", "--threads", "1", "--checkpoint", "0.001"};
+    const auto has_come_some_way = [&] { return fs::exists(output + ".ggufkit-journal") || fs::exists(output); };
+    // Once more where it was done before the signal came.
+    const auto interrupted = [&](int signal) {
+        int status = 0;
+        for (int times = 0; times < 20 && (times == 0 || fs::exists(output)); ++times) {
+            fs::remove(output);
+            status = interrupt(arguments, folder, signal, has_come_some_way);
+        }
+        return status;
+    };
+    SUBCASE("killed") { CHECK(WIFSIGNALED(interrupted(SIGKILL))); }
+    SUBCASE("stopped, to be resumed") {
+        arguments.push_back("--resume");
+        CHECK(WEXITSTATUS(interrupted(SIGINT)) == 130);
+        CHECK(read(folder / "messages") == "gguf-requant: cancelled; --resume goes on from here\n");
+    }
+    CHECK_FALSE(fs::exists(output));
+    const CommandResult resumed = requant({input, output, "IQ4_XS", "--resume"});
+    CHECK(resumed.exit_code == 0);
+    CHECK(resumed.err.starts_with("gguf-requant: note: going on after "));
+    CHECK(read(output) == read(folder / "whole.gguf"));
+    CHECK(names_in(folder) == Names{"m-f16.gguf", "messages", "out.gguf", "whole.gguf"});
+}
+
+TEST_CASE("several outputs from one command, each as from its own") {
+    const TemporaryFolder folder;
+    const std::string input = folder / "m-f16.gguf", a = folder / "a.gguf", b = folder / "b.gguf";
+    f16_model().save(input);
+    const CommandResult both = requant({input, "q8_0:" + a, "15:" + b, "2"});
+    CHECK(both.exit_code == 0);
+    CHECK(both.text().find(a + ": ") != std::string::npos);
+    CHECK(both.text().find(b + ": ") != std::string::npos);
+    for (const auto& [file, type] : {std::pair(a, "Q8_0"), std::pair(b, "Q4_K_M")}) {
+        REQUIRE(requant({input, folder / "alone.gguf", type, "--force"}).exit_code == 0);
+        CHECK(read(file) == read(folder / "alone.gguf"));
+    }
+    for (const std::vector<std::string>& bad : {std::vector{input, "Q8_0:" + a, "nonsense:" + b},
+                                                {input, "Q8_0:" + a, b},
+                                                {input, "Q8_0:"},
+                                                {input, "Q8_0:" + a, "0"}}) {
+        CHECK(requant(bad).exit_code == 2);
+    }
+    const CommandResult twice = requant({input, "Q8_0:" + folder / "c.gguf", "Q6_K:" + folder / "c.gguf"});
+    CHECK(twice.exit_code == 1);
+    CHECK(twice.err.find("is written twice") != std::string::npos);
+    CHECK(names_in(folder) == Names{"a.gguf", "alone.gguf", "b.gguf", "m-f16.gguf"});
 }
 
 TEST_CASE("--list-types names every file type") {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -24,18 +26,21 @@ class ManualFormatter : public CLI::Formatter {
     explicit ManualFormatter(const Manual& manual) : manual_(manual) { column_width(26); }
 
     std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const override {
-        return fmt::format("{}: {}\n\nUsage:\n{}{}\n{}", manual_.name, manual_.purpose, manual_.usage,
+        return fmt::format("{}: {}\n\nUsage:\n{}\n{}\n{}", manual_.name, manual_.purpose, manual_.usage,
                            make_groups(app, mode), manual_.epilogue);
     }
     std::string make_group(std::string group, bool, std::vector<const CLI::Option*> options) const override {
-        std::string text = fmt::format("\n{}:\n", group);
+        std::string text = fmt::format("{}:\n", group);
         for (const CLI::Option* option : options) text += make_option(option, false);
+        const auto example = manual_.examples.find(group);
+        if (example != manual_.examples.end()) text += fmt::format("  Example: {}\n", example->second);
         return text;
     }
     // What is checked stands in the description already.
     std::string make_option_opts(const CLI::Option* option) const override {
-        const std::string type = option->get_type_name();
-        return type.empty() ? "" : " " + type.substr(0, type.find(':'));
+        const std::string type = option->get_type_name();  // "HOW:{error,warn}", "N:UINT in [1 - 4]"
+        const std::size_t check = std::min(type.find('{'), type.find(" in ["));
+        return type.empty() ? "" : " " + (check == type.npos ? type : type.substr(0, type.rfind(':', check)));
     }
 
   private:
@@ -52,6 +57,14 @@ std::optional<std::string> simd_fault() {
                        fmt::join(names, ", "));
 }
 
+// A split model may have more shards than a program may have files open, unless it asks.
+void allow_many_files() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);  // where it fails, a model with so many shards cannot be opened, and says so
+}
+
 Color color_named(const std::string& name) {
     return name == "always" ? Color::always : name == "never" ? Color::never : Color::automatic;
 }
@@ -65,6 +78,7 @@ CommandLine::CommandLine(Manual manual, int failure)
 
 int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& work) {
     std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves shows as EPIPE, which Console knows
+    allow_many_files();
     if (argc < 2) {
         fmt::print(stderr, "Usage:\n{}Try '{} --help'.\n", manual_.usage, manual_.name);
         return misuse;
@@ -93,11 +107,13 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
 // After the tool's own, so that they come last in --help.
 void CommandLine::add_common_options() {
     app_.set_help_flag("-h,--help", "Print this help");
-    app_.set_version_flag("--version", fmt::format("{} {}", manual_.name, GGUFKIT_VERSION), "Print the version");
+    app_.set_version_flag("--version", version(), "Print the version");
     app_.add_option("--color", color_, "auto, always or never: auto colours on a\nterminal, unless NO_COLOR is set")
         ->type_name("WHEN")
         ->check(CLI::IsMember({"auto", "always", "never"}));
 }
+
+std::string CommandLine::version() const { return fmt::format("{} {}", manual_.name, GGUFKIT_VERSION); }
 
 int CommandLine::refuse(const Console& console, std::string_view message) const {
     console.error(message);

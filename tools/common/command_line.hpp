@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -13,9 +14,10 @@ namespace ggufkit::cli {
 // The story of --help; options come between usage and epilogue.
 struct Manual {
     std::string name;
-    std::string purpose;   // one line
-    std::string usage;     // indented lines
-    std::string epilogue;  // examples, exit codes, notes
+    std::string purpose;                            // one line
+    std::string usage;                              // indented lines
+    std::string epilogue;                           // examples, exit codes, notes
+    std::map<std::string, std::string> examples{};  // a command for a group of options
 };
 
 // More are a slip of the finger.
@@ -29,6 +31,9 @@ class CommandLine {
     CommandLine(Manual manual, int failure);
 
     CLI::App& app() { return app_; }
+
+    // "gguf-info 0.1.0".
+    std::string version() const;
 
     // Reads the arguments, does the work, and returns the program's exit code. Help and version go to standard output,
     // misuse to standard error.

@@ -19,16 +19,18 @@ namespace ggufkit::cli {
 enum class Style : std::uint8_t { plain, bold, dim, red, green, yellow, cyan };
 enum class Color : std::uint8_t { automatic, always, never };
 
-// Standard output.
+// Standard output, or text for another purpose.
 class Output {
   public:
-    Output() = default;
+    enum class Sink : std::uint8_t { standard_output, memory };
+
+    explicit Output(Sink sink = Sink::standard_output) : sink_(sink) {}
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
 
     void write(std::string_view text) {
         buffer_ += text;
-        if (buffer_.size() >= flush_at) flush();
+        if (sink_ == Sink::standard_output && buffer_.size() >= flush_at) flush();
     }
     template <class... Args>
     void print(fmt::format_string<Args...> format, Args&&... args) {
@@ -36,11 +38,14 @@ class Output {
     }
 
     void flush();
+    // What was written, of an output in memory.
+    std::string take() { return std::exchange(buffer_, {}); }
     // What made a write fail, 0 where nothing did. Nothing is written after a failure.
     int error() const { return error_; }
 
   private:
     static constexpr std::size_t flush_at = 64 << 10;
+    Sink sink_;
     std::string buffer_;
     int error_ = 0;
 };

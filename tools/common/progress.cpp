@@ -30,8 +30,11 @@ void ProgressBar::update(std::uint64_t done_bytes, std::uint64_t total_bytes) {
 
 std::string progress_line(std::uint64_t done_bytes, std::uint64_t total_bytes, double seconds) {
     constexpr std::size_t cells = 16;
-    const double done = static_cast<double>(done_bytes),
-                 total = static_cast<double>(std::max<std::uint64_t>(total_bytes, 1));
+    if (total_bytes == 0) {
+        const auto rate = static_cast<std::uint64_t>(static_cast<double>(done_bytes) / seconds);
+        return fmt::format("{}  {}/s", human_bytes(done_bytes), human_bytes(rate));
+    }
+    const double done = static_cast<double>(done_bytes), total = static_cast<double>(total_bytes);
     const double share = std::min(done / total, 1.0);
     const double rate = done / seconds;
     const auto full = static_cast<std::size_t>(share * cells);

@@ -27,7 +27,7 @@ class ProgressBar {
     Clock::time_point last_ = start_;
 };
 
-// The line: " 42 %  ████████░░░░░░░░  512 MiB of 1.19 GiB  210 MiB/s  34 s left".
+// The line; without the share where the total is not known and 0: " 42 %  ████████░░░░░░░░  512 MiB of 1.19 GiB  210 MiB/s  34 s left".
 std::string progress_line(std::uint64_t done_bytes, std::uint64_t total_bytes, double seconds);
 
 }  // namespace ggufkit::cli

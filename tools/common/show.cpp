@@ -88,14 +88,18 @@ std::string file_type_text(std::uint64_t id) {
     return type == nullptr ? unknown(id) : std::string(type->name);
 }
 
+std::string shown(const std::filesystem::path& file) { return file == "-" ? "standard input" : file.string(); }
+
 std::string sentence(const Error& error) {
-    if (!error.rule.empty() || error.subject.empty()) return error.message();
+    const bool of_the_file = !error.rule.empty() || error.code == Errc::bad_zstd || error.code == Errc::truncated;
+    if (of_the_file || error.subject.empty()) return error.message();
     return fmt::format("{}: {}", printable(error.subject), printable(error.detail));
 }
 
 std::string sentence(const std::filesystem::path& file, const Error& error) {
-    if (error.subject.starts_with(file.string())) return sentence(error);
-    return fmt::format("{}: {}", printable(file.string()), sentence(error));
+    const std::string name = shown(file);
+    if (error.subject.starts_with(name)) return sentence(error);
+    return fmt::format("{}: {}", printable(name), sentence(error));
 }
 
 }  // namespace ggufkit::cli

@@ -25,6 +25,9 @@ std::string type_text(const TensorInfo& tensor);
 // "Q4_K_M"; "unknown(77)" for a number that no file type has.
 std::string file_type_text(std::uint64_t id);
 
+// What to call a file that was named on the command line: "-" is "standard input".
+std::string shown(const std::filesystem::path& file);
+
 // An error for people: without the code where it stands for no rule of the format. `file` is named where the error does
 // not.
 std::string sentence(const Error& error);

@@ -2,6 +2,7 @@
 #include <ggufkit/diff.hpp>
 
 #include "common/command_line.hpp"
+#include "common/open.hpp"
 #include "common/progress.hpp"
 #include "common/show.hpp"
 #include "views.hpp"
@@ -23,9 +24,13 @@ stands for all of it. Lines begin with - for what only A has, + for what only B
 has, ~ for what both have and differs. Where only bytes differ, the first digits
 of their XXH3-128 are shown; --json has all of them.
 
+Either may be compressed (.gguf.zst), and one of them - for standard input: then
+it is unpacked into a file without a name in TMPDIR, or else /var/tmp.
+
 Examples:
   gguf-diff model-f16.gguf model-Q8_0.gguf
   gguf-diff original.gguf shards-00001-of-00004.gguf && echo the same
+  gguf-requant m.gguf - Q4_K_M | gguf-diff m-Q4_K_M.gguf -
   gguf-diff a.gguf b.gguf --json | jq '.tensors[].name'
 
 Exit codes:
@@ -42,14 +47,15 @@ struct Options {
     bool json = false;
 };
 
-int compare_files(const Options& options, cli::Console& console) {
+int compare_files(const Options& options, const cli::CommandLine& line, cli::Console& console) {
+    if (options.a == "-" && options.b == "-") return line.refuse(console, "only one of A and B can be standard input");
     const auto refuse = [&](const std::string& message) {
         console.error(message);
         return trouble;
     };
-    const auto a = Model::open(options.a);
+    const auto a = cli::open_model(options.a, {.threads = options.threads});
     if (!a) return refuse(cli::sentence(options.a, a.error()));
-    const auto b = Model::open(options.b);
+    const auto b = cli::open_model(options.b, {.threads = options.threads});
     if (!b) return refuse(cli::sentence(options.b, b.error()));
 
     const auto diff = [&] {
@@ -61,7 +67,7 @@ int compare_files(const Options& options, cli::Console& console) {
     if (options.json) {
         diff::print_json(console, *diff);
     } else {
-        diff::print_text(console, *diff, {options.a, options.b});
+        diff::print_text(console, *diff, {cli::shown(options.a), cli::shown(options.b)});
     }
     return diff->same() ? 0 : different;
 }
@@ -72,11 +78,11 @@ int main(int argc, char** argv) {
     Options options;
     cli::CommandLine line(manual, trouble);
     auto& app = line.app();
-    app.add_option("A", options.a, "A GGUF file, or any shard of a split model")->required();
+    app.add_option("A", options.a, "A GGUF file, any shard of a split model, or -\nfor standard input")->required();
     app.add_option("B", options.b, "The one to compare it with")->required();
     app.add_option("--threads", options.threads, "How many threads read and compare\n(default: one for each CPU)")
         ->type_name("N")
         ->check(CLI::Range(1u, cli::most_threads));
     app.add_flag("--json", options.json, "Print the differences as JSON: see spec/json.md");
-    return line.run(argc, argv, [&](cli::Console& console) { return compare_files(options, console); });
+    return line.run(argc, argv, [&](cli::Console& console) { return compare_files(options, line, console); });
 }

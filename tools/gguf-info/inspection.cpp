@@ -5,18 +5,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/open.hpp"
+
 namespace ggufkit::info {
 
 namespace {
 
 // The whole model, or where its other shards are at fault the one file that was named.
-std::optional<Model> open_leniently(const std::filesystem::path& path, std::vector<Diagnostic>& diagnostics) {
-    OpenOptions options{.check_structure = false};
+std::optional<Model> open_leniently(const std::filesystem::path& path, bool header_only,
+                                    std::vector<Diagnostic>& diagnostics) {
+    OpenOptions options{.check_structure = false, .header_only = header_only};
     for (const bool follow_shards : {true, false}) {
+        if (follow_shards && path == "-") continue;  // what comes from a pipe has no siblings, and comes once
         options.follow_shards = follow_shards;
-        auto model = Model::open(path, options);
+        auto model = cli::open_model(path, options);
         if (model) return std::move(*model);
-        if (follow_shards) diagnostics.push_back({Severity::error, std::move(model).error()});
+        if (follow_shards || path == "-") diagnostics.push_back({Severity::error, std::move(model).error()});
     }
     return std::nullopt;
 }
@@ -47,9 +51,9 @@ std::uint64_t Inspection::file_bytes() const {
     return bytes;
 }
 
-Inspection inspect(const std::filesystem::path& path, const ValidateOptions& options) {
+Inspection inspect(const std::filesystem::path& path, const ValidateOptions& options, bool header_only) {
     Inspection inspection{.path = path};
-    inspection.model = open_leniently(path, inspection.diagnostics);
+    inspection.model = open_leniently(path, header_only, inspection.diagnostics);
     for (std::size_t i = 0; inspection.model && i < inspection.model->shard_count(); ++i) {
         std::ranges::move(check_shard(*inspection.model, i, options), std::back_inserter(inspection.diagnostics));
     }

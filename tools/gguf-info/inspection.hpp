@@ -19,6 +19,7 @@ struct Inspection {
     std::uint64_t file_bytes() const;  // of all shards
 };
 
-Inspection inspect(const std::filesystem::path& path, const ValidateOptions& options);
+// `header_only`: what lies between tensors in a compressed file need not be looked at.
+Inspection inspect(const std::filesystem::path& path, const ValidateOptions& options, bool header_only);
 
 }  // namespace ggufkit::info

@@ -262,7 +262,7 @@ void print_types(Console& console, Histogram types, const Tally& all, std::size_
 
 void print_summary(Console& console, const Inspection& inspection) {
     const std::size_t width = console.width().value_or(80);
-    console.out.print("{}\n\n", console.paint(Style::bold, elide_middle(printable(inspection.path.string()), width)));
+    console.out.print("{}\n\n", console.paint(Style::bold, elide_middle(printable(shown(inspection.path)), width)));
     const std::vector<Row> problems = problem_rows(inspection);
     if (inspection.model) {
         const Histogram types = count_types(*inspection.model);

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <iterator>
 #include <optional>
 
 #include "common/command_line.hpp"
+#include "core/checked.hpp"
+#include "core/text.hpp"
 
 namespace ggufkit::requant {
 
@@ -17,23 +20,39 @@ tl::unexpected<Error> misuse(std::string detail) {
     return fail({.code = Errc::bad_argument, .detail = std::move(detail)});
 }
 
-std::optional<std::uint32_t> whole_number(std::string_view text) {
-    std::uint32_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+// All of `text` as a number.
+template <class Number>
+std::optional<Number> number(std::string_view text) {
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return number;
+    return value;
 }
 
-const FileType* read_type(std::string_view text) {
+std::optional<std::uint32_t> whole_number(std::string_view text) { return number<std::uint32_t>(text); }
+
+constexpr std::string_view copy_name = "COPY";
+
+bool equal_in_any_case(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+// Nothing where it names no file type; null for COPY.
+std::optional<const FileType*> read_type(std::string_view text) {
+    if (equal_in_any_case(text, copy_name)) return nullptr;
     const auto id = whole_number(text);
-    return id ? find_file_type(*id) : find_file_type(text);
+    const FileType* const type = id ? find_file_type(*id) : find_file_type(text);
+    return type == nullptr ? std::nullopt : std::optional(type);
 }
 
-struct EffortName {
-    Effort effort;
-    std::string_view name;
-};
-constexpr EffortName efforts[] = {{Effort::fast, "fast"}, {Effort::normal, "default"}, {Effort::max, "max"}};
+// "Q4_K_M:out.gguf".
+std::optional<Request::Wanted> read_pair(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    if (colon == text.npos || colon + 1 == text.size()) return std::nullopt;
+    const auto type = read_type(text.substr(0, colon));
+    return type ? std::optional(Request::Wanted{text.substr(colon + 1), *type}) : std::nullopt;
+}
 
 // "m-00002-of-00005" without its number; other names as they are.
 std::string_view without_shard(std::string_view stem) {
@@ -47,6 +66,20 @@ std::string_view without_shard(std::string_view stem) {
     return rest;
 }
 
+// "5" or "5-7".
+Result<void> read_range(std::string_view text, std::vector<std::uint32_t>& layers) {
+    constexpr std::uint32_t longest = 1 << 16;
+    const std::size_t dash = std::min(text.find('-'), text.size());
+    const auto first = whole_number(text.substr(0, dash));
+    const auto last = dash == text.size() ? first : whole_number(text.substr(dash + 1));
+    if (!first || !last || *last < *first || *last - *first >= longest) {
+        return misuse(fmt::format("'{}' is no layer or range of layers such as 5-7", text));
+    }
+    for (std::uint32_t layer = *first; layer < *last; ++layer) layers.push_back(layer);
+    layers.push_back(*last);
+    return {};
+}
+
 }  // namespace
 
 Result<unsigned> read_threads(std::string_view text) {
@@ -56,15 +89,16 @@ Result<unsigned> read_threads(std::string_view text) {
 }
 
 Result<Effort> read_effort(std::string_view text) {
-    const auto* const row = std::ranges::find(efforts, text, &EffortName::name);
-    if (row != std::end(efforts)) return row->effort;
+    for (const Effort effort : {Effort::fast, Effort::normal, Effort::max}) {
+        if (name(effort) == text) return effort;
+    }
     return misuse(fmt::format("'{}' is no effort: there are fast, default and max", text));
 }
 
-std::string_view name(Effort effort) { return std::ranges::find(efforts, effort, &EffortName::effort)->name; }
+std::string_view type_name(const FileType* type) { return type == nullptr ? copy_name : type->name; }
 
-std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type) {
-    const std::string name = input.stem().string();
+std::filesystem::path derived_output(const std::filesystem::path& input, const FileType* type) {
+    const std::string name = (input.extension() == ".zst" ? input.stem() : input).stem().string();
     const std::string_view stem = without_shard(name);
     // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
     std::size_t at = stem.find_first_of("-._");
@@ -72,7 +106,7 @@ std::filesystem::path derived_output(const std::filesystem::path& input, const F
         at = stem.find_first_of("-._", at + 1);
     }
     const std::string kept = at == stem.npos ? fmt::format("{}-", stem) : std::string(stem.substr(0, at + 1));
-    return input.parent_path() / fmt::format("{}{}.gguf", kept, type.name);
+    return input.parent_path() / fmt::format("{}{}.gguf", kept, type_name(type));
 }
 
 Result<Request> read_positionals(const std::vector<std::string>& arguments) {
@@ -81,18 +115,29 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments) {
     std::size_t next = 1;
     const auto left = [&] { return arguments.size() - next; };
 
-    // The second argument is TYPE where it names one, unless the third does too.
-    const bool output_given = left() >= 2 && (read_type(arguments[1]) == nullptr ||
-                                              (read_type(arguments[2]) != nullptr && !whole_number(arguments[2])));
-    if (output_given) request.output = arguments[next++];
-
-    if (left() == 0) return misuse("TYPE is missing; --list-types shows what there is");
-    const std::string& type = arguments[next++];
-    request.file_type = read_type(type);
-    if (request.file_type == nullptr) {
-        return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", type));
+    if (left() > 0 && read_pair(arguments[1])) {
+        while (left() > 0 && (left() > 1 || !whole_number(arguments[next]))) {
+            const auto pair = read_pair(arguments[next]);
+            if (!pair) return misuse(fmt::format("'{}' is not TYPE:OUTPUT", arguments[next]));
+            request.outputs.push_back(*pair);
+            ++next;
+        }
+    } else {
+        // The second argument is TYPE where it names one, unless the third does too.
+        const bool output_given =
+            left() >= 2 && (!read_type(arguments[1]) || (read_type(arguments[2]) && !whole_number(arguments[2])));
+        Request::Wanted only{};
+        if (output_given) only.path = arguments[next++];
+        if (left() == 0) return misuse("TYPE is missing; --list-types shows what there is");
+        const auto type = read_type(arguments[next]);
+        if (!type)
+            return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", arguments[next]));
+        ++next;
+        only.file_type = *type;
+        if (!output_given && request.input == "-") return misuse("OUTPUT is missing, which INPUT - gives no name");
+        if (!output_given) only.path = derived_output(request.input, only.file_type);
+        request.outputs.push_back(only);
     }
-    if (!output_given) request.output = derived_output(request.input, *request.file_type);
 
     if (left() > 0) {
         const auto threads = read_threads(arguments[next++]);
@@ -101,6 +146,63 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments) {
     }
     if (left() > 0) return misuse(fmt::format("'{}' is one argument too many", arguments[next]));
     return request;
+}
+
+Result<std::vector<std::uint32_t>> read_layers(std::string_view text) {
+    std::vector<std::uint32_t> layers;
+    for (;;) {
+        const std::size_t comma = std::min(text.find(','), text.size());
+        if (auto read = read_range(text.substr(0, comma), layers); !read) return fail(std::move(read).error());
+        if (comma == text.size()) return layers;
+        text.remove_prefix(comma + 1);
+    }
+}
+
+Result<KeyOverride> read_key_override(std::string_view text) {
+    const std::size_t equals = text.find('='), colon = text.find(':', std::min(equals, text.size()));
+    if (equals == 0 || equals == text.npos || colon == text.npos) {
+        return misuse(fmt::format("'{}' is not KEY=TYPE:VALUE", text));
+    }
+    const std::string_view type = text.substr(equals + 1, colon - equals - 1), value = text.substr(colon + 1);
+    KeyOverride override{std::string(text.substr(0, equals)), {}};
+    const auto keep = [&](const auto& read) {
+        if (read) override.value = *read;
+        return read.has_value();
+    };
+    bool good = false;
+    if (type == "int") {
+        good = keep(number<std::int64_t>(value));
+    } else if (type == "float") {
+        good = keep(number<double>(value)) && std::isfinite(std::get<double>(override.value));
+    } else if (type == "bool") {
+        good = value == "true" || value == "false";
+        override.value = value == "true";
+    } else if (type == "str") {
+        good = is_utf8(value);
+        override.value = std::string(value);
+    } else {
+        return misuse(fmt::format("'{}' is no type of value: there are int, float, bool and str", type));
+    }
+    if (!good) return misuse(fmt::format("'{}' in '{}' is no {}", value, text, type));
+    return override;
+}
+
+Result<std::uint64_t> read_size(std::string_view text) {
+    const auto refuse = [&] { return misuse(fmt::format("'{}' is no size such as 4G, 500M or 2GiB", text)); };
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    const auto count = number<std::uint64_t>(text.substr(0, digits));
+    if (!count || *count == 0) return refuse();
+    const std::string_view suffix = text.substr(digits);
+    std::uint64_t decimal = 1, binary = 1;
+    for (const std::string_view unit : {"", "K", "M", "G", "T"}) {
+        const bool is_decimal = equal_in_any_case(suffix, unit) || equal_in_any_case(suffix, fmt::format("{}B", unit));
+        if (is_decimal || (!unit.empty() && equal_in_any_case(suffix, fmt::format("{}iB", unit)))) {
+            const auto bytes = checked_mul(*count, is_decimal ? decimal : binary);
+            return bytes ? Result<std::uint64_t>(*bytes) : refuse();
+        }
+        decimal *= 1000, binary *= 1024;
+    }
+    return refuse();
 }
 
 }  // namespace ggufkit::requant

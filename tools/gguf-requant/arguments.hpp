@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <ggufkit/error.hpp>
 #include <ggufkit/plan.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,25 +12,40 @@
 namespace ggufkit::requant {
 
 struct Request {
+    struct Wanted {
+        std::filesystem::path path;
+        const FileType* file_type;  // null: COPY
+    };
     std::filesystem::path input;
-    std::filesystem::path output;
-    const FileType* file_type = nullptr;
-    unsigned threads = 0;  // 0: not said
+    std::vector<Wanted> outputs;
+    unsigned threads = 0;             // 0: not said
+    std::optional<int> zstd_level{};  // none: not said
 };
 
-// INPUT [OUTPUT] TYPE [THREADS], as llama-quantize reads them. TYPE is a name in any case or the number of a
-// llama_ftype. BAD_ARGUMENT says what is wrong in `detail`.
+// INPUT [OUTPUT] TYPE [THREADS], as llama-quantize reads them, or INPUT TYPE:OUTPUT... [THREADS]. TYPE is a name in any
+// case, COPY, or the number of a llama_ftype. BAD_ARGUMENT says what is wrong in `detail`.
 Result<Request> read_positionals(const std::vector<std::string>& arguments);
 
 // "dir/m-Q8_0.gguf" to "dir/m-Q4_K_M.gguf": the file type that the name ends with is replaced; where it ends with none,
-// one is added. A shard gives the name of the whole.
-std::filesystem::path derived_output(const std::filesystem::path& input, const FileType& type);
+// one is added. A shard gives the name of the whole, a compressed file that of one which is not.
+std::filesystem::path derived_output(const std::filesystem::path& input, const FileType* type);
+
+// "Q4_K_M"; "COPY" for null.
+std::string_view type_name(const FileType* type);
 
 // A whole number from 1 to cli::most_threads.
 Result<unsigned> read_threads(std::string_view text);
 
+// "3,5-7" as the four numbers.
+Result<std::vector<std::uint32_t>> read_layers(std::string_view text);
+
+// "general.name=str:My model": KEY=TYPE:VALUE, where TYPE is int, float, bool or str.
+Result<KeyOverride> read_key_override(std::string_view text);
+
+// Bytes: "4G" is 4,000,000,000 of them, "4GiB" 4,294,967,296. K, M, G, T in any case, with or without a B.
+Result<std::uint64_t> read_size(std::string_view text);
+
 // "fast", "default", "max".
 Result<Effort> read_effort(std::string_view text);
-std::string_view name(Effort effort);
 
 }  // namespace ggufkit::requant

@@ -1,6 +1,7 @@
 #include "common/json.hpp"
 
 #include "core/text.hpp"
+#include "stream.hpp"
 #include "views.hpp"
 
 namespace ggufkit::requant {
@@ -17,9 +18,22 @@ void write_tensor(JsonWriter& json, const PlannedTensor& tensor) {
         .field("shape", std::span<const std::uint64_t>(tensor.ne.data(), tensor.n_dims))
         .field("bytes_in", tensor.bytes_in)
         .field("bytes_out", tensor.bytes_out)
+        .field("file", tensor.file)
         .field("offset", tensor.offset)
         .field("reason", tensor.reason)
         .end_object();
+}
+
+void write_files(JsonWriter& json, const Output& output) {
+    json.key("files").begin_array();
+    const auto paths = output_paths(*output.plan, output.path);
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+        json.begin_object()
+            .field("path", paths[i].string())
+            .field("bytes", output.plan->files[i].file_bytes)
+            .end_object();
+    }
+    json.end_array();
 }
 
 void write_imatrix(JsonWriter& json, const Plan& plan) {
@@ -61,18 +75,27 @@ void write_problem(JsonWriter& json, const std::optional<Error>& problem) {
 
 }  // namespace
 
-void print_json(cli::Console& console, const Plan& plan, const Request& request, std::optional<double> seconds,
+void print_json(cli::Console& console, const Request& request, const Output& output, std::optional<double> seconds,
                 const std::optional<Error>& problem) {
+    const Plan& plan = *output.plan;
     JsonWriter json(console.out);
     json.begin_object()
         .field("input", request.input.string())
-        .field("output", request.output.string())
-        .field("file_type", plan.file_type->name)
+        .field("output", output.path.string())
+        .field("file_type", type_name(plan.file_type))
         .field("effort", name(plan.effort));
+    write_files(json, output);
     write_imatrix(json, plan);
     json.key("tensors").begin_array();
     for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);
     json.end_array().field("bytes_in", plan.bytes_in()).field("bytes_out", plan.bytes_out()).field("bpw", plan.bpw());
+    json.key("compressed_bytes");
+    const auto compressed = seconds ? compressed_bytes(output.path) : std::nullopt;
+    if (compressed) {
+        json.value(*compressed);
+    } else {
+        json.null();
+    }
     write_problem(json, problem);
     json.key("seconds");
     if (seconds) {

@@ -1,73 +1,29 @@
 // gguf-requant: a model in other tensor types.
 #include <chrono>
-#include <ggufkit/recipe_file.hpp>
+#include <ggufkit/materialize.hpp>
+#include <ggufkit/provenance.hpp>
 #include <ggufkit/requant.hpp>
 #include <optional>
 
 #include "arguments.hpp"
 #include "common/command_line.hpp"
 #include "common/interrupt.hpp"
+#include "common/open.hpp"
 #include "common/progress.hpp"
 #include "common/show.hpp"
+#include "options.hpp"
+#include "report.hpp"
+#include "shm.hpp"
+#include "stream.hpp"
 #include "views.hpp"
 
 namespace {
 
 using namespace ggufkit;
+using requant::Options;
 
 constexpr int failure = 1;
 constexpr int interrupted = 130;
-
-const cli::Manual manual{
-    .name = "gguf-requant",
-    .purpose = "write a GGUF model in other tensor types",
-    .usage =
-        "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
-        "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
-        "  gguf-requant --list-types\n",
-    .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
-types, chosen for each tensor as llama-quantize chooses. Without OUTPUT the file
-goes next to INPUT, and TYPE takes the place of the type in its name: from
-m-Q8_0.gguf to m-Q4_K_M.gguf.
-
-OUTPUT appears under its name complete and on disk, or not at all: whatever
-fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
-reserved before work starts. Its bytes do not depend on the number of threads
-or on the machine.
-
-The environment variable GGUFKIT_SIMD makes the work use another instruction set
-than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
-them write the same bytes.
-
-Examples:
-  gguf-requant m-Q8_0.gguf Q4_K_M
-  gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
-  gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K' --threads 4
-  gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf --effort max
-  gguf-requant m-f16.gguf Q6_K --json | jq .bytes_out
-
-Exit codes:
-  0    done
-  1    the input is invalid, the plan cannot be carried out, or the work failed
-  2    misuse
-  130  cancelled by Ctrl-C or a request to terminate; nothing was written
-)",
-};
-
-struct Options {
-    std::vector<std::string> positionals;
-    std::string threads;
-    std::string effort = "default";
-    std::optional<std::string> imatrix;
-    std::string imatrix_missing = "error";
-    std::vector<std::string> tensor_types;
-    bool pure = false;
-    bool dry_run = false;
-    bool force = false;
-    bool json = false;
-    bool list_types = false;
-    bool allow_requantize = false;
-};
 
 class Command {
   public:
@@ -79,18 +35,28 @@ class Command {
             requant::print_types(console_);
             return 0;
         }
-        if (auto understood = understand(); !understood) return line_.refuse(console_, understood.error().detail);
+        if (options_.shm_remove) return remove_shared_file();
+        if (const auto understood = understand(); !understood) return reject(understood.error());
 
-        const auto model = Model::open(request_.input);
+        const auto model =
+            cli::open_model(request_.input, {.header_only = options_.dry_run, .threads = request_.threads});
         if (!model) return refuse(cli::sentence(request_.input, model.error()));
-        if (auto read = read_imatrix(); !read) {
-            return refuse(cli::sentence(*options_.imatrix, read.error()));
+        auto imatrix = requant::imatrix_of(options_);
+        if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
+        if (*imatrix) recipe_.imatrix = &**imatrix;
+        if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
+        for (const auto& wanted : request_.outputs) {
+            recipe_.file_type = wanted.file_type;
+            recipe_.copy = wanted.file_type == nullptr;
+            auto plan = make_plan(*model, recipe_);
+            if (!plan) return reject(plan.error());
+            plans_.push_back(*std::move(plan));
         }
-        const auto plan = make_plan(*model, recipe_);
-        if (!plan && plan.error().code == Errc::bad_argument)
-            return line_.refuse(console_, cli::sentence(plan.error()));
-        if (!plan) return refuse(cli::sentence(plan.error()));
-        return options_.dry_run ? show(*plan) : carry_out(*model, *plan);
+        std::vector<Output> outputs;
+        for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
+        if (options_.dry_run) return show(outputs);
+        for (const Output& output : outputs) requant::report_gaps(console_, *output.plan);
+        return options_.shm ? share(*model, outputs.front()) : carry_out(*model, outputs);
     }
 
   private:
@@ -106,27 +72,68 @@ class Command {
             if (!threads) return fail(threads.error());
             request_.threads = *threads;
         }
-        recipe_.file_type = request_.file_type;
-        recipe_.pure = options_.pure;
-        const auto effort = requant::read_effort(options_.effort);
-        if (!effort) return fail(effort.error());
-        recipe_.effort = *effort;
-        recipe_.imatrix_gaps_allowed = options_.imatrix_missing == "warn";
-        for (const std::string& argument : options_.tensor_types) {
-            auto override = parse_override(argument);
-            if (!override) return fail(override.error());
-            recipe_.overrides.push_back(std::move(*override));
+        if (auto shared = understand_shm(); !shared) return shared;
+        request_.zstd_level = options_.zstd_level;
+        const bool plain = !requant::streams(request_) && !options_.shm;
+        for (const auto& [asked, flag] :
+             {std::pair(options_.resume, "--resume"), std::pair(!options_.reports.empty(), "--report")}) {
+            if (!asked || plain) continue;
+            return fail(
+                {.code = Errc::bad_argument, .detail = fmt::format("{} is for outputs on disk, not compressed", flag)});
         }
+        auto reports = requant::report_files(options_.reports, request_, options_.dry_run);
+        if (!reports) return fail(std::move(reports).error());
+        reports_ = *std::move(reports);
+        const auto streams = requant::check_streams(request_, options_.json, options_.dry_run);
+        if (!streams) return fail(streams.error());
+        auto recipe = requant::recipe_of(options_);
+        if (!recipe) return fail(std::move(recipe).error());
+        recipe_ = *std::move(recipe);
         return {};
     }
 
-    Result<void> read_imatrix() {
-        if (!options_.imatrix) return {};
-        auto imatrix = Imatrix::open(*options_.imatrix);
-        if (!imatrix) return fail(std::move(imatrix).error());
-        imatrix_ = *std::move(imatrix);
-        recipe_.imatrix = &imatrix_;
+    Result<void> understand_shm() {
+        if (!options_.shm) return {};
+        auto& [output, file_type] = request_.outputs.front();
+        if (request_.outputs.size() != 1 || output != requant::derived_output(request_.input, file_type)) {
+            return fail({.code = Errc::bad_argument, .detail = "--shm takes the place of OUTPUT; give one of them"});
+        }
+        const auto path = shared_path(*options_.shm);
+        if (!path) return fail({.code = Errc::bad_argument, .detail = cli::sentence(path.error())});
+        output = *path;
         return {};
+    }
+
+    int remove_shared_file() const {
+        if (!options_.positionals.empty()) return line_.refuse(console_, "--shm-remove takes NAME and nothing else");
+        const auto removed = remove_shared(*options_.shm_remove);
+        if (!removed && removed.error().code == Errc::bad_argument) {
+            return line_.refuse(console_, cli::sentence(removed.error()));
+        }
+        return removed ? 0 : refuse(cli::sentence(removed.error()));
+    }
+
+    // A plan that is only shown is as large with any digests.
+    Result<void> read_provenance(const Model& model) {
+        if (!options_.provenance) return {};
+        provenance_ = {line_.version(), std::vector<Digest>(model.tensors().size())};
+        recipe_.provenance = &provenance_;
+        if (options_.dry_run) return {};
+        const cli::Interrupt interrupt;
+        cli::ProgressBar bar;
+        auto traced = trace(model, line_.version(),
+                            {.threads = request_.threads,
+                             .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
+                             .stop = interrupt.token()});
+        if (!traced) return fail(std::move(traced).error());
+        provenance_ = *std::move(traced);
+        return {};
+    }
+
+    // Misuse, or a failure to read what the arguments name.
+    int reject(const Error& error) const {
+        if (error.code != Errc::bad_argument) return refuse(cli::sentence(error));
+        return line_.refuse(console_, error.subject.empty() ? error.detail : cli::sentence(error));
     }
 
     int refuse(std::string_view message) const {
@@ -134,86 +141,103 @@ class Command {
         return failure;
     }
 
-    int show(const Plan& plan) const {
-        const auto executable = check_executable(plan);
-        const auto problem = executable ? std::nullopt : std::optional(executable.error());
-        if (options_.json) {
-            requant::print_json(console_, plan, request_, std::nullopt, problem);
-        } else {
-            requant::print_plan(console_, plan, request_);
+    int share(const Model& model, const Output& output) const {
+        const auto done = requant::share(console_, model, request_, output,
+                                         {.name = *options_.shm, .replace = options_.force, .json = options_.json});
+        return done ? 0 : explain(done.error());
+    }
+
+    int show(const std::vector<Output>& outputs) const {
+        std::optional<Error> problem;  // the first
+        for (const Output& output : outputs) {
+            const auto executable = check_executable(*output.plan);
+            const auto fault = executable ? std::nullopt : std::optional(executable.error());
+            if (options_.json) {
+                requant::print_json(console_, request_, output, std::nullopt, fault);
+            } else {
+                requant::print_plan(console_, output);
+            }
+            requant::report_gaps(console_, *output.plan);
+            if (!problem) problem = fault;
         }
-        requant::report_gaps(console_, plan);
         return problem ? refuse(cli::sentence(*problem)) : 0;
     }
 
-    int carry_out(const Model& model, const Plan& plan) const {
+    int carry_out(const Model& model, const std::vector<Output>& outputs) const {
         using Clock = std::chrono::steady_clock;
-        requant::report_gaps(console_, plan);
         const auto start = Clock::now();
-        const auto done = [&] {
-            const cli::Interrupt interrupt;
-            cli::ProgressBar bar;
-            return execute(model, plan, request_.output,
-                           {.threads = request_.threads,
-                            .overwrite = options_.force,
-                            .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
-                            .stop = interrupt.token()});
-        }();
-        if (!done && done.error().code == Errc::cancelled) {
-            console_.error("cancelled, nothing was written");
-            return interrupted;
-        }
-        if (!done && done.error().code == Errc::io_exists) {
-            return refuse(cli::sentence(done.error()) + "; --force replaces it");
-        }
-        if (!done) return refuse(cli::sentence(done.error()));
+        if (auto fine = requant::check_report_places(reports_, options_.force); !fine) return explain(fine.error());
+        std::vector<QualityReport> quality;
+        if (const auto done = execute_visibly(model, outputs, quality); !done) return explain(done.error());
+        if (requant::to_standard_output(request_)) return 0;
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        for (const auto& [path, number] : reports_) {
+            const requant::Outcome outcome{request_.input, outputs[number], quality[number], seconds, line_.version()};
+            if (auto written = requant::write_report(path, outcome, model, options_.force); !written) {
+                return refuse("the model is written, but not its report: " + cli::sentence(written.error()));
+            }
+        }
         if (options_.json) {
-            requant::print_json(console_, plan, request_, seconds, std::nullopt);
+            for (const Output& output : outputs) {
+                requant::print_json(console_, request_, output, seconds, std::nullopt);
+            }
         } else {
-            requant::print_summary(console_, plan, request_, seconds);
+            requant::print_summary(console_, outputs, seconds);
         }
         return 0;
+    }
+
+    Result<void> execute_visibly(const Model& model, const std::vector<Output>& outputs,
+                                 std::vector<QualityReport>& quality) const {
+        // A stream leaves nothing behind that would have to be removed, and may be waiting for its reader.
+        std::optional<cli::Interrupt> interrupt;
+        if (!requant::to_standard_output(request_)) interrupt.emplace();
+        cli::ProgressBar bar;
+        bool first = true;
+        const auto show_progress = [&](const Progress& progress) {
+            if (std::exchange(first, false) && progress.done > 0) {
+                console_.error(
+                    fmt::format("note: going on after {:.1f} %, which are done",
+                                100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total)));
+            }
+            bar.update(progress.done, progress.total);
+        };
+        return requant::write_outputs(model, outputs, request_,
+                                      {.threads = request_.threads,
+                                       .overwrite = options_.force,
+                                       .progress = show_progress,
+                                       .stop = interrupt ? interrupt->token() : std::stop_token{},
+                                       .resume = options_.resume,
+                                       .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                           std::chrono::duration<double>(options_.checkpoint)),
+                                       .quality = reports_.empty() ? nullptr : &quality});
+    }
+
+    int explain(const Error& error) const {
+        if (error.code == Errc::cancelled) {
+            console_.error(options_.resume ? "cancelled; --resume goes on from here"
+                                           : "cancelled, nothing was written");
+            return interrupted;
+        }
+        if (error.code == Errc::io_exists) return refuse(cli::sentence(error) + "; --force replaces a finished file");
+        return refuse(cli::sentence(error));
     }
 
     const Options& options_;
     const cli::CommandLine& line_;
     cli::Console& console_;
     requant::Request request_;
-    Imatrix imatrix_;
+    Provenance provenance_;
     Recipe recipe_;
+    std::vector<Plan> plans_;  // of the outputs, one each
+    std::vector<requant::ReportFile> reports_;
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
     Options options;
-    cli::CommandLine line(manual, failure);
-    auto& app = line.app();
-    app.add_option("ARGUMENTS", options.positionals, "INPUT [OUTPUT] TYPE [THREADS]")->group("");
-    app.add_option("--tensor-type", options.tensor_types,
-                   "Use TYPE for tensors whose name REGEX is\nfound in; the first match wins")
-        ->type_name("REGEX=TYPE")
-        ->allow_extra_args(false);
-    app.add_flag("--pure", options.pure, "The file type's main type everywhere, no mix");
-    app.add_option("--imatrix", options.imatrix,
-                   "Weigh errors by this importance matrix, a file\nof llama-imatrix; some types need one")
-        ->type_name("FILE");
-    app.add_option("--imatrix-missing", options.imatrix_missing,
-                   "error (default) or warn: whether tensors that\nneed what the imatrix lacks stop the work or\n"
-                   "are made without")
-        ->type_name("HOW")
-        ->check(CLI::IsMember({"error", "warn"}));
-    app.add_option("--effort", options.effort,
-                   "How long to search for the closest blocks:\nfast, default or max. It changes the bytes,\n"
-                   "not the types or sizes")
-        ->type_name("HOW");
-    app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")->type_name("N");
-    app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing");
-    app.add_flag("--force", options.force, "Replace OUTPUT where there is such a file");
-    app.add_flag("--json", options.json, "Print plan and outcome as JSON: see spec/json.md");
-    app.add_flag("--list-types", options.list_types, "Print the file types");
-    app.add_flag("--allow-requantize", options.allow_requantize,
-                 "Has no effect: quantized sources are always\nallowed. For command lines of llama-quantize");
+    cli::CommandLine line(requant::manual, failure);
+    requant::add_options(line.app(), options);
     return line.run(argc, argv, [&](cli::Console& console) { return Command(options, line, console).run(); });
 }

@@ -8,6 +8,7 @@
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
+#include "stream.hpp"
 #include "views.hpp"
 
 namespace ggufkit::requant {
@@ -50,6 +51,13 @@ std::string size_line(const Plan& plan) {
                        plan.bpw());
 }
 
+// "dir/m.gguf", or "dir/m-00001-of-00003.gguf to 00003".
+std::string files_text(const ggufkit::Output& output) {
+    const auto paths = output_paths(*output.plan, output.path);
+    const std::string first = printable(paths.front().string());
+    return paths.size() == 1 ? first : fmt::format("{} to {:05}", first, paths.size());
+}
+
 // "a, b, c, d and 3 more".
 std::string some_of(const std::vector<std::string_view>& names) {
     constexpr std::size_t shown = 4;
@@ -60,14 +68,18 @@ std::string some_of(const std::vector<std::string_view>& names) {
 }  // namespace
 
 void report_gaps(const Console& console, const Plan& plan) {
-    std::map<std::string_view, std::vector<std::string_view>> tolerated;
+    std::map<std::string_view, std::vector<std::string_view>> tolerated, fatal_without;
     for (const auto& [index, fatal, detail] : plan.imatrix_gaps) {
         const PlannedTensor& tensor = plan.tensors[index];
-        if (!fatal) {
-            tolerated[detail].push_back(tensor.name);
-        } else if (plan.imatrix != nullptr) {  // without one, one sentence is enough
+        if (fatal && plan.imatrix != nullptr) {
             console.error(fmt::format("tensor '{}': {}", tensor.name, detail));
+        } else {
+            (fatal ? fatal_without : tolerated)[detail].push_back(tensor.name);
         }
+    }
+    // Without any imatrix these are all tensors of a type.
+    for (const auto& [detail, names] : fatal_without) {
+        console.error(fmt::format("{}, and there is no --imatrix: {}", detail, some_of(names)));
     }
     for (const auto& [detail, names] : tolerated) {
         console.error(fmt::format("note: made without importance, {}: {}", detail, some_of(names)));
@@ -81,35 +93,49 @@ void print_types(Console& console) {
         if (!can_quantize(type.default_type)) summary += "; only --dry-run so far";
         table.add({type.name, std::to_string(type.id), summary});
     }
+    table.add({type_name(nullptr), "", "every tensor as it is: merges shards, splits, prunes, edits metadata"});
     table.print(console, console.width());
 }
 
-void print_plan(Console& console, const Plan& plan, const Request& request) {
+void print_plan(Console& console, const ggufkit::Output& output) {
+    const Plan& plan = *output.plan;
+    const bool split = plan.files.size() > 1;
     Table table({{.title = "TENSOR", .cut = Cut::middle},
                  {.title = "SHAPE"},
                  {.title = "TYPE"},
                  {.title = "BYTES", .right = true},
+                 {.title = "FILE", .right = true},
                  {.title = "REASON", .cut = Cut::end, .style = Style::dim}});
     for (const PlannedTensor& tensor : plan.tensors) {
         const std::string from(format_of(tensor.from).name);
         table.add({printable(tensor.name), shape_text(shape(tensor)),
                    tensor.from == tensor.to ? from : fmt::format("{} → {}", from, format_of(tensor.to).name),
-                   std::to_string(tensor.bytes_out), printable(tensor.reason)});
+                   std::to_string(tensor.bytes_out), split ? std::to_string(tensor.file + 1) : "",
+                   printable(tensor.reason)});
     }
     table.print(console, console.width());
     console.out.write("\n");
     print_conversions(console, plan);
-    console.out.print("\n{}: {}; nothing was written\n", printable(request.output.string()), size_line(plan));
+    const std::string target = output.path == "-" ? "standard output" : files_text(output);
+    console.out.print("\n{}: {}; nothing was written\n", target, size_line(plan));
 }
 
-void print_summary(Console& console, const Plan& plan, const Request& request, double seconds) {
-    const double in = static_cast<double>(plan.bytes_in());
-    std::uint64_t data_out = 0;
-    for (const PlannedTensor& tensor : plan.tensors) data_out += tensor.bytes_out;
-    console.out.print("{}: {}\n\n", console.paint(Style::bold, printable(request.output.string())), size_line(plan));
-    print_conversions(console, plan);
-    console.out.print("\n{} of weights to {} ({:.1f} %) in {}", human_bytes(plan.bytes_in()), human_bytes(data_out),
-                      in > 0 ? 100.0 * static_cast<double>(data_out) / in : 100.0, human_duration(seconds));
+void print_summary(Console& console, std::span<const ggufkit::Output> outputs, double seconds) {
+    std::uint64_t bytes_in = 0, bytes_out = 0;
+    for (const auto& [plan, path] : outputs) {
+        bytes_in = std::max(bytes_in, plan->bytes_in());
+        for (const PlannedTensor& tensor : plan->tensors) bytes_out += tensor.bytes_out;
+        console.out.print("{}: {}\n", console.paint(Style::bold, files_text({plan, path})), size_line(*plan));
+        if (const auto compressed = compressed_bytes(path)) {
+            console.out.print("compressed to {} ({} bytes)\n", human_bytes(*compressed), grouped(*compressed));
+        }
+        console.out.write("\n");
+        print_conversions(console, *plan);
+        console.out.write("\n");
+    }
+    const double in = static_cast<double>(bytes_in);
+    console.out.print("{} of weights to {} ({:.1f} %) in {}", human_bytes(bytes_in), human_bytes(bytes_out),
+                      in > 0 ? 100.0 * static_cast<double>(bytes_out) / in : 100.0, human_duration(seconds));
     if (seconds > 0) console.out.print(", {}/s", human_bytes(static_cast<std::uint64_t>(in / seconds)));
     console.out.write("\n");
 }

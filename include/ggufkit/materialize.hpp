@@ -1,0 +1,99 @@
+// A requantized model in shared memory: made once, mapped by any number of processes as an ordinary model file.
+//
+// Purpose: materialize() makes /dev/shm/NAME, the file that execute() would write, in memory; SharedModel reads what is
+//   ready of one that another process is still making; materialize_memfd() makes one without a name.
+// Ownership: /dev/shm/NAME belongs to nobody: it stays until remove_shared(), or until the machine restarts. Model and
+//   Plan are borrowed for the call; a SharedModel borrows the Plan.
+// Thread-safety: any number of threads and processes may call all of this for the same NAME: one of them makes the
+//   file and the others wait for it. A process that dies while it makes one, by kill -9 too, leaves its work to the
+//   next comer, and nothing under NAME: that appears when the file is whole and was read back.
+// Source: spec/shared.md.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string_view>
+
+#include <ggufkit/error.hpp>
+#include <ggufkit/model.hpp>
+#include <ggufkit/plan.hpp>
+#include <ggufkit/requant.hpp>
+
+namespace ggufkit {
+
+// How long to wait for what another process makes.
+struct Patience {
+    std::optional<std::chrono::milliseconds> most{};  // none: for ever
+    std::stop_token stop{};
+};
+
+struct MaterializeOptions {
+    unsigned threads = 0;                             // 0: as many as the machine has
+    bool replace = false;                             // whatever else has that name; who has it open keeps it
+    std::function<void(const Progress&)> progress{};  // at the start, at the end, and after (about) every piece
+    Patience patience{};                              // its stop token ends the work as well
+};
+
+// How /dev/shm/NAME came to be.
+enum class Materialized : std::uint8_t {
+    made,     // here, all of it
+    resumed,  // here, the rest of what a process that died had begun
+    awaited,  // by another process, meanwhile
+    found,    // was there already
+};
+
+// Makes /dev/shm/NAME unless it is there: of the same plan, of the same inputs (as they were last written), by the same
+// version of this library. Memory for all of it is reserved before work starts, and is refused where the machine has
+// not so much left. Where the work fails or is stopped nothing is left behind. Errors: BAD_ARGUMENT (`name` is no plain file name); IO_EXISTS (it is, or becomes, something
+// else); CANCELLED (stopped, or out of patience); IO_NO_SPACE, IO_OPEN, IO_WRITE; and those of RequantView::make()
+// and execute().
+Result<Materialized> materialize(const Model& model, const Plan& plan, std::string_view name,
+                                 const MaterializeOptions& options = {});
+
+// "/dev/shm/NAME". BAD_ARGUMENT as above.
+Result<std::filesystem::path> shared_path(std::string_view name);
+
+// Removes /dev/shm/NAME and all that an unfinished one left; processes that have it open keep it. Errors: BAD_ARGUMENT;
+// NOT_FOUND where materialize() made nothing of that name; IO_EXISTS where a process is making it; IO_WRITE.
+Result<void> remove_shared(std::string_view name);
+
+// The same file in memory without a name, sealed against changes. Returns a file descriptor, which is yours to close; as
+// long as it is open /proc/self/fd/N is a path to the file, and children may inherit it. Errors: those of
+// materialize(). `replace` has no meaning here.
+Result<int> materialize_memfd(const Model& model, const Plan& plan, const MaterializeOptions& options = {});
+
+// A file that materialize() makes in this process or another one, or has made: its pieces, as they become ready.
+class SharedModel {
+  public:
+    // Errors: NOT_FOUND where nobody has begun to make `name`; IO_EXISTS where it is made of another plan or input;
+    // those of RequantView::make().
+    static Result<SharedModel> open(const Model& model, const Plan& plan, std::string_view name);
+
+    SharedModel(SharedModel&&) noexcept;
+    SharedModel& operator=(SharedModel&&) noexcept;
+    ~SharedModel();
+
+    std::uint64_t size() const;
+
+    // Whether read() would not wait.
+    bool ready(std::uint64_t offset, std::uint64_t bytes) const;
+
+    // Fills `out` with the file's bytes from `offset` on, once they are all there. Errors: OUT_OF_RANGE; CANCELLED
+    // (stopped, or out of patience); NOT_FOUND where nobody makes what is missing any more: materialize() would go on
+    // with it; IO_READ.
+    Result<void> read(std::uint64_t offset, std::span<std::byte> out, const Patience& patience = {}) const;
+
+  private:
+    struct State;
+    explicit SharedModel(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace ggufkit

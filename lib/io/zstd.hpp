@@ -1,0 +1,35 @@
+// zstd frames: compressing content into one, and reading one or a stream of them.
+//
+// This is all that the library knows of zstd, so that it can be built without (CMake option GGUFKIT_ZSTD): then each of
+// these is UNSUPPORTED. Errors of reading: TRUNCATED, BAD_ZSTD (damage), UNSUPPORTED (a window of more than 128 MiB, a
+// dictionary), with the place in the compressed bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <ggufkit/error.hpp>
+#include <span>
+#include <vector>
+
+namespace ggufkit::io {
+
+// Bytes of memory that compress_frame() takes besides its arguments, for content of up to a mebibyte.
+std::uint64_t compression_memory(int level) noexcept;
+
+// Appends one frame with a checksum to `frames`. The same bytes for the same content, level and version of libzstd.
+Result<void> compress_frame(std::span<const std::byte> content, int level, std::vector<std::byte>& frames);
+
+// Frames that lie in memory. They must hold exactly content.size() bytes.
+Result<void> decompress_frames(std::span<const std::byte> frames, std::span<std::byte> content);
+
+// Fills the span as far as there are bytes: how many it got, 0 at the end.
+using Source = std::function<Result<std::size_t>(std::span<std::byte>)>;
+// Takes the next bytes.
+using Sink = std::function<Result<void>(std::span<const std::byte>)>;
+
+// Reads frames to the end of the source, and passes their content on as it comes. Besides the errors above, those of
+// source and sink.
+Result<void> decompress_stream(const Source& source, const Sink& sink);
+
+}  // namespace ggufkit::io

@@ -1,0 +1,53 @@
+// What of an unfinished output is on disk already: a small text file beside it.
+//
+// A line for each moment at which the data had been brought to disk, only ever appended: how many pieces were complete
+// from the first one on, a hash of those since the line before, and a checksum of the line. The journal is bound to a run
+// by a digest of all that its bytes depend on.
+// Source: spec/resume.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <ggufkit/error.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/mapped_file.hpp"
+
+namespace ggufkit::requant {
+
+class Journal {
+  public:
+    struct Mark {
+        std::uint64_t pieces;  // all below this one are on disk
+        std::uint64_t hash;    // of those since the mark before
+        friend bool operator==(const Mark&, const Mark&) = default;
+    };
+
+    // `run` is the digest, in hexadecimal digits.
+    Journal(std::filesystem::path path, std::string run) : path_(std::move(path)), run_(std::move(run)) {}
+
+    // The marks that a run of the same digest left, up to the first line that is not as it was written; in rising order.
+    std::vector<Mark> read() const;
+
+    // Begins with `marks`, which read() gave, or some of the first of them. Nothing is made before the first append().
+    void begin(std::vector<Mark> marks) { kept_ = std::move(marks); }
+
+    // On disk when it returns. Errors: IO_OPEN, IO_WRITE, IO_NO_SPACE.
+    Result<void> append(Mark mark);
+
+    void remove() const;
+
+  private:
+    std::string line(const Mark& mark) const;
+    Result<void> write(std::string_view text);
+    Error error(std::string_view doing) const;
+
+    std::filesystem::path path_;
+    std::string run_;
+    std::vector<Mark> kept_;
+    io::FileHandle file_;
+};
+
+}  // namespace ggufkit::requant

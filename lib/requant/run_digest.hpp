@@ -1,0 +1,17 @@
+// What tells one run from another: a digest of all that the bytes of its outputs depend on.
+#pragma once
+
+#include <ggufkit/model.hpp>
+#include <ggufkit/plan.hpp>
+#include <span>
+#include <string>
+
+#include "requant/job.hpp"
+
+namespace ggufkit::requant {
+
+// 32 hexadecimal digits: of this library's version; of the inputs, by their headers, sizes and the time of their last
+// change; of the plans, importance included; of how the jobs are cut into pieces.
+std::string run_digest(const Model& model, std::span<const Plan* const> plans, std::span<const Job> jobs);
+
+}  // namespace ggufkit::requant

@@ -1,0 +1,357 @@
+// What recipes can say beside a file type: types of single tensors, copies, pruning, metadata, shards. How the types come
+// out is compared with llama.cpp in golden_test.cpp; here is what it cannot tell, or does otherwise.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <ggufkit/plan.hpp>
+#include <limits>
+
+#include "shown.hpp"
+#include "support/small_model.hpp"
+#include "support/synthetic_model.hpp"
+#include "support/temporary.hpp"
+
+using namespace ggufkit;
+using namespace ggufkit::test;
+
+namespace {
+
+Recipe recipe_for(std::string_view file_type) {
+    Recipe recipe;
+    recipe.file_type = find_file_type(file_type);
+    recipe.copy = recipe.file_type == nullptr;
+    return recipe;
+}
+
+template <class Source>
+Model saved(const Source& source, const TemporaryFolder& folder) {
+    source.save(folder / "model.gguf");
+    auto model = Model::open(folder / "model.gguf");
+    if (!model) FAIL(model.error().message());
+    return *std::move(model);
+}
+
+Plan planned(const Model& model, const Recipe& recipe) {
+    auto plan = make_plan(model, recipe);
+    if (!plan) FAIL(plan.error().message());
+    return *std::move(plan);
+}
+
+template <class Source>
+Plan planned(const Source& source, const Recipe& recipe) {
+    const TemporaryFolder folder;
+    return planned(saved(source, folder), recipe);
+}
+
+std::string refusal(const Model& model, const Recipe& recipe) {
+    const auto plan = make_plan(model, recipe);
+    REQUIRE_FALSE(plan);
+    CHECK(plan.error().code == Errc::bad_argument);
+    return plan.error().subject.empty() ? plan.error().detail
+                                        : fmt::format("{}: {}", plan.error().subject, plan.error().detail);
+}
+
+// "u32 7", "str x", "arr 1,2".
+std::string value_text(const Plan& plan, std::string_view key, std::size_t file = 0) {
+    const auto view = parse(plan.files[file].header);
+    REQUIRE(view);
+    const KeyValue* entry = view->find_key(key);
+    if (entry == nullptr) return "none";
+    const std::string type(name(entry->value.type()));
+    if (const auto text = entry->value.as_string()) return fmt::format("{} {}", type, *text);
+    if (const auto flag = entry->value.as_bool()) return fmt::format("{} {}", type, *flag);
+    if (const auto array = entry->value.as_array()) {
+        std::vector<std::int64_t> elements;
+        for (const ValueView element : *array) elements.push_back(element.as_signed().value());
+        return fmt::format("{} {}", type, fmt::join(elements, ","));
+    }
+    if (const auto number = entry->value.as_signed()) return fmt::format("{} {}", type, *number);
+    if (const auto number = entry->value.as_unsigned()) return fmt::format("{} {}", type, *number);
+    return fmt::format("{} {}", type, entry->value.as_float().value());
+}
+
+Value u32s(const std::vector<std::uint32_t>& numbers) {
+    std::vector<Value> values;
+    for (const std::uint32_t number : numbers) values.push_back(Value::of_unsigned(ValueType::uint32, number));
+    return Value::of_array(ValueType::uint32, values).value();
+}
+
+// Vectors of 64 bytes each, in blocks of their own.
+SmallModel vectors(std::size_t count) {
+    SmallModel model;
+    model.set("general.architecture", "llama");
+    for (std::size_t i = 0; i < count; ++i) model.tensor(fmt::format("blk.{}.v", i), TensorType::F32, {16});
+    return model;
+}
+
+}  // namespace
+
+TEST_CASE("recipe: the type of output and embeddings, and its reason") {
+    Recipe recipe = recipe_for("Q4_K_M");
+    recipe.output_type = TensorType::Q8_0;
+    recipe.token_embedding_type = TensorType::IQ4_NL;
+    const Plan both = planned(make_shape("one-layer"), recipe);
+    CHECK(shown(both, "output.weight") == "Q8_0 (--output-tensor-type)");
+    CHECK(shown(both, "token_embd.weight") == "IQ4_NL (--token-embedding-type)");
+    const Plan tied = planned(make_shape("qwen3-0.6b"), recipe);
+    CHECK(shown(tied, "token_embd.weight") == "IQ4_NL (--token-embedding-type)");
+    recipe.token_embedding_type.reset();
+    for (const bool pure : {false, true}) {  // llama.cpp forgets the wish for embeddings that serve as output if pure
+        recipe.pure = pure;
+        CHECK(shown(planned(make_shape("qwen3-0.6b"), recipe), "token_embd.weight") == "Q8_0 (--output-tensor-type)");
+    }
+    recipe.leave_output = true;
+    CHECK(shown(planned(make_shape("one-layer"), recipe), "output.weight") == "F16 (copied: --leave-output-tensor)");
+
+    // Rows of 96: llama.cpp plans Q6_K all the same.
+    Recipe ragged = recipe_for("Q4_0");
+    ragged.output_type = TensorType::Q6_K;
+    CHECK(shown(planned(make_shape("ragged-rows"), ragged), "output.weight") ==
+          "Q8_0 (fallback: ne[0] 96 is no multiple of 256)");
+}
+
+TEST_CASE("recipe: a copy keeps types and file type, and takes no wish about them") {
+    const TemporaryFolder folder;
+    SyntheticModel source = make_shape("one-layer");
+    source.header().set("general.file_type", Value::of_unsigned(ValueType::uint8, 38));
+    const Model model = saved(source, folder);
+    const Plan plan = planned(model, recipe_for("COPY"));
+    CHECK(plan.file_type == nullptr);
+    CHECK(value_text(plan, "general.file_type") == "u32 38");
+    for (const PlannedTensor& each : plan.tensors) {
+        CHECK(each.from == each.to);
+        CHECK(each.reason == "copied: all tensors are");
+    }
+    CHECK(value_text(planned(make_shape("one-layer"), recipe_for("COPY")), "general.file_type") == "none");
+
+    const auto refused = [&](const auto& change) {
+        Recipe recipe = recipe_for("COPY");
+        change(recipe);
+        return refusal(model, recipe);
+    };
+    const std::string no_type = "a copy keeps every tensor as it is: no type can be chosen";
+    CHECK(refused([](Recipe& r) { r.pure = true; }) == no_type);
+    CHECK(refused([](Recipe& r) { r.leave_output = true; }) == no_type);
+    CHECK(refused([](Recipe& r) { r.output_type = TensorType::Q8_0; }) == no_type);
+    CHECK(refused([](Recipe& r) { r.token_embedding_type = TensorType::Q8_0; }) == no_type);
+    CHECK(refused([](Recipe& r) { r.overrides.push_back({"x", TensorType::Q8_0}); }) == no_type);
+    CHECK(refused([](Recipe& r) { r.file_type = find_file_type("Q8_0"); }) == no_type);
+    const Imatrix imatrix;
+    CHECK(refused([&](Recipe& r) { r.imatrix = &imatrix; }) ==
+          "a copy keeps every tensor as it is: it needs no imatrix");
+    CHECK(refused([](Recipe& r) { r.copy = false; }) == "no file type was given");
+}
+
+TEST_CASE("recipe: pruned blocks are gone, the others move up with all that is said of them") {
+    SyntheticModel source = make_shape("seven-layers");
+    source.set("attention.head_count_kv", std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 6})
+        .set("leading_dense_block_count", 3U)
+        .set("nextn_predict_layers", 2U)
+        .set("attention.shared_kv_layers", 9U);
+    source.header().set("llama.rope.dimension_sections", u32s({0, 1, 2, 3, 4, 5, 6}));
+    source.header().set("llama.strings", Value::of_strings(std::vector<std::string>{"a", "b"}));
+    source.header().set("other.list", u32s({0, 1, 2, 3, 4, 5, 6}));
+    source.vector("enc.blk.5.x", 4).vector("enc.blk.6.x", 4).vector("xblk.6.x", 4).vector("blk.6x.x", 4);
+    Recipe recipe = recipe_for("Q8_0");
+    recipe.pruned_layers = {6, 1, 2, 6};
+    const TemporaryFolder folder;
+    const Model model = saved(source, folder);
+    const Plan plan = planned(model, recipe);
+    const auto source_of = [&](std::string_view name) { return model.tensors()[tensor(plan, name).source].info->name; };
+    CHECK(source_of("blk.0.attn_q.weight") == "blk.0.attn_q.weight");
+    CHECK(source_of("blk.1.attn_q.weight") == "blk.3.attn_q.weight");
+    CHECK(source_of("blk.3.attn_q.weight") == "blk.5.attn_q.weight");
+    CHECK(source_of("enc.blk.3.x") == "enc.blk.5.x");
+    CHECK(source_of("xblk.6.x") == "xblk.6.x");
+    CHECK(source_of("blk.6x.x") == "blk.6x.x");
+    CHECK(plan.tensors.size() == model.tensors().size() - 3 * 9 - 1);
+    CHECK(value_text(plan, "llama.block_count") == "u32 4");
+    CHECK(value_text(plan, "llama.attention.head_count_kv") == "arr 0,3,4,5");
+    CHECK(value_text(plan, "llama.leading_dense_block_count") == "u32 1");
+    CHECK(value_text(plan, "llama.nextn_predict_layers") == "u32 1");
+    CHECK(value_text(plan, "llama.attention.shared_kv_layers") == "u32 6");
+    CHECK(value_text(plan, "llama.rope.dimension_sections") == "arr 0,1,2,3,4,5,6");
+    CHECK(value_text(plan, "other.list") == "arr 0,1,2,3,4,5,6");
+
+    recipe.pruned_layers = {7};
+    CHECK(refusal(model, recipe) == "layers to prune: there is no layer 7: the model has 7, counted from 0");
+    recipe.pruned_layers = {0, 1, 2, 3, 4, 5, 6};
+    CHECK(refusal(model, recipe) == "layers to prune: no layer would be left");
+}
+
+TEST_CASE("recipe: an imatrix is of the source's blocks, whatever their numbers become") {
+    const TemporaryFolder folder;
+    const Model model = saved(make_shape("seven-layers"), folder);
+    std::vector<Imatrix::Entry> entries;
+    for (const auto& [info, shard] : model.tensors()) {
+        entries.push_back({std::string(info->name), std::vector<float>(info->ne[0], 1.0F)});
+    }
+    const Imatrix imatrix = Imatrix::of(std::move(entries)).value();
+    Recipe recipe = recipe_for("Q4_0");
+    recipe.imatrix = &imatrix;
+    recipe.pruned_layers = {0, 4};
+    const Plan plan = planned(model, recipe);
+    CHECK(plan.imatrix_gaps.empty());
+    CHECK(tensor(plan, "blk.0.attn_q.weight").importance.data() == imatrix.find("blk.1.attn_q.weight").data());
+    CHECK(tensor(plan, "blk.4.ffn_up.weight").importance.data() == imatrix.find("blk.6.ffn_up.weight").data());
+}
+
+TEST_CASE("recipe: only some entries of an imatrix") {
+    const auto made = [] {
+        return Imatrix::of({{"a.x", {1}}, {"a.y", {1}}, {"b.x", {1}}}, {"file", "text", 3}).value();
+    };
+    const auto names = [](const Imatrix& imatrix) {
+        std::string all;
+        for (const auto& entry : imatrix.entries()) all += entry.tensor + " ";
+        CHECK(imatrix.origin().chunks == 3);
+        return all;
+    };
+    const std::vector<std::string> a{"a."}, either{"a.x", "b"}, none{"c"};
+    CHECK(names(made().including(a)) == "a.x a.y ");
+    CHECK(names(made().including(either)) == "a.x b.x ");
+    CHECK(names(made().including(none)).empty());
+    CHECK(names(made().excluding(a)) == "b.x ");
+    CHECK(names(made().excluding(either)) == "a.y ");
+    CHECK(names(made().excluding(none)) == "a.x a.y b.x ");
+}
+
+TEST_CASE("recipe: overridden values have the type that the key had, or one that holds them") {
+    SyntheticModel source = make_shape("one-layer");
+    source.header().set("n.u8", Value::of_unsigned(ValueType::uint8, 1));
+    source.header().set("n.i16", Value::of_signed(ValueType::int16, 1));
+    source.header().set("n.u64", Value::of_unsigned(ValueType::uint64, 1));
+    source.header().set("n.f64", Value::of_float64(1));
+    source.header().set("n.str", Value::of_string("1"));
+    constexpr auto least = std::numeric_limits<std::int64_t>::min(), most = std::numeric_limits<std::int64_t>::max();
+    struct Case {
+        std::string_view what;
+        KeyOverride override;
+        std::string_view expected;
+    };
+    const std::vector<Case> cases{
+        {"u8", {"n.u8", std::int64_t{255}}, "u8 255"},
+        {"u8 too small", {"n.u8", std::int64_t{256}}, "u32 256"},
+        {"signed", {"n.i16", std::int64_t{-7}}, "i16 -7"},
+        {"kept wide", {"n.u64", std::int64_t{7}}, "u64 7"},
+        {"new", {"n.new", std::int64_t{4294967295}}, "u32 4294967295"},
+        {"new, negative", {"n.new", std::int64_t{-7}}, "i32 -7"},
+        {"new, large", {"n.new", std::int64_t{4294967296}}, "u64 4294967296"},
+        {"new, largest", {"n.new", most}, "u64 9223372036854775807"},
+        {"new, least", {"n.new", least}, "i64 -9223372036854775808"},
+        {"of another kind", {"n.str", std::int64_t{7}}, "u32 7"},
+        {"float", {"n.new", 0.5}, "f32 0.5"},
+        {"double", {"n.f64", 0.5}, "f64 0.5"},
+        {"large", {"n.new", 1e300}, "f64 1e+300"},
+        {"bool", {"n.u8", true}, "bool true"},
+        {"text", {"n.u8", std::string("x y")}, "str x y"},
+        {"the file type too", {"general.file_type", std::int64_t{3}}, "u32 3"},
+    };
+    const TemporaryFolder folder;
+    const Model model = saved(source, folder);
+    for (const auto& [what, override, expected] : cases) {
+        CAPTURE(what);
+        Recipe recipe = recipe_for("Q8_0");
+        recipe.metadata = {override};
+        CHECK(value_text(planned(model, recipe), override.key) == expected);
+    }
+    Recipe twice = recipe_for("Q8_0");
+    twice.metadata = {{"n.new", std::string("first")}, {"n.new", std::string("last")}};
+    CHECK(value_text(planned(model, twice), "n.new") == "str last");
+    twice.metadata = {{"split.count", std::int64_t{3}}};
+    CHECK(refusal(model, twice) ==
+          "key 'split.count': tells the place of a file among others, and cannot be overridden");
+
+    // The layout goes by what the file says in the end.
+    Recipe aligned = recipe_for("Q8_0");
+    aligned.metadata = {{"general.alignment", std::int64_t{4096}}};
+    const Plan plan = planned(model, aligned);
+    CHECK(std::ranges::all_of(plan.tensors, [](const PlannedTensor& t) { return t.offset % 4096 == 0; }));
+}
+
+TEST_CASE("recipe: planning believes the architecture that an override gives") {
+    Recipe recipe = recipe_for("Q3_K_M");
+    const SyntheticModel source = make_shape("llama-2-7b");
+    CHECK(shown(planned(source, recipe), "output.weight") == "Q6_K (recipe: output)");
+    recipe.metadata = {{"general.architecture", std::string("falcon")}};
+    CHECK(shown(planned(source, recipe), "output.weight") == "Q8_0 (recipe: output, falcon)");
+}
+
+TEST_CASE("recipe: shards end before a tensor that would exceed a limit") {
+    const TemporaryFolder folder;
+    const Model model = saved(vectors(10), folder);
+    const auto counts = [&](std::uint64_t max_bytes, std::uint64_t max_tensors) {
+        Recipe recipe = recipe_for("COPY");
+        recipe.split = {.max_bytes = max_bytes, .max_tensors = max_tensors};
+        const Plan plan = planned(model, recipe);
+        std::vector<std::size_t> tensors(plan.files.size());
+        for (const PlannedTensor& each : plan.tensors) {
+            CHECK(each.offset == plan.files[each.file].offsets[tensors[each.file]]);
+            ++tensors[each.file];
+        }
+        CHECK(plan.bytes_out() > 10 * 64);
+        return tensors;
+    };
+    using Counts = std::vector<std::size_t>;
+    CHECK(counts(0, 0) == Counts{10});
+    CHECK(counts(640, 10) == Counts{10});
+    CHECK(counts(639, 0) == Counts{9, 1});
+    CHECK(counts(0, 4) == Counts{4, 4, 2});
+    CHECK(counts(200, 0) == Counts{3, 3, 3, 1});
+    CHECK(counts(200, 2) == Counts{2, 2, 2, 2, 2});
+    CHECK(counts(1, 0) == Counts(10, 1));  // each is larger than that
+    Recipe contradictory = recipe_for("COPY");
+    contradictory.split = {.keep = true, .max_bytes = 1, .max_tensors = 0};
+    CHECK(refusal(model, contradictory) == "files cannot be those of the source and have a limit of their own as well");
+}
+
+TEST_CASE("recipe: every shard says its place, the first has the metadata, and all the alignment") {
+    for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
+        SyntheticModel source = make_shape("one-layer");
+        source.header().byte_order = order;
+        source.header().set("general.alignment", Value::of_unsigned(ValueType::uint32, 128));
+        Recipe recipe = recipe_for("Q8_0");
+        recipe.split.max_tensors = 5;
+        const Plan plan = planned(source, recipe);
+        REQUIRE(plan.files.size() == 3);
+        for (std::size_t i = 0; i < 3; ++i) {
+            CAPTURE(i);
+            CHECK(value_text(plan, "split.no", i) == fmt::format("u16 {}", i));
+            CHECK(value_text(plan, "split.count", i) == "u16 3");
+            CHECK(value_text(plan, "split.tensors.count", i) == "i32 12");
+            CHECK(value_text(plan, "general.alignment", i) == "u32 128");
+            CHECK(value_text(plan, "general.architecture", i) == (i == 0 ? "str llama" : "none"));
+            CHECK(parse(plan.files[i].header)->byte_order() == order);
+            CHECK(plan.files[i].alignment == 128);
+        }
+    }
+}
+
+TEST_CASE("recipe: the shards of the source are kept, though pruning empties one") {
+    const TemporaryFolder folder;
+    const auto first = vectors(6).save_split(folder / "m", 3);  // blocks 0 and 3, 1 and 4, 2 and 5
+    auto model = Model::open(first);
+    REQUIRE(model);
+    Recipe recipe = recipe_for("COPY");
+    recipe.split.keep = true;
+    recipe.pruned_layers = {1, 4};
+    const Plan plan = planned(*model, recipe);
+    REQUIRE(plan.files.size() == 3);
+    std::string places;
+    for (const PlannedTensor& each : plan.tensors) places += fmt::format("{}:{} ", each.name, each.file);
+    CHECK(places == "blk.0.v:0 blk.2.v:0 blk.1.v:2 blk.3.v:2 ");
+    CHECK(value_text(plan, "split.tensors.count", 1) == "i32 4");
+}
+
+TEST_CASE("recipe: 65,535 files can be numbered, no more") {
+    const TemporaryFolder folder;
+    SyntheticModel source("llama");
+    for (int i = 0; i < 65'536; ++i) source.vector(fmt::format("v{}", i), 1);
+    const Model model = saved(source, folder);
+    Recipe recipe = recipe_for("COPY");
+    recipe.split.max_tensors = 1;
+    CHECK(refusal(model, recipe) == "output: would be 65536 files; 65535 can be numbered");
+    recipe.split = {.max_bytes = 64, .max_tensors = 0};
+    CHECK(planned(model, recipe).files.size() == 32'768);
+}

@@ -1,0 +1,20 @@
+// --verify: whether a file was made from the source that it is said to be made from.
+#pragma once
+
+#include <filesystem>
+#include <ggufkit/provenance.hpp>
+
+#include "common/console.hpp"
+
+namespace ggufkit::info {
+
+struct Pair {
+    std::filesystem::path made;
+    std::filesystem::path source;
+};
+
+// Reads all of the source and prints what was found: for people, or as spec/json.md says. The exit code: 0 where all of
+// it holds, else 1.
+int verify(cli::Console& console, const Pair& paths, bool as_json);
+
+}  // namespace ggufkit::info

@@ -1,0 +1,261 @@
+#include "options.hpp"
+
+#include <ggufkit/recipe_file.hpp>
+#include <ggufkit/requant.hpp>
+#include <utility>
+
+#include "arguments.hpp"
+
+namespace ggufkit::requant {
+
+const cli::Manual manual{
+    .name = "gguf-requant",
+    .purpose = "write a GGUF model in other tensor types",
+    .usage =
+        "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
+        "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
+        "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
+        "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
+        "  gguf-requant --list-types\n",
+    .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
+types, chosen for each tensor as llama-quantize chooses. COPY keeps every tensor
+as it is. Without OUTPUT the file goes next to INPUT, and TYPE takes the place
+of the type in its name: from m-Q8_0.gguf to m-Q4_K_M.gguf. INPUT may be any
+shard of a split model.
+
+OUTPUT appears under its name complete and on disk, or not at all: whatever
+fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
+reserved before work starts. Its bytes do not depend on the number of threads
+or on the machine. What a run leaves that is killed, or cut off by a loss of
+power, OUTPUT.ggufkit-partial and .ggufkit-journal, the same command with
+--resume goes on with.
+
+OUTPUT NAME.gguf.zst is compressed on the way; it can be read with zstd -d, and
+by these programs as it is. How much room it takes is not known, so none is
+reserved. OUTPUT - is standard output. INPUT may be compressed, or - for
+standard input: it is then unpacked into a file without a name in TMPDIR, or
+else /var/tmp.
+
+With --shm the output is a file in memory, /dev/shm/NAME, which any number of
+programs can map like one on disk. It stays until it is removed (by --shm-remove
+NAME, or rm /dev/shm/NAME) or the machine restarts. Processes that want the
+same file share the work: one makes it, the others wait, and where it dies the
+next one goes on. Where NAME is there already, of the same input and made in the
+same way, that is said and nothing is done.
+
+The environment variable GGUFKIT_SIMD makes the work use another instruction set
+than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
+them write the same bytes.
+
+Examples:
+  gguf-requant m-Q8_0.gguf Q4_K_M
+  gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
+  gguf-requant m-f16.gguf Q4_K_M:m4.gguf Q6_K:m6.gguf
+  gguf-requant m-f16.gguf Q3_K_M --report m-Q3_K_M.html
+  gguf-requant big-f16.gguf Q4_K_M --resume
+  gguf-requant m-f16.gguf.zst m-Q4_K_M.gguf.zst Q4_K_M
+  gguf-requant m-f16.gguf - Q4_K_M | ssh host 'cat > m-Q4_K_M.gguf'
+  gguf-requant m-f16.gguf Q4_K_M --shm m && llama-cli -m /dev/shm/m
+  gguf-requant m-00001-of-00003.gguf m.gguf COPY      the shards in one file
+
+Exit codes:
+  0    done
+  1    the input is invalid, the plan cannot be carried out, or the work failed
+  2    misuse
+  130  cancelled by Ctrl-C or a request to terminate; nothing was written, or
+       with --resume what was done is kept for the next time
+)",
+    .examples = {{"Types", "gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K'"},
+                 {"Importance", "gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf"},
+                 {"Model", "gguf-requant m-f16.gguf Q6_K --prune-layers 20-23"},
+                 {"Output", "gguf-requant m-f16.gguf Q8_0 --split-max-size 4G"},
+                 {"Work", "gguf-requant m-f16.gguf Q6_K --dry-run --json | jq .bytes_out"}},
+};
+
+namespace {
+
+void add_types(CLI::App& app, Options& options) {
+    const auto group = [](CLI::Option* option) { return option->group("Types"); };
+    group(app.add_option("--tensor-type", options.tensor_types,
+                         "Use TYPE for tensors whose name REGEX is\nfound in; the first match wins"))
+        ->type_name("REGEX=TYPE")
+        ->allow_extra_args(false);
+    group(app.add_option("--tensor-type-file", options.tensor_type_file,
+                         "More of these, parted by blanks or lines;\n# begins a comment"))
+        ->type_name("FILE");
+    group(app.add_option("--output-tensor-type", options.output_tensor_type, "The type of output.weight"))
+        ->type_name("TYPE");
+    group(app.add_option("--token-embedding-type", options.token_embedding_type, "The type of the token embeddings"))
+        ->type_name("TYPE");
+    group(app.add_flag("--leave-output-tensor", options.leave_output_tensor, "Copy output.weight as it is"));
+    group(app.add_flag("--pure", options.pure, "The file type's main type everywhere, no mix"));
+    group(app.add_flag("--allow-requantize", options.allow_requantize,
+                       "Has no effect: quantized sources are always\nallowed. For command lines of llama-quantize"));
+}
+
+void add_importance(CLI::App& app, Options& options) {
+    const auto group = [](CLI::Option* option) { return option->group("Importance"); };
+    auto* const imatrix =
+        group(app.add_option("--imatrix", options.imatrix,
+                             "Weigh errors by this importance matrix, a file\nof llama-imatrix; some types need one"));
+    imatrix->type_name("FILE");
+    auto* const include = group(app.add_option("--include-weights", options.include_weights,
+                                               "Use it only for tensors whose name contains\nNAME; may be repeated"));
+    auto* const exclude = group(app.add_option("--exclude-weights", options.exclude_weights,
+                                               "Do not use it for tensors whose name contains\nNAME; may be repeated"));
+    for (auto* const option : {include, exclude}) {
+        option->type_name("NAME")->allow_extra_args(false)->needs(imatrix);
+    }
+    include->excludes(exclude);
+    group(app.add_option("--imatrix-missing", options.imatrix_missing,
+                         "error (default) or warn: whether tensors that\nneed what the imatrix lacks stop the work or\n"
+                         "are made without"))
+        ->type_name("HOW")
+        ->check(CLI::IsMember({"error", "warn"}));
+}
+
+void add_model(CLI::App& app, Options& options) {
+    app.add_option("--prune-layers", options.prune_layers,
+                   "Leave out these layers, as 3,5-7 (counted from\n0), and number the others anew")
+        ->type_name("LAYERS")
+        ->group("Model");
+    app.add_option("--override-kv", options.override_kv,
+                   "Set a key of the metadata; TYPE is int, float,\nbool or str, as in 'general.name=str:Mine'.\nMay "
+                   "be repeated")
+        ->type_name("KEY=TYPE:VALUE")
+        ->allow_extra_args(false)
+        ->group("Model");
+}
+
+void add_output(CLI::App& app, Options& options) {
+    const auto group = [](CLI::Option* option) { return option->group("Output"); };
+    auto* const size = group(
+        app.add_option("--split-max-size", options.split_max_size,
+                       "Write shards NAME-00001-of-00003.gguf with no\nmore tensor data each than 4G, 500M, 2GiB"));
+    size->type_name("SIZE");
+    auto* const tensors = group(
+        app.add_option("--split-max-tensors", options.split_max_tensors, "Write shards with no more tensors each"));
+    tensors->type_name("N")->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32));
+    group(app.add_flag("--keep-split", options.keep_split, "Write a shard for each shard of INPUT"))
+        ->excludes(size)
+        ->excludes(tensors);
+    group(app.add_option(
+              "--zstd-level", options.zstd_level,
+              "How hard to compress, from 1 to 19, an OUTPUT\nthat ends in .zst (default: 3) or is -. Weights\n"
+              "become little smaller by more than 3"))
+        ->type_name("N")
+        ->check(CLI::Range(1, most_zstd_level));
+    group(app.add_option(
+              "--report", options.reports,
+              "Write what the work cost in quality, tensor by\ntensor, to FILE.html for a browser or FILE.json\nfor "
+              "programs; of several outputs one each:\nFILE-OUTPUT.html"))
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+    group(app.add_flag(
+        "--provenance", options.provenance,
+        "Write into OUTPUT what it was made from and how:\nthe digests of all of INPUT's tensors, which is\n"
+        "read twice for it; gguf-info --verify checks it"));
+    group(app.add_option("--shm", options.shm, "Make /dev/shm/NAME, in memory, in place of OUTPUT"))->type_name("NAME");
+    group(app.add_option("--shm-remove", options.shm_remove, "Remove what --shm NAME made, or began to make"))
+        ->type_name("NAME");
+    group(app.add_flag("--force", options.force, "Replace OUTPUT (or NAME) where there is such a\nfile"));
+}
+
+void add_work(CLI::App& app, Options& options) {
+    const auto group = [](CLI::Option* option) { return option->group("Work"); };
+    group(app.add_option("--effort", options.effort,
+                         "How long to search for the closest blocks:\nfast, default or max. It changes the bytes,\n"
+                         "not the types or sizes"))
+        ->type_name("HOW");
+    group(app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)"))
+        ->type_name("N");
+    group(
+        app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing"));
+    group(app.add_flag("--resume", options.resume,
+                       "Go on with what an interrupted run left; keep\nwhat is done when interrupted"));
+    group(app.add_option("--checkpoint", options.checkpoint,
+                         "How often what is done is made durable, for\n--resume (default: every 2 seconds)"))
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.001, 86400.0));
+    group(app.add_flag("--json", options.json, "Print plan and outcome as JSON: see spec/json.md"));
+    group(app.add_flag("--list-types", options.list_types, "Print the file types"));
+}
+
+// Gives `target` what `read` makes of a text, where there is one.
+template <class Text, class Target, class Read>
+Result<void> set(const Text& text, Target& target, const Read& read) {
+    if (!text) return {};
+    auto value = read(*text);
+    if (!value) return fail(std::move(value).error());
+    target = *std::move(value);
+    return {};
+}
+
+// The same for texts that come more than once.
+template <class Target, class Read>
+Result<void> append(const std::vector<std::string>& texts, std::vector<Target>& targets, const Read& read) {
+    for (const std::string& text : texts) {
+        auto value = read(text);
+        if (!value) return fail(std::move(value).error());
+        targets.push_back(*std::move(value));
+    }
+    return {};
+}
+
+Result<std::vector<TypeOverride>> read_tensor_types(const std::string& file) {
+    auto read = read_recipe_file(file);
+    if (!read) return fail(std::move(read).error());
+    if (read->file_type == nullptr) return std::move(read->overrides);
+    return fail({.code = Errc::bad_argument,
+                 .subject = file,
+                 .detail = "gives a file_type, which is the TYPE of the command line"});
+}
+
+}  // namespace
+
+void add_options(CLI::App& app, Options& options) {
+    app.add_option("ARGUMENTS", options.positionals, "INPUT [OUTPUT] TYPE [THREADS]")->group("");
+    add_types(app, options);
+    add_importance(app, options);
+    add_model(app, options);
+    add_output(app, options);
+    add_work(app, options);
+}
+
+Result<Recipe> recipe_of(const Options& options) {
+    Recipe recipe;
+    recipe.pure = options.pure;
+    recipe.leave_output = options.leave_output_tensor;
+    recipe.imatrix_gaps_allowed = options.imatrix_missing == "warn";
+    recipe.split.keep = options.keep_split;
+    recipe.split.max_tensors = options.split_max_tensors.value_or(0);
+    std::vector<TypeOverride> from_file;
+    const auto effort = std::optional(options.effort);
+    auto read =
+        append(options.tensor_types, recipe.overrides, parse_override)
+            .and_then([&] { return set(options.tensor_type_file, from_file, read_tensor_types); })
+            .and_then([&] { return set(options.output_tensor_type, recipe.output_type, parse_weight_type); })
+            .and_then([&] { return set(options.token_embedding_type, recipe.token_embedding_type, parse_weight_type); })
+            .and_then([&] { return set(options.prune_layers, recipe.pruned_layers, read_layers); })
+            .and_then([&] { return append(options.override_kv, recipe.metadata, read_key_override); })
+            .and_then([&] { return set(options.split_max_size, recipe.split.max_bytes, read_size); })
+            .and_then([&] { return set(effort, recipe.effort, read_effort); });
+    if (!read) return fail(std::move(read).error());
+    recipe.overrides.insert(recipe.overrides.end(), std::make_move_iterator(from_file.begin()),
+                            std::make_move_iterator(from_file.end()));
+    return recipe;
+}
+
+Result<std::optional<Imatrix>> imatrix_of(const Options& options) {
+    if (!options.imatrix) return std::nullopt;
+    auto imatrix = Imatrix::open(*options.imatrix);
+    if (!imatrix) return fail(std::move(imatrix).error());
+    if (!options.include_weights.empty()) imatrix = (*std::move(imatrix)).including(options.include_weights);
+    if (!options.exclude_weights.empty()) imatrix = (*std::move(imatrix)).excluding(options.exclude_weights);
+    if (!imatrix->entries().empty()) return *std::move(imatrix);
+    return fail({.code = Errc::bad_argument,
+                 .subject = *options.imatrix,
+                 .detail = "has no entry that --include-weights or --exclude-weights leave"});
+}
+
+}  // namespace ggufkit::requant

@@ -1,0 +1,67 @@
+// The flags of gguf-requant: their names and help, and what they make of a recipe.
+#pragma once
+
+#include <filesystem>
+#include <ggufkit/error.hpp>
+#include <ggufkit/plan.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/command_line.hpp"
+
+namespace ggufkit::requant {
+
+// As they stand on the command line.
+struct Options {
+    std::vector<std::string> positionals;
+
+    std::vector<std::string> tensor_types;
+    std::optional<std::string> tensor_type_file;
+    std::optional<std::string> output_tensor_type;
+    std::optional<std::string> token_embedding_type;
+    bool leave_output_tensor = false;
+    bool pure = false;
+    bool allow_requantize = false;
+
+    std::optional<std::string> imatrix;
+    std::vector<std::string> include_weights;
+    std::vector<std::string> exclude_weights;
+    std::string imatrix_missing = "error";
+
+    std::optional<std::string> prune_layers;
+    std::vector<std::string> override_kv;
+
+    std::optional<std::string> split_max_size;
+    std::optional<std::uint64_t> split_max_tensors;
+    bool keep_split = false;
+    std::vector<std::string> reports;
+    bool provenance = false;
+    bool force = false;
+
+    std::optional<std::string> shm;
+    std::optional<std::string> shm_remove;
+    std::optional<int> zstd_level;
+
+    std::string threads;
+    std::string effort = "default";
+    bool dry_run = false;
+    bool resume = false;
+    double checkpoint = 2;
+    bool json = false;
+    bool list_types = false;
+};
+
+extern const cli::Manual manual;
+
+void add_options(CLI::App& app, Options& options);
+
+// All of the recipe but the file type and the imatrix. BAD_ARGUMENT says in `detail` what was not understood; also the
+// errors of read_recipe_file().
+Result<Recipe> recipe_of(const Options& options);
+
+// The imatrix, less what --include-weights and --exclude-weights leave out; nothing where there is none. Errors: those
+// of Imatrix::open(); BAD_ARGUMENT where nothing is left.
+Result<std::optional<Imatrix>> imatrix_of(const Options& options);
+
+}  // namespace ggufkit::requant

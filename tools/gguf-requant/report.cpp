@@ -1,0 +1,88 @@
+#include "report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ranges>
+#include <system_error>
+
+#include "io/output_file.hpp"
+#include "requant/inputs.hpp"
+
+namespace ggufkit::requant {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Kind {
+    std::string_view ending;
+    std::string (*make)(const Outcome&);
+};
+constexpr Kind kinds[] = {{".json", report_json}, {".html", report_html}};
+
+const Kind* kind_of(const fs::path& path) {
+    const auto* const kind = std::ranges::find(kinds, path.extension().string(), &Kind::ending);
+    return kind == std::end(kinds) ? nullptr : kind;
+}
+
+// The same name, written in another way or not; the files need not be there.
+bool same_name(const fs::path& a, const fs::path& b) {
+    std::error_code ignored;
+    return fs::absolute(a, ignored).lexically_normal() == fs::absolute(b, ignored).lexically_normal();
+}
+
+// "r.html" of "m4.gguf" to "r-m4.html".
+fs::path name_of(const fs::path& report, const fs::path& output) {
+    fs::path name = report.stem();
+    name += "-";
+    name += output.stem();
+    name += report.extension();
+    return report.parent_path() / name;
+}
+
+}  // namespace
+
+Result<std::vector<ReportFile>> report_files(std::span<const std::string> names, const Request& request, bool dry_run) {
+    const auto misuse = [](const fs::path& path, std::string_view detail) {
+        return fail({.code = Errc::bad_argument, .detail = fmt::format("--report {}: {}", path.string(), detail)});
+    };
+    std::vector<ReportFile> files;
+    for (const fs::path name : names) {
+        if (kind_of(name) == nullptr) return misuse(name, "the name ends with neither .json nor .html");
+        if (dry_run) return misuse(name, "a dry run has no quality to report");
+        for (std::size_t i = 0; i < request.outputs.size(); ++i) {
+            files.push_back({request.outputs.size() == 1 ? name : name_of(name, request.outputs[i].path), i});
+        }
+    }
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        const fs::path& path = files[i].path;
+        const auto is_path = [&](const auto& other) { return same_name(path, other.path); };
+        if (std::ranges::any_of(request.outputs, is_path)) return misuse(path, "this is the output");
+        if (std::ranges::any_of(std::span(files).first(i), is_path)) return misuse(path, "it would be written twice");
+    }
+    return files;
+}
+
+Result<void> check_report_places(std::span<const ReportFile> files, bool overwrite) {
+    for (const fs::path& path : std::views::transform(files, &ReportFile::path)) {
+        std::error_code error;
+        if (!fs::is_directory(fs::absolute(path, error).parent_path(), error)) {
+            return fail({.code = Errc::io_open, .subject = path.string(), .detail = "its folder does not exist"});
+        }
+        if (!overwrite && fs::exists(fs::symlink_status(path, error))) {
+            return fail({.code = Errc::io_exists, .subject = path.string(), .detail = "exists already"});
+        }
+    }
+    return {};
+}
+
+Result<void> write_report(const fs::path& path, const Outcome& outcome, const Model& model, bool overwrite) {
+    const std::string text = kind_of(path)->make(outcome);
+    auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs_of(model)});
+    if (!file) return fail(std::move(file).error());
+    if (auto written = file->write(0, std::as_bytes(std::span(text))); !written) return written;
+    return file->commit();
+}
+
+}  // namespace ggufkit::requant

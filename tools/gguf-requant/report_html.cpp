@@ -1,0 +1,16 @@
+#include <fmt/format.h>
+
+#include "common/html.hpp"
+#include "core/text.hpp"
+#include "page/report.js.hpp"
+#include "report.hpp"
+
+namespace ggufkit::requant {
+
+std::string report_html(const Outcome& outcome) {
+    const std::string title = printable(fmt::format("{}: quality", outcome.output.path.filename().string()));
+    const std::string data = report_json(outcome);
+    return cli::html({.title = title, .script = cli::page::report_js, .data = data});
+}
+
+}  // namespace ggufkit::requant

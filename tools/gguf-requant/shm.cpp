@@ -1,0 +1,53 @@
+#include "shm.hpp"
+
+#include <chrono>
+#include <ggufkit/materialize.hpp>
+#include <optional>
+
+#include "common/interrupt.hpp"
+#include "common/progress.hpp"
+#include "core/text.hpp"
+#include "views.hpp"
+
+namespace ggufkit::requant {
+
+namespace {
+
+std::string_view story(Materialized how) {
+    switch (how) {
+        case Materialized::found: return "is there already, made of the same input in the same way";
+        case Materialized::awaited: return "was made by another process meanwhile";
+        case Materialized::resumed: return "was begun by a process that has died; the rest was made here";
+        case Materialized::made: break;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> share(cli::Console& console, const Model& model, const Request& request, const Output& output,
+                   const Sharing& sharing) {
+    using Clock = std::chrono::steady_clock;
+    const auto start = Clock::now();
+    const auto how = [&] {
+        const cli::Interrupt interrupt;
+        cli::ProgressBar bar;
+        return materialize(model, *output.plan, sharing.name,
+                           {.threads = request.threads,
+                            .replace = sharing.replace,
+                            .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
+                            .patience = {.stop = interrupt.token()}});
+    }();
+    if (!how) return fail(how.error());
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const bool here = *how == Materialized::made || *how == Materialized::resumed;
+    if (sharing.json) {
+        print_json(console, request, output, here ? std::optional(seconds) : std::nullopt, std::nullopt);
+        return {};
+    }
+    if (*how != Materialized::made) console.out.print("{} {}\n", printable(output.path.string()), story(*how));
+    if (here) print_summary(console, {&output, 1}, seconds);
+    return {};
+}
+
+}  // namespace ggufkit::requant
