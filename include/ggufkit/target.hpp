@@ -38,6 +38,8 @@ struct MeasuredTensor {
 struct Measurement {
     std::vector<MeasuredTensor> tensors;  // in the output's order
     std::uint64_t fixed_bytes = 0;        // all else in the file: the header, tensors whose type is not free
+    std::uint64_t header_bytes = 0;       // of these, what is no tensor
+    std::uint64_t weights = 0;            // of all tensors
 };
 
 struct MeasureOptions {
@@ -51,7 +53,7 @@ struct MeasureOptions {
 
 // Quantizes rows of each tensor, the same on every machine, to each type that can be made of it: rows are whole blocks,
 // there is a quantizer, and an imatrix covers the tensor where the type needs one. recipe.file_type may be null.
-// Errors: those of make_plan(); IO_READ, IO_CHANGED; BAD_QUANT (a NaN or infinity in the source); CANCELLED.
+// Errors: those of make_plan(); BAD_ARGUMENT (a copy or a pure recipe, which leaves nothing free); IO_READ, IO_CHANGED; BAD_QUANT (a NaN or infinity in the source); CANCELLED.
 Result<Measurement> measure(const Model& model, const Recipe& recipe, const MeasureOptions& options = {});
 
 struct Solution {
@@ -62,21 +64,22 @@ struct Solution {
 };
 
 // The least loss in at most `budget` bytes, or nearly: `bound` says how near. OUT_OF_RANGE where even the smallest
-// options are too big; `detail` says how many bytes they take.
+// options are too big.
 Result<Solution> solve(const Measurement& measurement, std::uint64_t budget);
 
-// What became of a target: a recipe to keep, and its plan.
+// The bytes of a file whose tensors take that many bits a weight.
+std::uint64_t budget_of(const Measurement& measurement, double bits_a_weight);
+
+// What became of a target.
 struct Fit {
     Recipe recipe;  // the one given, with a row for each measured tensor behind its own
-    Plan plan;
+    Plan plan;      // recipe_text() prints it as a recipe file
     Solution solution;
 };
 
-// Types for the whole file in at most `budget` bytes. Where recipe.file_type is null, the fixed file type nearest in size is the one
-// written to general.file_type. Errors: those of solve() and make_plan().
+// Types for all of the output, headers of all its files included, in at most `budget` bytes. Where recipe.file_type is null, the
+// fixed file type nearest in size is the one written to general.file_type. Errors: those of make_plan(); OUT_OF_RANGE
+// where the smallest that can be made is too big; `detail` says how many bytes that has.
 Result<Fit> fit(const Model& model, const Recipe& recipe, const Measurement& measurement, std::uint64_t budget);
-
-// The recipe file of a fit: each tensor's type, with its error and size in a comment.
-std::string recipe_text(const Fit& fit, const Measurement& measurement);
 
 }  // namespace ggufkit

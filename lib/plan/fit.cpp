@@ -16,7 +16,7 @@ std::string describe(const TypeOption& option) {
 
 // The fixed file type whose file is nearest in size, for general.file_type: a number that readers show and nothing depends
 // on. Only those that could be made here as they are, and of the formats that mixes are made of.
-Result<const FileType*> nearest_file_type(const Model& model, Recipe recipe, std::uint64_t bytes) {
+const FileType* nearest_file_type(const Model& model, Recipe recipe, std::uint64_t bytes) {
     const FileType* nearest = nullptr;
     std::uint64_t least = 0;
     for (const FileType& type : file_types()) {
@@ -24,8 +24,7 @@ Result<const FileType*> nearest_file_type(const Model& model, Recipe recipe, std
         if (family == Family::ternary || family == Family::fp4) continue;
         recipe.file_type = &type;
         const auto plan = make_plan(model, recipe);
-        if (!plan) return fail(plan.error());
-        if (!check_executable(*plan)) continue;
+        if (!plan || !check_executable(*plan)) continue;
         const std::uint64_t size = plan->bytes_out();
         const std::uint64_t distance = size > bytes ? size - bytes : bytes - size;
         if (nearest == nullptr || distance < least) nearest = &type, least = distance;
@@ -38,6 +37,23 @@ void add_rows(Recipe& recipe, const Measurement& measurement, const Solution& so
         const MeasuredTensor& tensor = measurement.tensors[i];
         recipe.overrides.push_back({exact_pattern(tensor.name), tensor.options[solution.choice[i]].type});
     }
+}
+
+// The choice that needs the least room.
+Result<Solution> smallest(const Measurement& measurement) {
+    std::uint64_t bytes = measurement.fixed_bytes;
+    for (const MeasuredTensor& tensor : measurement.tensors) bytes += tensor.options.front().bytes;
+    return solve(measurement, bytes);
+}
+
+Result<Fit> carry_over(const Model& model, const Recipe& recipe, const Measurement& measurement, Solution solution) {
+    Fit made{.recipe = recipe, .plan = {}, .solution = std::move(solution)};
+    if (recipe.file_type == nullptr) made.recipe.file_type = nearest_file_type(model, recipe, made.solution.bytes);
+    add_rows(made.recipe, measurement, made.solution);
+    auto plan = make_plan(model, made.recipe);
+    if (!plan) return fail(std::move(plan).error());
+    made.plan = *std::move(plan);
+    return made;
 }
 
 // The rows were not the user's, but the reasons say that a row decided.
@@ -55,32 +71,27 @@ void explain(Plan& plan, const Measurement& measurement, const Solution& solutio
 }  // namespace
 
 Result<Fit> fit(const Model& model, const Recipe& recipe, const Measurement& measurement, std::uint64_t budget) {
-    auto solution = solve(measurement, budget);
-    if (!solution) return fail(std::move(solution).error());
-    Fit fit{.recipe = recipe, .plan = {}, .solution = *std::move(solution)};
-    if (recipe.file_type == nullptr) {
-        const auto type = nearest_file_type(model, recipe, fit.solution.bytes);
-        if (!type) return tl::unexpected(type.error());
-        fit.recipe.file_type = *type;
+    // What the choice adds to the headers, more shards or the rows of a recipe that the file keeps, only its plan tells. It is set aside,
+    // and types are chosen once more.
+    std::uint64_t aside = 0;
+    for (;;) {
+        auto solution = solve(measurement, budget > aside ? budget - aside : 0);
+        const bool possible = solution.has_value();
+        if (!possible) solution = smallest(measurement);
+        auto made = carry_over(model, recipe, measurement, *std::move(solution));
+        if (!made) return made;
+        const std::uint64_t bytes = made->plan.bytes_out();
+        if (bytes <= budget) {
+            explain(made->plan, measurement, made->solution);
+            made->solution.bytes = bytes;
+            return made;
+        }
+        if (!possible) {
+            return fail({.code = Errc::out_of_range,
+                         .detail = fmt::format("the smallest that can be made of this model has {} bytes", bytes)});
+        }
+        aside = std::max(aside + aside / 8, bytes - made->solution.bytes);
     }
-    add_rows(fit.recipe, measurement, fit.solution);
-    auto plan = make_plan(model, fit.recipe);
-    if (!plan) return tl::unexpected(std::move(plan).error());
-    fit.plan = *std::move(plan);
-    explain(fit.plan, measurement, fit.solution);
-    return fit;
-}
-
-std::string recipe_text(const Fit& fit, const Measurement& measurement) {
-    std::string text = fmt::format("# {} bytes, {:.3f} bits a weight\n", fit.plan.bytes_out(), fit.plan.bpw());
-    text += recipe_line(*fit.recipe.file_type);
-    const std::size_t asked = fit.recipe.overrides.size() - measurement.tensors.size();
-    for (std::size_t i = 0; i < asked; ++i) text += recipe_line(fit.recipe.overrides[i], "as asked for");
-    for (std::size_t i = 0; i < measurement.tensors.size(); ++i) {
-        const TypeOption& option = measurement.tensors[i].options[fit.solution.choice[i]];
-        text += recipe_line(fit.recipe.overrides[asked + i], describe(option));
-    }
-    return text;
 }
 
 }  // namespace ggufkit

@@ -37,10 +37,7 @@ struct Sample {
         : columns(std::min(tensor.ne[0], plan::RowReader::most_columns)) {
         const std::uint64_t all = tensor.ne[1] * tensor.ne[2] * tensor.ne[3];
         if (columns == 0 || all == 0) return;
-        const std::uint64_t wanted = std::clamp<std::uint64_t>(weights / columns, 1, all);
-        // The middles of `wanted` equal parts.
-        for (std::uint64_t i = 0; i < wanted; ++i)
-            rows.push_back(all / wanted * i + all % wanted * i / wanted + all / wanted / 2);
+        rows = plan::spread(weights / columns, all);
     }
 };
 
@@ -179,6 +176,11 @@ Result<void> try_all(const Model& model, std::span<const Subject> subjects, Effo
 }  // namespace
 
 Result<Measurement> measure(const Model& model, const Recipe& recipe, const MeasureOptions& options) {
+    if (recipe.copy || recipe.pure) {
+        return fail({.code = Errc::bad_argument,
+                     .detail = recipe.copy ? "a copy keeps every tensor as it is: there are no types to choose"
+                                           : "a pure mix has one type: there are none to choose"});
+    }
     Recipe any = recipe;  // of any file type, since only what it leaves free is asked
     if (any.file_type == nullptr) any.file_type = find_file_type("Q8_0");
     const auto plan = make_plan(model, any);
@@ -188,9 +190,11 @@ Result<Measurement> measure(const Model& model, const Recipe& recipe, const Meas
     if (!sensitivities) return fail(sensitivities.error());
     const Wishes wishes(any, options);
     std::vector<Subject> subjects;
-    Measurement measurement{.tensors = {}, .fixed_bytes = plan->bytes_out()};
+    Measurement measurement{.tensors = {}, .fixed_bytes = plan->bytes_out(), .header_bytes = plan->bytes_out()};
     for (const PlannedTensor& tensor : plan->tensors) {
-        if (!tensor.free) continue;
+        measurement.header_bytes -= padded(tensor.bytes_out, model.header().alignment());
+        measurement.weights += tensor.ne[0] * tensor.rows();
+        if (tensor.chooser != Chooser::file_type) continue;
         subjects.push_back(wishes.subject(model.tensors()[tensor.source]));
         measurement.tensors.push_back(
             {.name = tensor.name, .sensitivity = sensitivities->of(tensor.name), .options = {}});

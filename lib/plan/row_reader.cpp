@@ -2,11 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ggufkit/quantize.hpp>
 
 #include "io/read_at.hpp"
 
 namespace ggufkit::plan {
+
+std::vector<std::uint64_t> spread(std::uint64_t wanted, std::uint64_t rows) {
+    std::vector<std::uint64_t> middles;
+    if (rows == 0) return middles;
+    const std::uint64_t parts = std::clamp<std::uint64_t>(wanted, 1, rows);
+    middles.reserve(parts);
+    for (std::uint64_t i = 0; i < parts; ++i) {
+        middles.push_back(rows / parts * i + rows % parts * i / parts + rows / parts / 2);
+    }
+    return middles;
+}
 
 Result<std::span<const float>> RowReader::read(std::uint64_t row, std::uint64_t first, std::uint64_t count) {
     const TensorInfo& info = *tensor_.info;

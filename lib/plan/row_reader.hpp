@@ -10,6 +10,9 @@
 
 namespace ggufkit::plan {
 
+// The middles of `wanted` equal parts of so many rows; at least one, and no more than there are.
+std::vector<std::uint64_t> spread(std::uint64_t wanted, std::uint64_t rows);
+
 class RowReader {
   public:
     // A whole number of blocks of any type, and few enough that memory is bounded whatever the length of rows.

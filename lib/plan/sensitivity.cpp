@@ -42,6 +42,9 @@ constexpr double first_layers_attention = 2, first_layers_ffn = 4;
 
 const RoleWeight& weight_of(Role role) { return *std::ranges::find(weights, role, &RoleWeight::role); }
 
+// Of each matrix that writes to the stream, so many weights are looked at.
+constexpr std::uint64_t most_weights = 1 << 20;
+
 // What one tensor adds to the stream of each token: its mean square summed over the stream's width.
 struct Contribution {
     Part part;  // none: the embeddings
@@ -51,13 +54,17 @@ struct Contribution {
     double energy = 0;
 };
 
-// The mean over tokens of the squared length of the output, if the inputs of different columns are not correlated.
+// The mean over tokens of the squared length of the output, if the inputs of different columns are not correlated. Of a large
+// tensor some rows stand for all.
 Result<double> output_energy(const Model& model, const Contribution& of) {
     const TensorInfo& info = *of.tensor->info;
     RowReader reader(model, *of.tensor);
     const std::uint64_t matrices = info.ne[2] * info.ne[3];
+    const std::uint64_t rows = info.ne[1] * matrices;
+    const auto sample = spread(most_weights / info.ne[0], rows);
+    if (sample.empty()) return 0;
     double sum = 0;
-    for (std::uint64_t row = 0; row < info.ne[1] * matrices; ++row) {
+    for (const std::uint64_t row : sample) {
         for (std::uint64_t first = 0; first < info.ne[0]; first += RowReader::most_columns) {
             const auto values = reader.read(row, first, std::min(RowReader::most_columns, info.ne[0] - first));
             if (!values) return fail(values.error());
@@ -68,7 +75,7 @@ Result<double> output_energy(const Model& model, const Contribution& of) {
             }
         }
     }
-    return sum / static_cast<double>(matrices);
+    return sum / static_cast<double>(matrices) * (static_cast<double>(rows) / static_cast<double>(sample.size()));
 }
 
 // Norms that scale what a part adds set its size, whatever the matrix before them makes.

@@ -59,8 +59,7 @@ class Knapsack {
     Result<Solution> solve() {
         if (solution_.bytes > budget_) {
             return fail({.code = Errc::out_of_range,
-                         .detail = fmt::format("the smallest file that can be made of this model has {} bytes",
-                                               solution_.bytes)});
+                         .detail = fmt::format("the smallest types take {} bytes", solution_.bytes)});
         }
         climb();
         while (exchange()) {
@@ -174,6 +173,12 @@ class Knapsack {
 };
 
 }  // namespace
+
+std::uint64_t budget_of(const Measurement& measurement, double bits_a_weight) {
+    const double bytes = bits_a_weight * static_cast<double>(measurement.weights) / 8;
+    constexpr double most = 1ull << 62;
+    return measurement.header_bytes + static_cast<std::uint64_t>(std::clamp(bytes, 0.0, most));
+}
 
 Result<Solution> solve(const Measurement& measurement, std::uint64_t budget) {
     return Knapsack(measurement, budget).solve();

@@ -103,7 +103,7 @@ TEST_CASE("solve: too small a budget is refused with the size that it would take
     const auto solution = solve(measurement, 159);
     REQUIRE_FALSE(solution);
     CHECK(solution.error().code == Errc::out_of_range);
-    CHECK(solution.error().detail == "the smallest file that can be made of this model has 160 bytes");
+    CHECK(solution.error().detail == "the smallest types take 160 bytes");
     CHECK(solve(measurement, 160)->choice == std::vector<std::size_t>{0, 0});
     CHECK(solve(measurement, 259)->choice == std::vector<std::size_t>{0, 0});
     CHECK(solve(measurement, 260)->choice == std::vector<std::size_t>{0, 1});

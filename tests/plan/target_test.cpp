@@ -282,8 +282,8 @@ TEST_CASE("fit: its recipe file makes the same file again") {
     const Measurement measurement = quickly_measured(model, recipe);
     const auto made = fit(model, recipe, measurement, 2'900'000);
     REQUIRE(made);
-    const std::string text = recipe_text(*made, measurement);
-    CHECK(text.find("attn_v=Q6_K  # as asked for\n") != text.npos);
+    const std::string text = recipe_text(made->plan);
+    CHECK(text.find("^blk\\.3\\.attn_v\\.weight$=Q6_K  # --tensor-type attn_v\n") != text.npos);
     CHECK(text.find("^blk\\.0\\.ffn_down\\.weight$=") != text.npos);
     const auto read = parse_recipe_file(text);
     REQUIRE_MESSAGE(read, read.error().message());

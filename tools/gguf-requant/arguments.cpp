@@ -46,12 +46,17 @@ std::optional<const FileType*> read_type(std::string_view text) {
     return type == nullptr ? std::nullopt : std::optional(type);
 }
 
+// `type` as read_type() gives it.
+Request::Wanted wanted(std::filesystem::path path, const FileType* type) {
+    return {.path = std::move(path), .file_type = type, .copy = type == nullptr};
+}
+
 // "Q4_K_M:out.gguf".
 std::optional<Request::Wanted> read_pair(std::string_view text) {
     const std::size_t colon = text.find(':');
     if (colon == text.npos || colon + 1 == text.size()) return std::nullopt;
     const auto type = read_type(text.substr(0, colon));
-    return type ? std::optional(Request::Wanted{text.substr(colon + 1), *type}) : std::nullopt;
+    return type ? std::optional(wanted(text.substr(colon + 1), *type)) : std::nullopt;
 }
 
 // "m-00002-of-00005" without its number; other names as they are.
@@ -80,6 +85,28 @@ Result<void> read_range(std::string_view text, std::vector<std::uint32_t>& layer
     return {};
 }
 
+// A number with up to six decimals, which rounding cannot touch.
+struct Decimal {
+    std::uint64_t whole, millionths;
+
+    // Cut off to a whole number; nothing where it is too large.
+    std::optional<std::uint64_t> times(std::uint64_t unit) const {
+        const auto most = checked_mul(whole, unit), part = checked_mul(millionths, unit);
+        return most && part ? checked_add(*most, *part / 1'000'000) : std::nullopt;
+    }
+};
+
+std::optional<Decimal> read_decimal(std::string_view text) {
+    const std::size_t dot = std::min(text.find('.'), text.size());
+    const auto whole = number<std::uint64_t>(text.substr(0, dot));
+    if (!whole || dot == text.size()) return whole ? std::optional(Decimal{*whole, 0}) : std::nullopt;
+    std::string decimals(text.substr(dot + 1));
+    if (decimals.empty() || decimals.size() > 6) return std::nullopt;
+    decimals.resize(6, '0');
+    const auto millionths = number<std::uint64_t>(decimals);
+    return millionths ? std::optional(Decimal{*whole, *millionths}) : std::nullopt;
+}
+
 }  // namespace
 
 Result<unsigned> read_threads(std::string_view text) {
@@ -97,7 +124,7 @@ Result<Effort> read_effort(std::string_view text) {
 
 std::string_view type_name(const FileType* type) { return type == nullptr ? copy_name : type->name; }
 
-std::filesystem::path derived_output(const std::filesystem::path& input, const FileType* type) {
+std::filesystem::path derived_output(const std::filesystem::path& input, std::string_view types) {
     const std::string name = (input.extension() == ".zst" ? input.stem() : input).stem().string();
     const std::string_view stem = without_shard(name);
     // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
@@ -106,10 +133,10 @@ std::filesystem::path derived_output(const std::filesystem::path& input, const F
         at = stem.find_first_of("-._", at + 1);
     }
     const std::string kept = at == stem.npos ? fmt::format("{}-", stem) : std::string(stem.substr(0, at + 1));
-    return input.parent_path() / fmt::format("{}{}.gguf", kept, type_name(type));
+    return input.parent_path() / fmt::format("{}{}.gguf", kept, types);
 }
 
-Result<Request> read_positionals(const std::vector<std::string>& arguments) {
+Result<Request> read_positionals(const std::vector<std::string>& arguments, bool type_needed) {
     Request request;
     request.input = arguments.front();
     std::size_t next = 1;
@@ -124,19 +151,24 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments) {
         }
     } else {
         // The second argument is TYPE where it names one, unless the third does too.
+        const auto names_type = [&](std::size_t i) {
+            return i < arguments.size() && read_type(arguments[i]) && (type_needed || !whole_number(arguments[i]));
+        };
         const bool output_given =
-            left() >= 2 && (!read_type(arguments[1]) || (read_type(arguments[2]) && !whole_number(arguments[2])));
-        Request::Wanted only{};
-        if (output_given) only.path = arguments[next++];
-        if (left() == 0) return misuse("TYPE is missing; --list-types shows what there is");
-        const auto type = read_type(arguments[next]);
-        if (!type)
+            type_needed ? left() >= 2 && (!names_type(1) || (names_type(2) && !whole_number(arguments[2])))
+                        : left() >= 1 && (names_type(1) ? names_type(2) : !whole_number(arguments[1]));
+        std::filesystem::path path;
+        if (output_given) path = arguments[next++];
+        if (names_type(next)) {
+            request.outputs.push_back(wanted(std::move(path), *read_type(arguments[next++])));
+        } else if (!type_needed) {
+            request.outputs.push_back({.path = std::move(path)});
+        } else if (left() == 0) {
+            return misuse("TYPE is missing; --list-types shows what there is");
+        } else {
             return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", arguments[next]));
-        ++next;
-        only.file_type = *type;
+        }
         if (!output_given && request.input == "-") return misuse("OUTPUT is missing, which INPUT - gives no name");
-        if (!output_given) only.path = derived_output(request.input, only.file_type);
-        request.outputs.push_back(only);
     }
 
     if (left() > 0) {
@@ -188,21 +220,27 @@ Result<KeyOverride> read_key_override(std::string_view text) {
 }
 
 Result<std::uint64_t> read_size(std::string_view text) {
-    const auto refuse = [&] { return misuse(fmt::format("'{}' is no size such as 4G, 500M or 2GiB", text)); };
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const auto count = number<std::uint64_t>(text.substr(0, digits));
-    if (!count || *count == 0) return refuse();
+    const auto refuse = [&] { return misuse(fmt::format("'{}' is no size such as 4G, 500M or 2.5GiB", text)); };
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    const auto count = read_decimal(text.substr(0, digits));
+    if (!count) return refuse();
     const std::string_view suffix = text.substr(digits);
     std::uint64_t decimal = 1, binary = 1;
     for (const std::string_view unit : {"", "K", "M", "G", "T"}) {
         const bool is_decimal = equal_in_any_case(suffix, unit) || equal_in_any_case(suffix, fmt::format("{}B", unit));
         if (is_decimal || (!unit.empty() && equal_in_any_case(suffix, fmt::format("{}iB", unit)))) {
-            const auto bytes = checked_mul(*count, is_decimal ? decimal : binary);
-            return bytes ? Result<std::uint64_t>(*bytes) : refuse();
+            const auto bytes = count->times(is_decimal ? decimal : binary);
+            return bytes && *bytes > 0 ? Result<std::uint64_t>(*bytes) : refuse();
         }
         decimal *= 1000, binary *= 1024;
     }
     return refuse();
+}
+
+Result<double> read_bits(std::string_view text) {
+    const auto bits = number<double>(text);
+    if (bits && std::isfinite(*bits) && *bits > 0) return *bits;
+    return misuse(fmt::format("'{}' is no number of bits such as 4.5", text));
 }
 
 }  // namespace ggufkit::requant
