@@ -21,6 +21,11 @@ constexpr std::uint64_t padded(std::uint64_t bytes, std::uint64_t alignment) {
     return (bytes + alignment - 1) / alignment * alignment;
 }
 
+// For models that were trained to have few values: others lose so much that losses do not add up.
+bool needs_training(TensorType type) {
+    return type == TensorType::Q1_0 || type == TensorType::TQ1_0 || type == TensorType::TQ2_0;
+}
+
 // A tensor to try types on.
 struct Subject {
     const ModelTensor* source;
@@ -142,8 +147,7 @@ class Wishes {
     }
     bool allowed(const TensorInfo& tensor, TensorType type, std::span<const float> importance) const {
         const auto& types = options_.types;
-        const bool wanted =
-            types.empty() ? format_of(type).family != Family::ternary : std::ranges::find(types, type) != types.end();
+        const bool wanted = types.empty() ? !needs_training(type) : std::ranges::find(types, type) != types.end();
         if (!wanted) return false;
         return !importance.empty() || recipe_.imatrix_gaps_allowed ||
                !plan::needs_imatrix(tensor.name, type, *recipe_.file_type);

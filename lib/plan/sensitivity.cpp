@@ -47,7 +47,7 @@ constexpr std::uint64_t most_weights = 1 << 20;
 
 // What one tensor adds to the stream of each token: its mean square summed over the stream's width.
 struct Contribution {
-    Part part;  // none: the embeddings
+    Part part;            // none: the embeddings
     std::uint64_t layer;  // in the output
     const ModelTensor* tensor;
     std::span<const float> importance;  // of its input; empty: ones

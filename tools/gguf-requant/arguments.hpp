@@ -13,7 +13,7 @@ namespace ggufkit::requant {
 
 struct Request {
     struct Wanted {
-        std::filesystem::path path{};          // empty: not said
+        std::filesystem::path path{};         // empty: not said
         const FileType* file_type = nullptr;  // null: COPY, or not said
         bool copy = false;
     };
@@ -24,8 +24,8 @@ struct Request {
     };
     std::filesystem::path input;
     std::vector<Wanted> outputs;
-    unsigned threads = 0;             // 0: not said
-    std::optional<int> zstd_level{};  // none: not said
+    unsigned threads = 0;              // 0: not said
+    std::optional<int> zstd_level{};   // none: not said
     std::optional<Reached> reached{};  // none: there was no target
 };
 

@@ -54,7 +54,8 @@ class Command {
         for (const auto& wanted : request_.outputs) {
             recipe_.file_type = wanted.file_type;
             recipe_.copy = wanted.copy;
-            auto plan = target_ ? requant::reach(console_, *model, recipe_, *target_, request_) : make_plan(*model, recipe_);
+            auto plan =
+                target_ ? requant::reach(console_, *model, recipe_, *target_, request_) : make_plan(*model, recipe_);
             if (!plan && plan.error().code == Errc::cancelled) return explain(plan.error());
             if (!plan) return reject(plan.error());
             plans_.push_back(*std::move(plan));

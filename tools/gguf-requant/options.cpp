@@ -112,17 +112,19 @@ void add_target(CLI::App& app, Options& options) {
         "Choose the type of each tensor so that OUTPUT has\nat most SIZE (22GiB, 7.5G, 900M) and loses least;\nTYPE "
         "may be left out"));
     size->type_name("SIZE");
-    group(app.add_option("--target-bpw", options.target_bpw,
-                         "The same for an average number of bits a weight,\nas 4.5"))
+    group(
+        app.add_option("--target-bpw", options.target_bpw, "The same for an average number of bits a weight,\nas 4.5"))
         ->type_name("BITS")
         ->excludes(size);
-    group(app.add_option("--recipe", options.recipe,
-                         "Types from a file of --save-recipe: a row\nREGEX=TYPE for each tensor, and the file_type,\nwhich "
-                         "TYPE overrides. With a target only what\nno row matches is chosen"))
+    group(app.add_option(
+              "--recipe", options.recipe,
+              "Types from a file of --save-recipe: a row\nREGEX=TYPE for each tensor, and the file_type,\nwhich "
+              "TYPE overrides. With a target only what\nno row matches is chosen"))
         ->type_name("FILE");
-    group(app.add_option("--save-recipe", options.save_recipe,
-                         "Write the type of every tensor, and why, to FILE,\nto keep, edit and give back with --recipe;\n- "
-                         "is standard output, in place of other words"))
+    group(app.add_option(
+              "--save-recipe", options.save_recipe,
+              "Write the type of every tensor, and why, to FILE,\nto keep, edit and give back with --recipe;\n- "
+              "is standard output, in place of other words"))
         ->type_name("FILE");
 }
 

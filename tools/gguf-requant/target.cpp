@@ -54,7 +54,8 @@ Result<std::optional<Target>> target_of(const Options& options) {
 
 Result<void> check_target(const Request& request, const Recipe& recipe) {
     if (request.outputs.size() != 1) return misuse("a target is for one output");
-    if (request.outputs.front().copy) return misuse("COPY keeps every tensor as it is: a target has no types to choose");
+    if (request.outputs.front().copy)
+        return misuse("COPY keeps every tensor as it is: a target has no types to choose");
     if (recipe.pure) return misuse("--pure has one type for all: a target has no types to choose");
     return {};
 }

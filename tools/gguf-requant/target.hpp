@@ -16,10 +16,10 @@
 namespace ggufkit::requant {
 
 struct Target {
-    std::optional<std::uint64_t> bytes{};        // of all files
-    std::optional<double> bits{};                // a weight
-    std::string flag;                            // "--target-size 22GiB"
-    std::string label;                           // for the name of an output that was given none: "22GiB", "4.5bpw"
+    std::optional<std::uint64_t> bytes{};  // of all files
+    std::optional<double> bits{};          // a weight
+    std::string flag;                      // "--target-size 22GiB"
+    std::string label;                     // for the name of an output that was given none: "22GiB", "4.5bpw"
 };
 
 // Nothing where none is asked for. BAD_ARGUMENT where what is asked for cannot be understood.

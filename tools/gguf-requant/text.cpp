@@ -55,11 +55,11 @@ std::string size_line(const Plan& plan) {
 void print_target(Console& console, const Request& request) {
     if (!request.reached) return;
     const auto& [budget, loss, bound] = *request.reached;
-    const std::string quality =
-        loss == 0   ? "nothing is lost"
-        : bound > 0 ? fmt::format("expected loss {:.2g}, {:.1f} % above what no choice can be below", loss,
-                                  100 * (loss / bound - 1))
-                    : fmt::format("expected loss {:.2g}", loss);
+    const std::string quality = loss == 0 ? "nothing is lost"
+                                : bound > 0
+                                    ? fmt::format("expected loss {:.2g}, {:.1f} % above what no choice can be below",
+                                                  loss, 100 * (loss / bound - 1))
+                                    : fmt::format("expected loss {:.2g}", loss);
     console.out.print("target of {} bytes: {}\n", grouped(budget), quality);
 }
 
