@@ -298,3 +298,83 @@ TEST_CASE("fit: its recipe file makes the same file again") {
     CHECK(std::ranges::equal(a.header().file(), b.header().file()));
     CHECK(a.header().file().size() == made->plan.bytes_out());
 }
+
+TEST_CASE("measure: a copy and a pure mix have nothing to choose") {
+    const Model model = open(tiny);
+    Recipe recipe;
+    recipe.copy = true;
+    CHECK(measure(model, recipe).error().code == Errc::bad_argument);
+    recipe.copy = false, recipe.pure = true;
+    CHECK(measure(model, recipe).error().code == Errc::bad_argument);
+}
+
+TEST_CASE("measure: of a pruned model, names are those of the output, importance that of the source") {
+    const Model model = open(tiny);
+    const Imatrix imatrix = Imatrix::open(tiny_imatrix).value();
+    const Measurement whole = quickly_measured(model, with(&imatrix));
+    Recipe recipe = with(&imatrix);
+    recipe.pruned_layers = {2};
+    const Measurement pruned = quickly_measured(model, recipe);
+    CHECK(pruned.tensors.size() == 37);
+    const auto errors_of = [](const Measurement& m, std::string_view name) {
+        std::vector<double> errors;
+        for (const TypeOption& option : find(m, name).options) errors.push_back(option.error);
+        return errors;
+    };
+    CHECK(errors_of(pruned, "blk.2.attn_q.weight") == errors_of(whole, "blk.3.attn_q.weight"));
+    CHECK(find(pruned, "blk.1.ffn_up.weight").sensitivity == find(whole, "blk.1.ffn_up.weight").sensitivity);
+    // A part of a stream that lacks what the layer before would have added, and so a greater one.
+    const double after = find(pruned, "blk.2.ffn_up.weight").sensitivity;
+    CHECK(after > find(whole, "blk.3.ffn_up.weight").sensitivity);
+    CHECK(after < 1.5 * find(whole, "blk.3.ffn_up.weight").sensitivity);
+    const auto made = fit(model, recipe, pruned, 2'500'000);
+    REQUIRE(made);
+    CHECK(made->plan.bytes_out() <= 2'500'000);
+    CHECK(made->plan.bytes_out() > 2'480'000);
+    CHECK(made->plan.imatrix_gaps.size() == 2);  // embeddings and output have no entry
+}
+
+TEST_CASE("fit: what the headers of the choice take is part of the budget") {
+    const Model model = open(tiny);
+    Recipe recipe;
+    SUBCASE("shards") { recipe.split.max_tensors = 1; }
+    SUBCASE("shards whose number depends on the choice") { recipe.split.max_bytes = 100'000; }
+    Provenance provenance{"a tool", std::vector<Digest>(model.tensors().size())};
+    SUBCASE("a recipe that the file keeps") { recipe.provenance = &provenance; }
+    const Measurement measurement = quickly_measured(model, recipe);
+    for (const std::uint64_t budget : {1'700'000u, 2'345'678u, 3'456'789u}) {
+        const auto made = fit(model, recipe, measurement, budget);
+        REQUIRE_MESSAGE(made, made.error().message());
+        CHECK(made->plan.bytes_out() <= budget);
+        CHECK(made->plan.bytes_out() > budget - budget / 50);
+        CHECK(made->solution.bytes == made->plan.bytes_out());
+    }
+    const auto small = fit(model, recipe, measurement, 1000);
+    REQUIRE_FALSE(small);
+    CHECK(small.error().code == Errc::out_of_range);
+    // The size that it says is the least there is.
+    std::uint64_t least = 0;
+    REQUIRE(std::sscanf(small.error().detail.c_str(), "the smallest that can be made of this model has %lu bytes",
+                        &least) == 1);
+    CHECK(fit(model, recipe, measurement, least)->plan.bytes_out() == least);
+    CHECK_FALSE(fit(model, recipe, measurement, least - 1));
+}
+
+TEST_CASE("fit: a budget of bits a weight") {
+    const Model model = open(tiny);
+    const Measurement measurement = quickly_measured(model, {});
+    std::uint64_t weights = 0;
+    for (const ModelTensor& tensor : model.tensors()) {
+        const auto& ne = tensor.info->ne;
+        weights += ne[0] * ne[1] * ne[2] * ne[3];
+    }
+    CHECK(measurement.weights == weights);
+    for (const double bits : {3.0, 4.5, 6.25}) {
+        const auto made = fit(model, {}, measurement, budget_of(measurement, bits));
+        REQUIRE(made);
+        CHECK(made->plan.bpw() <= bits);
+        CHECK(made->plan.bpw() > bits * 0.99);
+    }
+    CHECK(fit(model, {}, measurement, budget_of(measurement, 1e300))->solution.loss == 0);
+    CHECK_FALSE(fit(model, {}, measurement, budget_of(measurement, 0.5)));
+}
