@@ -13,4 +13,7 @@ bool is_utf8(std::string_view text) noexcept;
 // drive a terminal.
 std::string printable(std::string_view text);
 
+// The same, but line ends stay, and the last line has one.
+std::string printable_lines(std::string_view text);
+
 }  // namespace ggufkit

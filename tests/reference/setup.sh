@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what tests/reference and `./dev bench` compare with: llama.cpp's own libraries (v0.5.0, prebuilt, inside node-llama-cpp) and
-# @huggingface/gguf, both from npm, and builds llama-oracle and llama-kld on them. Nothing of it becomes part of ggufkit.
+# @huggingface/gguf, both from npm, and builds llama-oracle, llama-kld and llama-memory on them. Nothing of it becomes part of ggufkit.
 #   usage: setup.sh [DIR]      (default: $GGUFKIT_PEER or ~/.cache/ggufkit-peer)
 # Prints the path of an env file to source: it exports GGUFKIT_PEER and LLAMA_BINS. Does nothing that is done already.
 set -euo pipefail
@@ -12,7 +12,7 @@ if [ ! -d node_modules/@node-llama-cpp/linux-x64 ] || [ ! -d node_modules/@huggi
     npm install --ignore-scripts --omit=optional --no-audit --no-fund --silent \
         node-llama-cpp@3.22.1 @node-llama-cpp/linux-x64@3.22.1 @huggingface/gguf@0.4.6 >&2
 fi
-for source in llama_oracle llama_kld; do
+for source in llama_oracle llama_kld llama_memory; do
     program=${source/_/-}
     if [ ! -x "$program" ] || ! cmp -s "$here/$source.cpp" "$source.cpp"; then
         cp -f "$here/$source.cpp" .

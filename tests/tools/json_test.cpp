@@ -52,7 +52,8 @@ TEST_CASE("the document has the fields of spec/json.md") {
     CHECK(result.exit_code == 0);
     CHECK(std::ranges::count(result.text(), '\n') == 1);
     const json::object document = json_of(result);
-    CHECK(keys_of(document) == std::set<std::string>{"version", "byte_order", "alignment", "data_offset", "metadata",
+    CHECK(keys_of(document) == std::set<std::string>{"version", "byte_order", "alignment", "data_offset", "file_bytes",
+                                                     "parameters", "active_parameters", "bpw", "file_type", "metadata",
                                                      "tensors", "diagnostics"});
     const auto file = Model::open(path);
     CHECK(document.at("version") == 3);
@@ -60,17 +61,33 @@ TEST_CASE("the document has the fields of spec/json.md") {
     CHECK(document.at("alignment") == 64);
     CHECK(document.at("data_offset").to_number<std::uint64_t>() == file->header().data_offset());
     CHECK(document.at("diagnostics").as_array().empty());
+    CHECK(document.at("file_bytes").to_number<std::uint64_t>() == std::filesystem::file_size(path));
+    CHECK(document.at("parameters") == 429'056);
+    CHECK(document.at("active_parameters").is_null());
+    CHECK(document.at("bpw").as_double() == doctest::Approx(8.0 * 260'148 / 429'056));
+    CHECK(document.at("file_type") == "Q4_K_M");
 
     const json::array& metadata = document.at("metadata").as_array();
     REQUIRE(metadata.size() == file->header().metadata().size());
     for (std::size_t i = 0; i < metadata.size(); ++i) {
-        CHECK(keys_of(metadata[i]) == std::set<std::string>{"key", "type", "value"});
+        const KeyValue& entry = file->header().metadata()[i];
+        std::set<std::string> keys{"key", "record", "type", "value"};
+        if (const auto array = entry.value.as_array()) {
+            keys.insert("element_type");
+            CHECK(text_of(metadata[i].at("element_type")) == name(array->element_type()));
+        }
+        CHECK(keys_of(metadata[i]) == keys);
+        CHECK(metadata[i].at("record").to_number<std::uint64_t>() == entry.offset);
         CHECK(text_of(metadata[i].at("key")) == file->header().metadata()[i].key);
     }
     const json::array& tensors = document.at("tensors").as_array();
     REQUIRE(tensors.size() == model.tensors.size());
     for (std::size_t i = 0; i < tensors.size(); ++i) {
-        CHECK(keys_of(tensors[i]) == std::set<std::string>{"name", "type", "shape", "offset", "bytes"});
+        CHECK(keys_of(tensors[i]) ==
+              std::set<std::string>{"name", "type", "shape", "record", "offset", "elements", "bytes"});
+        const TensorInfo& info = file->header().tensors()[i];
+        CHECK(tensors[i].at("record").to_number<std::uint64_t>() == info.info_offset);
+        CHECK(tensors[i].at("elements").to_number<std::uint64_t>() == *info.elements());
         CHECK(text_of(tensors[i].at("name")) == model.tensors[i].name);
         CHECK(text_of(tensors[i].at("type")) == format_of(model.tensors[i].type).name);
         CHECK(json::value_to<std::vector<std::uint64_t>>(tensors[i].at("shape")) == model.tensors[i].ne);
@@ -185,7 +202,8 @@ TEST_CASE("a file that cannot be read gives the same document, empty") {
             const CommandResult result = run_tool("gguf-info", arguments);
             CHECK(result.exit_code == 1);
             const json::object document = json_of(result);
-            for (const auto* key : {"version", "byte_order", "alignment", "data_offset"})
+            for (const auto* key : {"version", "byte_order", "alignment", "data_offset", "file_bytes", "parameters",
+                                    "active_parameters", "bpw", "file_type"})
                 CHECK(document.at(key).is_null());
             CHECK(document.at("metadata").as_array().empty());
             CHECK(document.at("tensors").as_array().empty());

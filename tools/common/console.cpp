@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "common/markdown.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::cli {
@@ -71,7 +72,18 @@ Console::Console(std::string_view tool, Color color)
     : tool_(tool),
       color_out_(wants_color(color, STDOUT_FILENO)),
       color_err_(wants_color(color, STDERR_FILENO)),
-      width_(line_width()) {}
+      width_(line_width()),
+      terminal_(::isatty(STDOUT_FILENO) != 0) {}
+
+void Console::write_markdown() {
+    markdown_ = true;
+    color_out_ = false;
+}
+
+void Console::section(std::string_view title) {
+    if (std::exchange(began_, true)) out.write("\n");
+    if (markdown_) out.print("## {}\n\n", markdown_text(title));
+}
 
 std::string Console::paint(Style style, std::string_view text) const { return painted(color_out_, style, text); }
 

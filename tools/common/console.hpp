@@ -61,6 +61,16 @@ class Console {
     // elsewhere.
     std::optional<std::size_t> width() const { return width_; }
 
+    // Tables, headings and texts as GitHub's Markdown, for a model card: without colour, whatever the width of the screen.
+    void write_markdown();
+    bool markdown() const { return markdown_; }
+
+    // Begins a part of the output: an empty line, but before the first, and in Markdown a heading.
+    void section(std::string_view title);
+
+    // Whether standard output is one, which nothing but text may reach.
+    bool terminal() const { return terminal_; }
+
     // `text` as standard output is to show it.
     std::string paint(Style style, std::string_view text) const;
 
@@ -75,6 +85,9 @@ class Console {
     bool color_out_;
     bool color_err_;
     std::optional<std::size_t> width_;
+    bool terminal_;
+    bool markdown_ = false;
+    bool began_ = false;  // a section
 };
 
 // The width of the terminal behind standard error, where there is one that can move its cursor: a progress bar needs

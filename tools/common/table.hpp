@@ -13,14 +13,16 @@
 
 namespace ggufkit::cli {
 
-// What becomes of a column's text where there is no room for it.
-enum class Cut : std::uint8_t { never, end, middle };
+// What becomes of a column where there is no room for it. Those that may be dropped give way first, the last one before
+// the others.
+enum class Cut : std::uint8_t { never, end, middle, drop };
 
 struct Column {
     std::string_view title{};
     bool right = false;  // numbers
     Cut cut = Cut::never;
     Style style = Style::plain;
+    std::size_t least = 0;  // columns that it takes, however short its texts
 };
 
 struct Cell {
@@ -43,13 +45,15 @@ class Table {
     bool empty() const { return rows_.empty(); }
     std::size_t size() const { return rows_.size(); }
 
-    // Titles, where there are any, and rows. Without `width` nothing is cut.
+    // Titles, where there are any, and rows. Without `width` nothing is cut. A table of Markdown where the console writes
+    // that: with all of its titles, and long texts cut at a width of their own.
     void print(Console& console, std::optional<std::size_t> width) const;
 
   private:
     std::vector<std::size_t> widths(std::optional<std::size_t> limit) const;
     std::string line(const Console& console, const std::vector<Cell>& row, const std::vector<std::size_t>& widths,
                      bool cut) const;
+    void print_markdown(Console& console) const;
 
     std::vector<Column> columns_;
     std::string indent_;

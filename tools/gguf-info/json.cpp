@@ -2,6 +2,7 @@
 
 #include "common/show.hpp"
 #include "core/text.hpp"
+#include "tally.hpp"
 #include "views.hpp"
 
 namespace ggufkit::info {
@@ -22,6 +23,39 @@ void write_container(JsonWriter& json, const ModelView* view) {
         .field("data_offset", view->data_offset());
 }
 
+template <class Number>
+void write_known(JsonWriter& json, std::string_view name, const std::optional<Number>& number) {
+    json.key(name);
+    if (number) {
+        json.value(*number);
+    } else {
+        json.null();
+    }
+}
+
+std::optional<std::uint64_t> known(const Result<std::uint64_t>& number) {
+    return number ? std::optional(*number) : std::nullopt;
+}
+
+// What the file and its tensors add up to.
+void write_sums(JsonWriter& json, const Inspection& inspection) {
+    using Count = std::optional<std::uint64_t>;
+    Tally all;
+    Count active;
+    std::optional<std::string> file_type;
+    if (inspection.model) {
+        for (const auto& [type, tally] : count_types(*inspection.model)) all.add(tally);
+        active = active_parameters(*inspection.model);
+        const auto id = inspection.model->header().get_unsigned("general.file_type");
+        if (id) file_type = cli::file_type_text(*id);
+    }
+    write_known(json, "file_bytes", inspection.model ? Count(inspection.file_bytes()) : std::nullopt);
+    write_known(json, "parameters", inspection.model ? Count(all.elements) : std::nullopt);
+    write_known(json, "active_parameters", active);
+    write_known(json, "bpw", all.sized != 0 ? std::optional(all.bpw()) : std::nullopt);
+    write_known(json, "file_type", file_type);
+}
+
 void write_shards(JsonWriter& json, const Model& model) {
     json.key("shards").begin_array();
     for (std::size_t i = 0; i < model.shard_count(); ++i) {
@@ -36,9 +70,10 @@ void write_metadata(JsonWriter& json, const ModelView& view) {
     for (const KeyValue& entry : view.metadata()) {
         json.begin_object()
             .field("key", entry.key)
-            .field("type", name(entry.value.type()))
-            .field("value", entry.value)
-            .end_object();
+            .field("record", entry.offset)
+            .field("type", name(entry.value.type()));
+        if (const auto array = entry.value.as_array()) json.field("element_type", name(array->element_type()));
+        json.field("value", entry.value).end_object();
     }
 }
 
@@ -49,29 +84,18 @@ void write_tensors(JsonWriter& json, const Model& model) {
             .field("name", info.name)
             .field("type", cli::type_text(info))
             .field("shape", info.shape())
-            .field("offset", info.offset)
-            .key("bytes");
-        if (const auto bytes = info.bytes()) {
-            json.value(*bytes);
-        } else {
-            json.null();
-        }
+            .field("record", info.info_offset)
+            .field("offset", info.offset);
+        write_known(json, "elements", known(info.elements()));
+        write_known(json, "bytes", known(info.bytes()));
         json.end_object();
     }
 }
 
 void write_diagnostics(JsonWriter& json, const Inspection& inspection) {
     for (const auto& [severity, error] : inspection.diagnostics) {
-        json.begin_object()
-            .field("severity", name(severity))
-            .field("rule", error.rule)
-            .field("code", name(error.code))
-            .key("offset");
-        if (error.offset) {
-            json.value(*error.offset);
-        } else {
-            json.null();
-        }
+        json.begin_object().field("severity", name(severity)).field("rule", error.rule).field("code", name(error.code));
+        write_known(json, "offset", error.offset);
         json.field("subject", printable(error.subject)).field("detail", printable(error.detail)).end_object();
     }
 }
@@ -83,6 +107,7 @@ void print_json(cli::Console& console, const Inspection& inspection) {
     const Model* model = inspection.model ? &*inspection.model : nullptr;
     json.begin_object();
     write_container(json, model == nullptr ? nullptr : &model->header());
+    write_sums(json, inspection);
     if (model != nullptr && model->shard_count() > 1) write_shards(json, *model);
     json.key("metadata").begin_array();
     if (model != nullptr) write_metadata(json, model->header());

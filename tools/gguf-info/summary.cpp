@@ -1,14 +1,12 @@
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <optional>
 #include <utility>
 
 #include "common/show.hpp"
 #include "common/table.hpp"
 #include "common/text.hpp"
-#include "core/checked.hpp"
 #include "core/text.hpp"
+#include "tally.hpp"
 #include "views.hpp"
 
 namespace ggufkit::info {
@@ -19,41 +17,6 @@ namespace {
 
 constexpr std::size_t screen_lines = 23;  // of 24: one is left for the prompt
 constexpr std::string_view indent = "  ";
-
-// A sum that stays at the top rather than wrap: sizes of a hostile file may be anything.
-std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) { return checked_add(a, b).value_or(~std::uint64_t{0}); }
-
-struct Tally {
-    std::uint64_t tensors = 0;
-    std::uint64_t elements = 0;
-    std::uint64_t bytes = 0;
-    std::uint64_t sized = 0;  // elements of the tensors whose bytes are known
-
-    void add(const TensorInfo& tensor) {
-        ++tensors;
-        elements = saturating_add(elements, tensor.elements().value_or(0));
-        const auto size = tensor.bytes();
-        if (!size) return;
-        bytes = saturating_add(bytes, *size);
-        sized = saturating_add(sized, tensor.elements().value_or(0));
-    }
-    void add(const Tally& other) {
-        tensors += other.tensors;
-        elements = saturating_add(elements, other.elements);
-        bytes = saturating_add(bytes, other.bytes);
-        sized = saturating_add(sized, other.sized);
-    }
-};
-
-using Histogram = std::vector<std::pair<std::string, Tally>>;  // by size, the greatest first
-
-Histogram count_types(const Model& model) {
-    std::map<std::string, Tally> tallies;
-    for (const ModelTensor& tensor : model.tensors()) tallies[type_text(*tensor.info)].add(*tensor.info);
-    Histogram types(tallies.begin(), tallies.end());
-    std::ranges::stable_sort(types, std::ranges::greater{}, [](const auto& entry) { return entry.second.bytes; });
-    return types;
-}
 
 // ---------------------------------------------------------------- metadata in words
 
@@ -117,8 +80,7 @@ std::string file_type(const Facts& facts, const Tally& all) {
                        : *id & guessed ? file_type_text(*id & ~guessed) + " (guessed)"
                                        : file_type_text(*id);
     if (all.sized != 0) {
-        text += fmt::format(", {:.2f} bits a weight",
-                            8.0 * static_cast<double>(all.bytes) / static_cast<double>(all.sized));
+        text += fmt::format(", {:.2f} bits a weight", all.bpw());
     } else if (!id) {
         return {};
     }
@@ -179,24 +141,32 @@ std::string model_type(const Facts& facts) {
 
 // ---------------------------------------------------------------- the screen
 
-struct Row {
-    std::string_view label;
-    Cell cell;
-};
+std::string parameters(const Tally& all) {
+    if (all.tensors == 0) return {};
+    return fmt::format("{}{} in {}", human_count(all.elements),
+                       all.elements < 1000 ? "" : fmt::format(" ({})", grouped(all.elements)),
+                       counted(all.tensors, "tensor"));
+}
+
+// Of a mixture of experts.
+std::string active(const Model& model) {
+    const auto experts = experts_of(model.header());
+    const auto weights = active_parameters(model);
+    if (!experts || !weights) return {};
+    return fmt::format("{}{} for each token: {} of {}", human_count(*weights),
+                       *weights < 1000 ? "" : fmt::format(" ({})", grouped(*weights)), grouped(experts->used),
+                       counted(experts->count, "expert"));
+}
 
 std::vector<Row> rows(const Inspection& inspection, const Tally& all) {
     const Model& model = *inspection.model;
     const Facts facts(model.header());
-    const std::string parameters =
-        all.tensors == 0 ? ""
-                         : fmt::format("{}{} in {}", human_count(all.elements),
-                                       all.elements < 1000 ? "" : fmt::format(" ({})", grouped(all.elements)),
-                                       counted(all.tensors, "tensor"));
     std::vector<Row> rows{
         {"name", facts.text("general.name")},
         {"type", model_type(facts)},
         {"architecture", facts.architecture()},
-        {"parameters", parameters},
+        {"parameters", parameters(all)},
+        {"active", active(model)},
         {"file type", file_type(facts, all)},
         {"size", size(inspection)},
         {"container", container(model.header())},
@@ -226,13 +196,15 @@ std::vector<Row> problem_rows(const Inspection& inspection) {
 }
 
 void print_rows(Console& console, const std::vector<Row>& rows, std::size_t width) {
-    Table table({{.style = Style::dim}, {.cut = Cut::end}}, indent);
-    for (const Row& row : rows) table.add({fmt::format("{:<13}", row.label), row.cell});
+    Table table({{.style = Style::dim, .least = 13}, {.cut = Cut::end}}, indent);
+    for (const Row& row : rows) table.add({row.label, row.cell});
     table.print(console, width);
 }
 
 // The histogram in at most `lines` lines, its title included; the smallest types share the last one.
-void print_types(Console& console, Histogram types, const Tally& all, std::size_t lines) {
+void print_types(Console& console, Histogram types, std::size_t lines) {
+    Tally all;
+    for (const auto& [type, tally] : types) all.add(tally);
     constexpr std::size_t fewest = 3;
     const std::size_t most = std::max(lines, fewest) - 1;
     if (types.size() > most) {
@@ -242,40 +214,54 @@ void print_types(Console& console, Histogram types, const Tally& all, std::size_
         types.resize(most - 1);
         types.emplace_back(fmt::format("{} others", folded), rest);
     }
-    constexpr double cells = 30;
+    constexpr int cells = 30;
     Table table({{.title = "TYPE"},
                  {.title = "TENSORS", .right = true},
                  {.title = "SIZE", .right = true},
                  {.title = "SHARE", .right = true},
-                 {.style = Style::cyan}},
+                 {.cut = Cut::drop, .style = Style::cyan}},
                 indent);
     for (const auto& [type, tally] : types) {
         const double share = all.bytes == 0 ? 0 : static_cast<double>(tally.bytes) / static_cast<double>(all.bytes);
-        std::string bar;
-        for (auto left = std::lround(share * cells); left > 0; --left) bar += "█";
-        table.add({type, grouped(tally.tensors), human_bytes(tally.bytes), fmt::format("{:.1f} %", share * 100), bar});
+        table.add({type, grouped(tally.tensors), human_bytes(tally.bytes), fmt::format("{:.1f} %", share * 100),
+                   bar(share, cells)});
     }
-    table.print(console, std::nullopt);
+    table.print(console, console.width().value_or(80));
 }
 
 }  // namespace
 
+std::vector<Row> summary_rows(const Inspection& inspection) {
+    if (!inspection.model) return {};
+    Tally all;
+    for (const auto& [type, tally] : count_types(*inspection.model)) all.add(tally);
+    return rows(inspection, all);
+}
+
 void print_summary(Console& console, const Inspection& inspection) {
     const std::size_t width = console.width().value_or(80);
-    console.out.print("{}\n\n", console.paint(Style::bold, elide_middle(printable(shown(inspection.path)), width)));
+    std::vector<Row> facts = summary_rows(inspection);
     const std::vector<Row> problems = problem_rows(inspection);
-    if (inspection.model) {
-        const Histogram types = count_types(*inspection.model);
-        Tally all;
-        for (const auto& [type, tally] : types) all.add(tally);
-        const std::vector<Row> facts = rows(inspection, all);
+    const Histogram types = inspection.model ? count_types(*inspection.model) : Histogram{};
+    const std::size_t others = facts.size() + problems.size() + 4;  // the name and three blank lines
+    const std::size_t types_lines = screen_lines - std::min(others, screen_lines);
+    if (console.markdown()) {  // a card is for those who do not have the file where it is here
+        console.section(shown(inspection.path.filename()));
+        facts.insert(facts.end(), problems.begin(), problems.end());
+        print_rows(console, facts, width);
+        if (types.empty()) return;
+        console.out.write("\n");
+        print_types(console, types, types.size() + 1);
+        return;
+    }
+    console.out.print("{}\n\n", console.paint(Style::bold, elide_middle(printable(shown(inspection.path)), width)));
+    if (!facts.empty()) {
         print_rows(console, facts, width);
         console.out.write("\n");
-        if (!types.empty()) {
-            const std::size_t others = facts.size() + problems.size() + 4;  // the name and three blank lines
-            print_types(console, types, all, screen_lines - std::min(others, screen_lines));
-            console.out.write("\n");
-        }
+    }
+    if (!types.empty()) {
+        print_types(console, types, types_lines);
+        console.out.write("\n");
     }
     print_rows(console, problems, width);
 }

@@ -1,0 +1,30 @@
+// Models that show what a screen of gguf-info can hold, and the screens as golden/ keeps them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/small_model.hpp"
+#include "support/temporary.hpp"
+#include "tools/tool.hpp"
+
+namespace ggufkit::test {
+
+// Two layers with four experts each, of which two work on a token; one layer holds them as older files do, a tensor each.
+SmallModel small_mixture();
+
+// A tokenizer with every kind of token, special tokens (one of them out of range), scores and merges.
+SmallModel small_tokenizer();
+
+// What gguf-info prints of `model`, without the folder of its file. `columns` 0: into a plain pipe.
+std::string screen(const SmallModel& model, const std::vector<std::string>& flags, int columns, int code = 0);
+
+// golden/NAME.txt. With GGUFKIT_UPDATE_GOLDEN set it is written, and the result is `screen`: look at what changed.
+std::string golden(std::string_view name, const std::string& screen);
+
+// Free of what could drive a terminal.
+bool is_calm(std::string_view text);
+
+}  // namespace ggufkit::test
