@@ -127,6 +127,42 @@ TEST_CASE("--target-bpw: tensor data takes at most that many bits a weight") {
     CHECK(plan.at("bpw").as_double() > 4.45);
 }
 
+TEST_CASE("--target-device: the file, its cache and the buffers fit together") {
+    const Place place;
+    const auto target_of = [&](const Words& flags) {
+        const json::object plan = plan_of({place.input, "--target-device", "12MiB"}, flags);
+        const json::object target = plan.at("target").as_object(), device = target.at("device").as_object();
+        const auto number = [&](const json::object& of, const char* key) { return of.at(key).to_number<std::uint64_t>(); };
+        CHECK(number(device, "bytes") == 12u << 20);
+        CHECK(number(target, "bytes") + number(device, "cache") + number(device, "compute") == 12u << 20);
+        CHECK(bytes_of(plan) <= number(target, "bytes"));
+        return std::pair(device, text_of(plan.at("output")));
+    };
+    const auto [small, name] = target_of({"--ctx", "512"});
+    CHECK(name == place / "m-12MiB-ctx512.gguf");
+    CHECK(small.at("context").to_number<int>() == 512);
+    // Keys and values of 6 layers, 512 tokens and 128 columns in F16.
+    CHECK(small.at("cache").to_number<int>() == 2 * 6 * 512 * 128 * 2);
+    const auto [trained, other] = target_of({});
+    CHECK(other == place / "m-12MiB-device.gguf");
+    CHECK(trained.at("context").to_number<int>() == 256);
+    CHECK(requant({place.input, "--target-device", "12MiB", "--ctx", "512", "--dry-run"})
+              .text()
+              .find("device of 12.0 MiB: 1.50 MiB of cache for 512 tokens of context, ") != std::string::npos);
+
+    const CommandResult full = requant({place.input, "--target-device", "1MiB", "--ctx", "512"});
+    CHECK(full.exit_code == 1);
+    CHECK(full.err.starts_with("gguf-requant: --target-device 1MiB: is too small: for 512 tokens of context, cache and buffers "
+                               "alone take "));
+    check_misuse({place.input, "--ctx", "512", "--target-size", "3M"}, "--ctx requires --target-device");
+    check_misuse({place.input, "--target-device", "3M", "--target-size", "3M"}, "excludes");
+    check_misuse({place.input, "--target-device", "3M", "--target-bpw", "3"}, "excludes");
+    SmallModel nameless;
+    nameless.tensor("blk.0.ffn_up.weight", TensorType::F16, {256, 256});
+    nameless.save(place / "n.gguf");
+    CHECK(requant({place / "n.gguf", "--target-device", "1G"}).exit_code == 1);
+}
+
 TEST_CASE("a target: what the positional arguments can be") {
     const Place place;
     const Words target{"--target-size", "3M"};

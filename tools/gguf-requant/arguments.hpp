@@ -17,10 +17,17 @@ struct Request {
         const FileType* file_type = nullptr;  // null: COPY, or not said
         bool copy = false;
     };
+    // How a device's memory is divided.
+    struct DeviceRoom {
+        std::uint64_t bytes;    // all of it
+        std::uint64_t context;  // tokens
+        std::uint64_t cache, compute;
+    };
     // What a target came to.
     struct Reached {
         std::uint64_t budget;  // bytes that the output could have
         double loss, bound;    // see Solution
+        std::optional<DeviceRoom> device{};
     };
     std::filesystem::path input;
     std::vector<Wanted> outputs;

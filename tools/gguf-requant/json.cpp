@@ -70,7 +70,18 @@ void write_target(JsonWriter& json, const std::optional<Request::Reached>& reach
         .field("bytes", reached->budget)
         .field("loss", reached->loss)
         .field("bound", reached->bound)
-        .end_object();
+        .key("device");
+    if (const auto& device = reached->device) {
+        json.begin_object()
+            .field("bytes", device->bytes)
+            .field("context", device->context)
+            .field("cache", device->cache)
+            .field("compute", device->compute)
+            .end_object();
+    } else {
+        json.null();
+    }
+    json.end_object();
 }
 
 void write_problem(JsonWriter& json, const std::optional<Error>& problem) {

@@ -45,7 +45,7 @@ same file share the work: one makes it, the others wait, and where it dies the
 next one goes on. Where NAME is there already, of the same input and made in the
 same way, that is said and nothing is done.
 
-With a target (--target-size, --target-bpw) TYPE is left out: some rows of each
+With a target (--target-size and others) TYPE is left out: some rows of each
 tensor are quantized to every type, and of all choices that fit the one is taken
 that loses least. An --imatrix makes it much better. OUTPUT is named after the
 target: m-22GiB.gguf. Types that other flags give are kept. Where TYPE is given,
@@ -63,6 +63,7 @@ Examples:
   gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
   gguf-requant m-f16.gguf Q4_K_M:m4.gguf Q6_K:m6.gguf
   gguf-requant m-f16.gguf Q3_K_M --report m-Q3_K_M.html
+  gguf-requant m-f16.gguf --target-device 24GiB --ctx 8192
   gguf-requant big-f16.gguf Q4_K_M --resume
   gguf-requant m-f16.gguf.zst m-Q4_K_M.gguf.zst Q4_K_M
   gguf-requant m-f16.gguf - Q4_K_M | ssh host 'cat > m-Q4_K_M.gguf'
@@ -111,11 +112,20 @@ void add_target(CLI::App& app, Options& options) {
         "--target-size", options.target_size,
         "Choose the type of each tensor so that OUTPUT has\nat most SIZE (22GiB, 7.5G, 900M) and loses least;\nTYPE "
         "may be left out"));
-    size->type_name("SIZE");
-    group(
-        app.add_option("--target-bpw", options.target_bpw, "The same for an average number of bits a weight,\nas 4.5"))
-        ->type_name("BITS")
-        ->excludes(size);
+    auto* const bpw = group(app.add_option("--target-bpw", options.target_bpw,
+                                           "The same for an average number of bits a weight,\nas 4.5"));
+    auto* const device = group(app.add_option(
+        "--target-device", options.target_device,
+        "The same for a memory of SIZE into which OUTPUT,\nits KV cache and the buffers of llama.cpp must fit"));
+    size->type_name("SIZE")->excludes(bpw)->excludes(device);
+    bpw->type_name("BITS")->excludes(device);
+    device->type_name("SIZE");
+    group(app.add_option("--ctx", options.ctx,
+                         "For how many tokens of context --target-device\nkeeps room (default: as many as the model "
+                         "was\ntrained for)"))
+        ->type_name("N")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
+        ->needs(device);
     group(app.add_option(
               "--recipe", options.recipe,
               "Types from a file of --save-recipe: a row\nREGEX=TYPE for each tensor, and the file_type,\nwhich "

@@ -26,6 +26,8 @@ struct Options {
 
     std::optional<std::string> target_size;
     std::optional<std::string> target_bpw;
+    std::optional<std::string> target_device;
+    std::optional<std::uint64_t> ctx;
     std::optional<std::string> recipe;
     std::optional<std::string> save_recipe;
 

@@ -17,6 +17,8 @@ namespace ggufkit::requant {
 
 struct Target {
     std::optional<std::uint64_t> bytes{};  // of all files
+    std::optional<std::uint64_t> device{};       // bytes of its memory
+    std::uint64_t context = 0;                   // tokens that it must have room for; 0: as trained
     std::optional<double> bits{};          // a weight
     std::string flag;                      // "--target-size 22GiB"
     std::string label;                     // for the name of an output that was given none: "22GiB", "4.5bpw"

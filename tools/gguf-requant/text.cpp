@@ -54,7 +54,11 @@ std::string size_line(const Plan& plan) {
 // How good the choice is.
 void print_target(Console& console, const Request& request) {
     if (!request.reached) return;
-    const auto& [budget, loss, bound] = *request.reached;
+    const auto& [budget, loss, bound, device] = *request.reached;
+    if (device) {
+        console.out.print("device of {}: {} of cache for {} tokens of context, {} of buffers\n", human_bytes(device->bytes),
+                          human_bytes(device->cache), grouped(device->context), human_bytes(device->compute));
+    }
     const std::string quality = loss == 0 ? "nothing is lost"
                                 : bound > 0
                                     ? fmt::format("expected loss {:.2g}, {:.1f} % above what no choice can be below",
