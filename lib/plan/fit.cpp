@@ -6,6 +6,8 @@
 #include <ggufkit/target.hpp>
 #include <unordered_map>
 
+#include "plan/file_types.hpp"
+
 namespace ggufkit {
 
 namespace {
@@ -22,6 +24,7 @@ const FileType* nearest_file_type(const Model& model, Recipe recipe, std::uint64
     for (const FileType& type : file_types()) {
         const Family family = format_of(type.default_type).family;
         if (family == Family::ternary || family == Family::fp4) continue;
+        if (plan::id_of(type) == plan::FileTypeId::Q2_K_S) continue;  // there, Q2_K would need an imatrix
         recipe.file_type = &type;
         const auto plan = make_plan(model, recipe);
         if (!plan || !check_executable(*plan)) continue;

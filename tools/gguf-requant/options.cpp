@@ -15,8 +15,8 @@ const cli::Manual manual{
         "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
         "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
         "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
-        "  gguf-requant INPUT [OUTPUT] --target-size SIZE the best that fits\n"
-        "  gguf-requant INPUT [OUTPUT] --recipe FILE      types from a file\n"
+        "  gguf-requant INPUT --target-size SIZE          the types that lose least in SIZE\n"
+        "  gguf-requant INPUT --recipe FILE               the types that FILE says\n"
         "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
         "  gguf-requant --list-types\n",
     .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
@@ -47,10 +47,11 @@ same way, that is said and nothing is done.
 
 With a target (--target-size and others) TYPE is left out: some rows of each
 tensor are quantized to every type, and of all choices that fit the one is taken
-that loses least. An --imatrix makes it much better. OUTPUT is named after the
-target: m-22GiB.gguf. Types that other flags give are kept. Where TYPE is given,
-it is what the file says that it is (general.file_type), else that is the type
-of the nearest size. What was chosen can be kept and changed:
+that loses least. An --imatrix makes it much better. Types that other flags give
+are kept. OUTPUT is named after the target, m-22GiB.gguf, or after the recipe.
+Where TYPE is given all the same, it is what the file says that it is
+(general.file_type), else that is the type of the nearest size. What was chosen
+can be kept and changed:
   gguf-requant m-f16.gguf --target-size 4G --dry-run --save-recipe m.recipe
   gguf-requant m-f16.gguf --recipe m.recipe
 
