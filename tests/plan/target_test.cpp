@@ -276,6 +276,16 @@ TEST_CASE("fit: the user's types stand, and the file type is the nearest or the 
     CHECK(fit(model, {}, quickly_measured(model, {}), 3'178'720)->plan.file_type->name == "Q4_K_M");
 }
 
+TEST_CASE("fit: a mix is never called Q2_K_S, in which each Q2_K would need an imatrix") {
+    const Model model = open(tiny);
+    const Imatrix imatrix = Imatrix::open(tiny_imatrix).value();
+    const Recipe recipe = with(&imatrix);
+    Recipe fixed = recipe;
+    fixed.file_type = find_file_type("Q2_K_S");
+    const std::uint64_t size = make_plan(model, fixed)->bytes_out();
+    CHECK(fit(model, recipe, quickly_measured(model, recipe), size)->plan.file_type->name == "IQ2_M");
+}
+
 TEST_CASE("fit: its recipe file makes the same file again") {
     const Model model = open(tiny);
     const Recipe recipe = with({{"attn_v", TensorType::Q6_K}});
