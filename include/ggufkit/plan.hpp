@@ -80,6 +80,13 @@ struct Recipe {
     const Provenance* provenance = nullptr;  // borrowed; where given, the output says what it was made from
 };
 
+// Who says which type a tensor gets.
+enum class Chooser : std::uint8_t {
+    none,       // it is copied in any case: a norm, a bias, a vector
+    user,       // --tensor-type and its like
+    file_type,  // so a size target may choose another
+};
+
 struct PlannedTensor {
     std::string name;    // in the output
     std::size_t source;  // index into Model::tensors()
@@ -92,6 +99,7 @@ struct PlannedTensor {
     std::uint32_t file = 0;  // index into Plan::files
     std::uint64_t offset;    // in that file, absolute
     std::string reason;  // "recipe: attn_v, a layer with more bits", "copied: one-dimensional", "fallback: …", …
+    Chooser chooser = Chooser::none;
     std::span<const float> importance{};  // ne[0] weights for each matrix, or none; borrowed from the imatrix
 
     std::uint64_t rows() const { return ne[1] * ne[2] * ne[3]; }

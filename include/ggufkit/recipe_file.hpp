@@ -1,12 +1,13 @@
 // Recipe files: which tensor gets which type, as text that can be kept, edited and given back.
 //
-// Purpose: reads and prints the files of --tensor-type-file, and the recipe that --provenance keeps.
+// Purpose: reads and prints the files of --recipe, --save-recipe and --tensor-type-file, and the recipe that --provenance keeps.
 // Ownership: a RecipeFile owns its text; file types are static.
 // Thread-safety: pure functions.
 // Source: spec/recipes.md, "Recipe files".
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,14 +34,22 @@ Result<RecipeFile> parse_recipe_file(std::string_view text);
 // The same of a file. IO_OPEN, IO_READ, IO_CHANGED; otherwise the errors above with the path and the line.
 Result<RecipeFile> read_recipe_file(const std::filesystem::path& path);
 
-// A pattern that is found in this name and, of names that tensors have, in no other. Characters that a recipe file or a
-// pattern (which is made lower case) cannot hold as they are stand as dots.
+// The pattern "^blk\.0\.attn_q\.weight$" that is found in this name and no other; characters that a recipe file or a pattern
+// (which is made lower case) cannot hold as they are stand as "\x41". However many such rows there are, make_plan() looks
+// a name up among them once.
 std::string exact_pattern(std::string_view tensor);
 
-// A line of a recipe file: "REGEX=TYPE\n", or with a comment "REGEX=TYPE  # comment\n".
+// The name of which this is the exact pattern; nothing where it is another one.
+std::optional<std::string> exact_name(std::string_view pattern);
+
+// A line of a recipe file: "REGEX=TYPE\n", or with a comment, made printable, "REGEX=TYPE  # comment\n".
 std::string recipe_line(const TypeOverride& row, std::string_view comment = {});
 
 // "file_type = Q4_K_M\n".
 std::string recipe_line(const FileType& file_type);
+
+// The whole file for a plan: the type of each tensor that is not copied in any case, with the reason in a comment. With the
+// same source, imatrix and other options it makes the same plan.
+std::string recipe_text(const Plan& plan);
 
 }  // namespace ggufkit

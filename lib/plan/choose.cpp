@@ -206,7 +206,11 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
         const FormatInfo& from = *tensor.format;
         Choice& choice = choices.emplace_back(
             Choice{&tensor, candidate.name, candidate.source, *bytes, from.type(), "copied: " + candidate.kept});
-        if (!candidate.kept.empty()) continue;
+        if (!candidate.kept.empty()) {
+            if (!recipe.copy && why_kept(tensor).empty()) choice.chooser = Chooser::user;  // --leave-output-tensor
+            continue;
+        }
+        choice.chooser = candidate.forced ? Chooser::user : Chooser::file_type;
         const Verdict verdict = fit_row(tensor, candidate.forced ? *candidate.forced : mix->decide(candidate));
         choice.type = verdict.type;
         choice.reason = choice.type == from.type() ? fmt::format("copied: already {}", from.name) : verdict.reason;

@@ -20,6 +20,7 @@ struct Choice {
     std::uint64_t bytes;  // of the source
     TensorType type;
     std::string reason;
+    Chooser chooser = Chooser::none;
 };
 
 // In the output's order: by block number, then by name; tensors of no block come first. Where the split of the source is

@@ -12,27 +12,13 @@ namespace ggufkit::plan {
 
 namespace {
 
-// What llama.cpp refuses to do without an imatrix, and so do we: embeddings and output excepted, types of which the
-// registry says so, but Q2_K only in the file type Q2_K_S.
-bool needs_imatrix(const PlannedTensor& tensor, const FileType& file_type) {
-    const auto role = role_of(tensor.name, false).role;
-    if (role == Role::output || role == Role::token_embd) return false;
-    switch (format_of(tensor.to).imatrix) {
-        case ImatrixNeed::none: return false;
-        case ImatrixNeed::always: return true;
-        case ImatrixNeed::file_type_rule:
-            return tensor.to != TensorType::Q2_K || id_of(file_type) == FileTypeId::Q2_K_S;
-    }
-    return false;
-}
-
 // Embeddings are looked up, not multiplied: an imatrix has nothing about them, or nothing that counts.
 bool is_embedding(const PlannedTensor& tensor) { return role_of(tensor.name, false).role == Role::token_embd; }
 
 // Gives a tensor its importance, or says what is missing.
 std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, std::string_view source_name,
                                 const Recipe& recipe) {
-    const bool needed = needs_imatrix(tensor, *recipe.file_type);
+    const bool needed = needs_imatrix(tensor.name, tensor.to, *recipe.file_type);
     const auto gap = [&](bool fatal, std::string detail) {
         return ImatrixGap{index, fatal && !recipe.imatrix_gaps_allowed, std::move(detail)};
     };
@@ -53,6 +39,17 @@ std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, std::s
 }
 
 }  // namespace
+
+bool needs_imatrix(std::string_view tensor, TensorType type, const FileType& file_type) {
+    const auto role = role_of(tensor, false).role;
+    if (role == Role::output || role == Role::token_embd) return false;
+    switch (format_of(type).imatrix) {
+        case ImatrixNeed::none: return false;
+        case ImatrixNeed::always: return true;
+        case ImatrixNeed::file_type_rule: return type != TensorType::Q2_K || id_of(file_type) == FileTypeId::Q2_K_S;
+    }
+    return false;
+}
 
 Result<void> check_same_model(const Model& model, const Recipe& recipe) {
     if (recipe.imatrix == nullptr || recipe.imatrix_gaps_allowed) return {};

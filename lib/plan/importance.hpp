@@ -2,8 +2,13 @@
 #pragma once
 
 #include <ggufkit/plan.hpp>
+#include <string_view>
 
 namespace ggufkit::plan {
+
+// What llama.cpp refuses to do without an imatrix, and so do we: embeddings and output excepted, types of which the
+// registry says so, but Q2_K only in the file type Q2_K_S.
+bool needs_imatrix(std::string_view tensor, TensorType type, const FileType& file_type);
 
 // BAD_ARGUMENT where the imatrix has entries, but none of a tensor of `model`.
 Result<void> check_same_model(const Model& model, const Recipe& recipe);

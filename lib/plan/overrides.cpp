@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <ggufkit/recipe_file.hpp>
 #include <string>
 
 namespace ggufkit::plan {
@@ -29,6 +30,10 @@ tl::unexpected<Error> bad_pattern(const TypeOverride& row, std::string_view why)
 Result<Overrides> Overrides::compile(std::span<const TypeOverride> rows) {
     Overrides overrides;
     for (const TypeOverride& row : rows) {
+        if (auto name = exact_name(row.pattern)) {
+            overrides.exact_.emplace(*std::move(name), &row);
+            continue;
+        }
         if (row.pattern.size() > longest_pattern) return bad_pattern(row, "the pattern is too long");
         try {
             overrides.compiled_.push_back({std::regex(lower(row.pattern)), &row});
@@ -40,15 +45,18 @@ Result<Overrides> Overrides::compile(std::span<const TypeOverride> rows) {
 }
 
 Result<const TypeOverride*> Overrides::find(std::string_view name) const {
-    if (name.size() > longest_name) return nullptr;
+    const auto found = exact_.find(std::string(name));
+    const TypeOverride* const exact = found == exact_.end() ? nullptr : found->second;
+    if (name.size() > longest_name) return exact;
     for (const auto& [pattern, row] : compiled_) {
+        if (exact != nullptr && exact < row) break;  // rows are of one array
         try {
             if (std::regex_search(name.begin(), name.end(), pattern)) return row;
         } catch (const std::regex_error& error) {
             return bad_pattern(*row, error.what());
         }
     }
-    return nullptr;
+    return exact;
 }
 
 }  // namespace ggufkit::plan

@@ -3,13 +3,16 @@
 
 #include <regex>
 #include <span>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <ggufkit/plan.hpp>
 
 namespace ggufkit::plan {
 
+// A recipe has a row for each tensor: exact patterns are looked up, and only the others searched for.
 class Overrides {
   public:
     // Borrows `rows`. BAD_ARGUMENT with the text of a pattern that is no regular expression.
@@ -23,7 +26,8 @@ class Overrides {
         std::regex pattern;
         const TypeOverride* row;
     };
-    std::vector<Compiled> compiled_;
+    std::unordered_map<std::string, const TypeOverride*> exact_;  // by name; of several rows the first
+    std::vector<Compiled> compiled_;                              // the other rows, in order
 };
 
 }  // namespace ggufkit::plan

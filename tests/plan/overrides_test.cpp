@@ -25,3 +25,25 @@ TEST_CASE("overrides: names far longer than a file may have neither match nor en
     CHECK(overrides->find(std::string(1000, 'a')).value() == &rows[1]);
     CHECK(overrides->find(std::string(1'000'000, 'a')).value() == nullptr);
 }
+
+TEST_CASE("overrides: of exact rows and others the first decides, and ten thousand exact ones are one table") {
+    std::vector<TypeOverride> rows{{"ffn_up", TensorType::Q4_0},
+                                   {"^blk\\.0\\.attn_q$", TensorType::Q4_K},
+                                   {"attn", TensorType::Q5_K},
+                                   {"^blk\\.1\\.attn_q$", TensorType::Q6_K},
+                                   {"^blk\\.0\\.attn_q$", TensorType::Q8_0},
+                                   {"^blk\\.1\\.ffn_up$", TensorType::Q8_0}};
+    constexpr int many = 10'000;  // as regular expressions, each searched in each name, minutes
+    for (int i = 0; i < many; ++i) rows.push_back({"^blk\\." + std::to_string(i) + "\\.ssm_in$", TensorType::Q4_0});
+    const auto overrides = Overrides::compile(rows);
+    REQUIRE(overrides);
+    CHECK(overrides->find("blk.0.attn_q").value() == &rows[1]);
+    CHECK(overrides->find("blk.1.attn_q").value() == &rows[2]);
+    CHECK(overrides->find("blk.1.ffn_up").value() == &rows[0]);
+    int found = 0;
+    for (int i = 0; i < many; ++i) {
+        found +=
+            overrides->find("blk." + std::to_string(i) + ".ssm_in").value() == &rows[static_cast<std::size_t>(i) + 6];
+    }
+    CHECK(found == many);
+}

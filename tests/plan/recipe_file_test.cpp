@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <regex>
+
 #include <ggufkit/recipe_file.hpp>
 #include <string>
 #include <vector>
@@ -65,8 +67,10 @@ TEST_CASE("recipe file: read from disk, a fault names the file too") {
 }
 
 TEST_CASE("recipe file: an exact pattern is found in its own name, and survives the file") {
-    const std::vector<std::string> names{"blk.1.attn_q.weight", "v.BLK-0 (a|b)#=[x].weight", "blk.1.\xc3\xa9"};
+    const std::vector<std::string> names{"blk.1.attn_q.weight", "v.BLK-0 (a|b)#=[x].weight", "blk.1.\xc3\xa9",
+                                         "a\nb\\x41", std::string(5000, 'N')};
     for (const std::string& name : names) {
+        CHECK(exact_name(exact_pattern(name)) == name);
         const auto recipe = parse_recipe_file(recipe_line({exact_pattern(name), TensorType::Q4_K}, "note"));
         REQUIRE(recipe);
         const auto overrides = plan::Overrides::compile(recipe->overrides);
@@ -75,5 +79,19 @@ TEST_CASE("recipe file: an exact pattern is found in its own name, and survives 
         CHECK(overrides->find(name + "x").value() == nullptr);
         CHECK(overrides->find("blk.11.attn_q.weight").value() == nullptr);
         CHECK(overrides->find("blk.1xattn_q.weight").value() == nullptr);
+        // As a regular expression it says the same, for other programs that read it.
+        const auto found = [&](const std::string& text) {
+            return std::regex_search(text, std::regex(exact_pattern(name)));
+        };
+        if (name.size() > 100) continue;
+        CHECK(found(name));
+        CHECK_FALSE(found(name + "x"));
+        CHECK_FALSE(found("x" + name));
     }
+    for (const char* other :
+         {"^blk.0$", "^blk\\.0", "blk\\.0$", "^BLK$", "^a|b$", "^\\x4A$", "^\\x61$", "^\\x6$", "^$x", "$^", "^"}) {
+        CAPTURE(other);
+        CHECK_FALSE(exact_name(other));
+    }
+    CHECK(exact_name("^$") == "");
 }

@@ -5,12 +5,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <ggufkit/requant.hpp>
 #include <set>
-#include <sstream>
 
+#include "support/divergence.hpp"
 #include "support/oracle.hpp"
 #include "support/temporary.hpp"
 
@@ -74,40 +73,14 @@ class Makers {
     TemporaryFolder folder_;
 };
 
-// The mean KLD of every file. The base is run once.
-std::vector<double> divergences(const std::vector<std::string>& files) {
-    std::vector<std::string> arguments{fmt::format("{}/tiny-llama-f16.gguf", data),
-                                       fmt::format("{}/tiny-llama.val.txt", data), "48"};
-    arguments.insert(arguments.end(), files.begin(), files.end());
-    const auto judged = judge(arguments);
-    REQUIRE_MESSAGE(judged.exit_code == 0, judged.err);
-    std::vector<double> kld;
-    std::istringstream lines(judged.text());
-    std::string file;
-    int tokens = 0;
-    for (double mean = 0, agreement = 0, base = 0, own = 0;
-         lines >> file >> tokens >> mean >> agreement >> base >> own;) {
-        REQUIRE(file == files[kld.size()]);
-        REQUIRE(tokens >= 4000);
-        kld.push_back(mean);
-    }
-    REQUIRE(kld.size() == files.size());
-    return kld;
-}
-
-double geometric_mean(const std::vector<double>& ratios) {
-    double sum = 0;
-    for (const double ratio : ratios) sum += std::log(ratio);
-    return std::exp(sum / static_cast<double>(ratios.size()));
-}
-
 void hold(const Makers& makers, std::vector<Contest> contests) {
     std::vector<std::string> files;
     for (Contest& contest : contests) {
         makers.make(contest);
         files.insert(files.end(), {contest.ours, contest.theirs});
     }
-    const std::vector<double> kld = divergences(files);
+    const std::vector<double> kld =
+        divergences(fmt::format("{}/tiny-llama-f16.gguf", data), fmt::format("{}/tiny-llama.val.txt", data), 48, files);
     std::vector<double> usual_ratios;
     for (std::size_t i = 0; i < contests.size(); ++i) {
         const double ours = kld[2 * i], theirs = kld[2 * i + 1];

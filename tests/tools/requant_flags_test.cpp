@@ -216,9 +216,13 @@ TEST_CASE("sizes have decimal and binary units") {
     CHECK(files("1KB") == 8);
     CHECK(files("1KiB") == 4);
     CHECK(files("2kib") == 2);
+    CHECK(files("1.5KiB") == 3);
+    CHECK(files("2.047999K") == 3);
+    CHECK(files("2.048K") == 2);
     CHECK(files("1M") == 1);
     CHECK(files("16777215T") == 1);
-    for (const char* bad : {"0", "G", "1Q", "1.5G", "-1", "1iB", "16777216TiB", "99999999999999999999"}) {
+    for (const char* bad : {"0", "G", "1Q", "1.5.G", ".5G", "1.G", "1.0000001G", "0.5", "-1", "1iB", "16777216TiB",
+                            "99999999999999999999"}) {
         check_misuse({folder / "m.gguf", "COPY", fmt::format("--split-max-size={}", bad)}, "is no size such as 4G");
     }
 }

@@ -477,9 +477,12 @@ TEST_CASE("--resume: what a run left that was interrupted is gone on with, to th
         model.tensor(name, TensorType::F16, {1024, 4096});
     }
     model.save(input);
-    REQUIRE(requant({input, folder / "whole.gguf", "IQ4_XS"}).exit_code == 0);
-
-    std::vector<std::string> arguments{input, output, "IQ4_XS", "--threads", "1", "--checkpoint", "0.001"};
+    std::vector<std::string> types{"IQ4_XS"};
+    const auto with_types = [&](std::vector<std::string> words) {
+        words.insert(words.end(), types.begin(), types.end());
+        return words;
+    };
+    std::vector<std::string> arguments{input, output, "--threads", "1", "--checkpoint", "0.001"};
     const auto has_come_some_way = [&] { return fs::exists(output + ".ggufkit-journal") || fs::exists(output); };
     // Once more where it was done before the signal came.
     const auto interrupted = [&](int signal) {
@@ -490,16 +493,23 @@ TEST_CASE("--resume: what a run left that was interrupted is gone on with, to th
         }
         return status;
     };
-    SUBCASE("killed") { CHECK(WIFSIGNALED(interrupted(SIGKILL))); }
+    SUBCASE("killed") {
+        SUBCASE("of a file type") {}
+        SUBCASE("of types that a target chose, and chooses again") { types = {"--target-bpw", "5.1"}; }
+        arguments = with_types(arguments);
+        CHECK(WIFSIGNALED(interrupted(SIGKILL)));
+    }
     SUBCASE("stopped, to be resumed") {
+        arguments = with_types(arguments);
         arguments.push_back("--resume");
         CHECK(WEXITSTATUS(interrupted(SIGINT)) == 130);
         CHECK(read(folder / "messages") == "gguf-requant: cancelled; --resume goes on from here\n");
     }
     CHECK_FALSE(fs::exists(output));
-    const CommandResult resumed = requant({input, output, "IQ4_XS", "--resume"});
+    const CommandResult resumed = requant(with_types({input, output, "--resume"}));
     CHECK(resumed.exit_code == 0);
     CHECK(resumed.err.starts_with("gguf-requant: note: going on after "));
+    REQUIRE(requant(with_types({input, folder / "whole.gguf"})).exit_code == 0);
     CHECK(read(output) == read(folder / "whole.gguf"));
     CHECK(names_in(folder) == Names{"m-f16.gguf", "messages", "out.gguf", "whole.gguf"});
 }

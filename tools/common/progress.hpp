@@ -6,21 +6,24 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace ggufkit::cli {
 
 // Shows nothing unless standard error is a terminal and the work takes more than a second.
 class ProgressBar {
   public:
-    ProgressBar();
+    // `unit`: what is counted, in the plural, if not bytes; a literal.
+    explicit ProgressBar(std::string_view unit = {});
     ProgressBar(const ProgressBar&) = delete;
     ProgressBar& operator=(const ProgressBar&) = delete;
     ~ProgressBar();
 
-    void update(std::uint64_t done_bytes, std::uint64_t total_bytes);
+    void update(std::uint64_t done, std::uint64_t total);
 
   private:
     using Clock = std::chrono::steady_clock;
+    std::string_view unit_;
     std::optional<std::size_t> width_;  // of the terminal; none: nothing is shown
     bool drawn_ = false;
     Clock::time_point start_ = Clock::now();
@@ -29,5 +32,8 @@ class ProgressBar {
 
 // The line; without the share where the total is not known and 0: " 42 %  ████████░░░░░░░░  512 MiB of 1.19 GiB  210 MiB/s  34 s left".
 std::string progress_line(std::uint64_t done_bytes, std::uint64_t total_bytes, double seconds);
+
+// The same of other things, whose number is known: " 42 %  ████████░░░░░░░░  42 of 100 tensors measured  34 s left".
+std::string progress_line(std::uint64_t done, std::uint64_t total, double seconds, std::string_view unit);
 
 }  // namespace ggufkit::cli

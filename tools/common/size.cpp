@@ -4,27 +4,61 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <string>
 
 #include "common/text.hpp"
 #include "core/checked.hpp"
 
 namespace ggufkit::cli {
 
+namespace {
+
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+// A number with up to six decimals, which rounding cannot touch.
+struct Decimal {
+    std::uint64_t whole, millionths;
+
+    // Cut off to a whole number; nothing where it is too large.
+    std::optional<std::uint64_t> times(std::uint64_t unit) const {
+        const auto most = checked_mul(whole, unit), part = checked_mul(millionths, unit);
+        return most && part ? checked_add(*most, *part / 1'000'000) : std::nullopt;
+    }
+};
+
+std::optional<Decimal> read_decimal(std::string_view text) {
+    const std::size_t dot = std::min(text.find('.'), text.size());
+    const auto whole = whole_number(text.substr(0, dot));
+    if (!whole || dot == text.size()) return whole ? std::optional(Decimal{*whole, 0}) : std::nullopt;
+    std::string decimals(text.substr(dot + 1));
+    if (decimals.empty() || decimals.size() > 6) return std::nullopt;
+    decimals.resize(6, '0');
+    const auto millionths = whole_number(decimals);
+    return millionths ? std::optional(Decimal{*whole, *millionths}) : std::nullopt;
+}
+
+}  // namespace
+
 Result<std::uint64_t> read_size(std::string_view text) {
     const auto refuse = [&] {
         return fail(
-            {.code = Errc::bad_argument, .detail = fmt::format("'{}' is no size such as 4G, 500M or 2GiB", text)});
+            {.code = Errc::bad_argument, .detail = fmt::format("'{}' is no size such as 4G, 500M or 2.5GiB", text)});
     };
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    std::uint64_t count = 0;
-    if (std::from_chars(text.data(), text.data() + digits, count).ec != std::errc{} || count == 0) return refuse();
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    const auto count = read_decimal(text.substr(0, digits));
+    if (!count) return refuse();
     const std::string_view suffix = text.substr(digits);
     std::uint64_t decimal = 1, binary = 1;
     for (const std::string_view unit : {"", "K", "M", "G", "T"}) {
         const bool is_decimal = equal_in_any_case(suffix, unit) || equal_in_any_case(suffix, fmt::format("{}B", unit));
         if (is_decimal || (!unit.empty() && equal_in_any_case(suffix, fmt::format("{}iB", unit)))) {
-            const auto bytes = checked_mul(count, is_decimal ? decimal : binary);
-            return bytes ? Result<std::uint64_t>(*bytes) : refuse();
+            const auto bytes = count->times(is_decimal ? decimal : binary);
+            return bytes && *bytes > 0 ? Result<std::uint64_t>(*bytes) : refuse();
         }
         decimal *= 1000, binary *= 1024;
     }

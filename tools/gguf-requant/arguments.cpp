@@ -41,12 +41,17 @@ std::optional<const FileType*> read_type(std::string_view text) {
     return type == nullptr ? std::nullopt : std::optional(type);
 }
 
+// `type` as read_type() gives it.
+Request::Wanted wanted(std::filesystem::path path, const FileType* type) {
+    return {.path = std::move(path), .file_type = type, .copy = type == nullptr};
+}
+
 // "Q4_K_M:out.gguf".
 std::optional<Request::Wanted> read_pair(std::string_view text) {
     const std::size_t colon = text.find(':');
     if (colon == text.npos || colon + 1 == text.size()) return std::nullopt;
     const auto type = read_type(text.substr(0, colon));
-    return type ? std::optional(Request::Wanted{text.substr(colon + 1), *type}) : std::nullopt;
+    return type ? std::optional(wanted(text.substr(colon + 1), *type)) : std::nullopt;
 }
 
 // "m-00002-of-00005" without its number; other names as they are.
@@ -92,7 +97,7 @@ Result<Effort> read_effort(std::string_view text) {
 
 std::string_view type_name(const FileType* type) { return type == nullptr ? copy_name : type->name; }
 
-std::filesystem::path derived_output(const std::filesystem::path& input, const FileType* type) {
+std::filesystem::path derived_output(const std::filesystem::path& input, std::string_view types) {
     const std::string name = (input.extension() == ".zst" ? input.stem() : input).stem().string();
     const std::string_view stem = without_shard(name);
     // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
@@ -101,10 +106,10 @@ std::filesystem::path derived_output(const std::filesystem::path& input, const F
         at = stem.find_first_of("-._", at + 1);
     }
     const std::string kept = at == stem.npos ? fmt::format("{}-", stem) : std::string(stem.substr(0, at + 1));
-    return input.parent_path() / fmt::format("{}{}.gguf", kept, type_name(type));
+    return input.parent_path() / fmt::format("{}{}.gguf", kept, types);
 }
 
-Result<Request> read_positionals(const std::vector<std::string>& arguments) {
+Result<Request> read_positionals(const std::vector<std::string>& arguments, bool type_needed) {
     Request request;
     request.input = arguments.front();
     std::size_t next = 1;
@@ -119,19 +124,24 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments) {
         }
     } else {
         // The second argument is TYPE where it names one, unless the third does too.
+        const auto names_type = [&](std::size_t i) {
+            return i < arguments.size() && read_type(arguments[i]) && (type_needed || !whole_number(arguments[i]));
+        };
         const bool output_given =
-            left() >= 2 && (!read_type(arguments[1]) || (read_type(arguments[2]) && !whole_number(arguments[2])));
-        Request::Wanted only{};
-        if (output_given) only.path = arguments[next++];
-        if (left() == 0) return misuse("TYPE is missing; --list-types shows what there is");
-        const auto type = read_type(arguments[next]);
-        if (!type)
+            type_needed ? left() >= 2 && (!names_type(1) || (names_type(2) && !whole_number(arguments[2])))
+                        : left() >= 1 && (names_type(1) ? names_type(2) : !whole_number(arguments[1]));
+        std::filesystem::path path;
+        if (output_given) path = arguments[next++];
+        if (names_type(next)) {
+            request.outputs.push_back(wanted(std::move(path), *read_type(arguments[next++])));
+        } else if (!type_needed) {
+            request.outputs.push_back({.path = std::move(path)});
+        } else if (left() == 0) {
+            return misuse("TYPE is missing; --list-types shows what there is");
+        } else {
             return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", arguments[next]));
-        ++next;
-        only.file_type = *type;
+        }
         if (!output_given && request.input == "-") return misuse("OUTPUT is missing, which INPUT - gives no name");
-        if (!output_given) only.path = derived_output(request.input, only.file_type);
-        request.outputs.push_back(only);
     }
 
     if (left() > 0) {
@@ -180,6 +190,12 @@ Result<KeyOverride> read_key_override(std::string_view text) {
     }
     if (!good) return misuse(fmt::format("'{}' in '{}' is no {}", value, text, type));
     return override;
+}
+
+Result<double> read_bits(std::string_view text) {
+    const auto bits = number<double>(text);
+    if (bits && std::isfinite(*bits) && *bits > 0) return *bits;
+    return misuse(fmt::format("'{}' is no number of bits such as 4.5", text));
 }
 
 }  // namespace ggufkit::requant

@@ -60,6 +60,30 @@ void write_imatrix(JsonWriter& json, const Plan& plan) {
     json.end_array();
 }
 
+void write_target(JsonWriter& json, const std::optional<Request::Reached>& reached) {
+    json.key("target");
+    if (!reached) {
+        json.null();
+        return;
+    }
+    json.begin_object()
+        .field("bytes", reached->budget)
+        .field("loss", reached->loss)
+        .field("bound", reached->bound)
+        .key("device");
+    if (const auto& device = reached->device) {
+        json.begin_object()
+            .field("bytes", device->bytes)
+            .field("context", device->context)
+            .field("cache", device->cache)
+            .field("compute", device->compute)
+            .end_object();
+    } else {
+        json.null();
+    }
+    json.end_object();
+}
+
 void write_problem(JsonWriter& json, const std::optional<Error>& problem) {
     json.key("problem");
     if (!problem) {
@@ -86,6 +110,7 @@ void print_json(cli::Console& console, const Request& request, const Output& out
         .field("effort", name(plan.effort));
     write_files(json, output);
     write_imatrix(json, plan);
+    write_target(json, request.reached);
     json.key("tensors").begin_array();
     for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);
     json.end_array().field("bytes_in", plan.bytes_in()).field("bytes_out", plan.bytes_out()).field("bpw", plan.bpw());

@@ -1,7 +1,10 @@
 // gguf-requant: a model in other tensor types.
+#include <fmt/format.h>
+
 #include <chrono>
 #include <ggufkit/materialize.hpp>
 #include <ggufkit/provenance.hpp>
+#include <ggufkit/recipe_file.hpp>
 #include <ggufkit/requant.hpp>
 #include <optional>
 
@@ -15,12 +18,15 @@
 #include "report.hpp"
 #include "shm.hpp"
 #include "stream.hpp"
+#include "target.hpp"
+#include "text_file.hpp"
 #include "views.hpp"
 
 namespace {
 
 using namespace ggufkit;
 using requant::Options;
+namespace fs = std::filesystem;
 
 constexpr int failure = 1;
 constexpr int interrupted = 130;
@@ -39,7 +45,7 @@ class Command {
         if (const auto understood = understand(); !understood) return reject(understood.error());
 
         const auto model =
-            cli::open_model(request_.input, {.header_only = options_.dry_run, .threads = request_.threads});
+            cli::open_model(request_.input, {.header_only = options_.dry_run && !target_, .threads = request_.threads});
         if (!model) return refuse(cli::sentence(request_.input, model.error()));
         auto imatrix = requant::imatrix_of(options_);
         if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
@@ -47,14 +53,16 @@ class Command {
         if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
         for (const auto& wanted : request_.outputs) {
             recipe_.file_type = wanted.file_type;
-            recipe_.copy = wanted.file_type == nullptr;
-            auto plan = make_plan(*model, recipe_);
+            recipe_.copy = wanted.copy;
+            auto plan =
+                target_ ? requant::reach(console_, *model, recipe_, *target_, request_) : make_plan(*model, recipe_);
+            if (!plan && plan.error().code == Errc::cancelled) return explain(plan.error());
             if (!plan) return reject(plan.error());
             plans_.push_back(*std::move(plan));
         }
         std::vector<Output> outputs;
         for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
-        if (options_.dry_run) return show(outputs);
+        if (options_.dry_run) return show(*model, outputs);
         for (const Output& output : outputs) requant::report_gaps(console_, *output.plan);
         return options_.shm ? share(*model, outputs.front()) : carry_out(*model, outputs);
     }
@@ -64,15 +72,22 @@ class Command {
         if (options_.positionals.empty()) {
             return fail({.code = Errc::bad_argument, .detail = "INPUT and TYPE are missing"});
         }
-        auto request = requant::read_positionals(options_.positionals);
+        auto target = requant::target_of(options_);
+        if (!target) return fail(std::move(target).error());
+        target_ = *std::move(target);
+        auto request = requant::read_positionals(options_.positionals, !target_ && !options_.recipe);
         if (!request) return fail(request.error());
         request_ = *request;
+        auto recipe = requant::recipe_of(options_);
+        if (!recipe) return fail(std::move(recipe).error());
+        recipe_ = *std::move(recipe);
         if (!options_.threads.empty()) {
             const auto threads = requant::read_threads(options_.threads);
             if (!threads) return fail(threads.error());
             request_.threads = *threads;
         }
         if (auto shared = understand_shm(); !shared) return shared;
+        if (auto typed = understand_types(); !typed) return typed;
         request_.zstd_level = options_.zstd_level;
         const bool plain = !requant::streams(request_) && !options_.shm;
         for (const auto& [asked, flag] :
@@ -86,17 +101,52 @@ class Command {
         reports_ = *std::move(reports);
         const auto streams = requant::check_streams(request_, options_.json, options_.dry_run);
         if (!streams) return fail(streams.error());
-        auto recipe = requant::recipe_of(options_);
-        if (!recipe) return fail(std::move(recipe).error());
-        recipe_ = *std::move(recipe);
+        return understand_save_recipe();
+    }
+
+    // What types the outputs have, and so their names.
+    Result<void> understand_types() {
+        if (target_) {
+            if (auto sound = requant::check_target(request_, recipe_); !sound) return sound;
+        }
+        for (auto& [path, file_type, copy] : request_.outputs) {
+            if (path.empty()) {
+                const bool named = copy || file_type != nullptr;
+                path = requant::derived_output(request_.input, named     ? requant::type_name(file_type)
+                                                               : target_ ? target_->label
+                                                                         : fs::path(*options_.recipe).stem().string());
+            }
+            if (copy && options_.recipe) return misuse("COPY keeps every tensor as it is: --recipe has nothing to say");
+            if (!copy && file_type == nullptr) file_type = recipe_.file_type;
+            if (!copy && file_type == nullptr && !target_) {
+                return misuse(fmt::format("TYPE is missing, and {} has no file_type", *options_.recipe));
+            }
+        }
         return {};
+    }
+
+    Result<void> understand_save_recipe() const {
+        if (!options_.save_recipe) return {};
+        if (request_.outputs.size() != 1) return misuse("--save-recipe is for one output");
+        const auto& [path, file_type, copy] = request_.outputs.front();
+        if (copy) return misuse("COPY keeps every tensor as it is: it has no recipe to save");
+        const std::string& file = *options_.save_recipe;
+        if (file != "-" && requant::same_name(file, path)) return misuse("--save-recipe names the output");
+        if (file == "-" && (options_.json || (path == "-" && !options_.dry_run))) {
+            return misuse("--save-recipe - and something else would both be on standard output");
+        }
+        return {};
+    }
+
+    static tl::unexpected<Error> misuse(std::string detail) {
+        return fail({.code = Errc::bad_argument, .detail = std::move(detail)});
     }
 
     Result<void> understand_shm() {
         if (!options_.shm) return {};
-        auto& [output, file_type] = request_.outputs.front();
-        if (request_.outputs.size() != 1 || output != requant::derived_output(request_.input, file_type)) {
-            return fail({.code = Errc::bad_argument, .detail = "--shm takes the place of OUTPUT; give one of them"});
+        std::filesystem::path& output = request_.outputs.front().path;
+        if (request_.outputs.size() != 1 || !output.empty()) {
+            return misuse("--shm takes the place of OUTPUT; give one of them");
         }
         const auto path = shared_path(*options_.shm);
         if (!path) return fail({.code = Errc::bad_argument, .detail = cli::sentence(path.error())});
@@ -142,38 +192,66 @@ class Command {
     }
 
     int share(const Model& model, const Output& output) const {
+        if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
         const auto done = requant::share(console_, model, request_, output,
                                          {.name = *options_.shm, .replace = options_.force, .json = options_.json});
-        return done ? 0 : explain(done.error());
+        if (!done) return explain(done.error());
+        const auto saved = save_recipe(model);
+        return saved ? 0 : explain(saved.error());
     }
 
-    int show(const std::vector<Output>& outputs) const {
+    int show(const Model& model, const std::vector<Output>& outputs) const {
+        if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
         std::optional<Error> problem;  // the first
         for (const Output& output : outputs) {
             const auto executable = check_executable(*output.plan);
             const auto fault = executable ? std::nullopt : std::optional(executable.error());
             if (options_.json) {
                 requant::print_json(console_, request_, output, std::nullopt, fault);
-            } else {
-                requant::print_plan(console_, output);
+            } else if (!prints_recipe()) {
+                requant::print_plan(console_, request_, output);
             }
             requant::report_gaps(console_, *output.plan);
             if (!problem) problem = fault;
         }
-        return problem ? refuse(cli::sentence(*problem)) : 0;
+        if (problem) return refuse(cli::sentence(*problem));
+        const auto saved = save_recipe(model);
+        return saved ? 0 : explain(saved.error());
+    }
+
+    bool prints_recipe() const { return options_.save_recipe == "-"; }
+
+    Result<void> check_recipe_place() const {
+        if (!options_.save_recipe || prints_recipe()) return {};
+        return requant::check_place(*options_.save_recipe, options_.force);
+    }
+
+    Result<void> save_recipe(const Model& model) const {
+        if (!options_.save_recipe) return {};
+        const std::string text = recipe_text(plans_.front());
+        if (!prints_recipe()) return requant::write_text(*options_.save_recipe, text, model, options_.force);
+        console_.out.write(text);
+        return {};
     }
 
     int carry_out(const Model& model, const std::vector<Output>& outputs) const {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
-        if (auto fine = requant::check_report_places(reports_, options_.force); !fine) return explain(fine.error());
+        for (const auto& [path, number] : reports_) {
+            if (auto fine = requant::check_place(path, options_.force); !fine) return explain(fine.error());
+        }
+        if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
         std::vector<QualityReport> quality;
         if (const auto done = execute_visibly(model, outputs, quality); !done) return explain(done.error());
+        if (auto saved = save_recipe(model); !saved) {
+            return refuse("the model is written, but not its recipe: " + cli::sentence(saved.error()));
+        }
         if (requant::to_standard_output(request_)) return 0;
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
         for (const auto& [path, number] : reports_) {
             const requant::Outcome outcome{request_.input, outputs[number], quality[number], seconds, line_.version()};
-            if (auto written = requant::write_report(path, outcome, model, options_.force); !written) {
+            const auto written = requant::write_text(path, requant::report_text(path, outcome), model, options_.force);
+            if (!written) {
                 return refuse("the model is written, but not its report: " + cli::sentence(written.error()));
             }
         }
@@ -181,8 +259,8 @@ class Command {
             for (const Output& output : outputs) {
                 requant::print_json(console_, request_, output, seconds, std::nullopt);
             }
-        } else {
-            requant::print_summary(console_, outputs, seconds);
+        } else if (!prints_recipe()) {
+            requant::print_summary(console_, request_, outputs, seconds);
         }
         return 0;
     }
@@ -228,6 +306,7 @@ class Command {
     cli::Console& console_;
     requant::Request request_;
     Provenance provenance_;
+    std::optional<requant::Target> target_;
     Recipe recipe_;
     std::vector<Plan> plans_;  // of the outputs, one each
     std::vector<requant::ReportFile> reports_;

@@ -16,6 +16,8 @@ const cli::Manual manual{
         "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
         "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
         "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
+        "  gguf-requant INPUT --target-size SIZE          the types that lose least in SIZE\n"
+        "  gguf-requant INPUT --recipe FILE               the types that FILE says\n"
         "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
         "  gguf-requant --list-types\n",
     .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
@@ -44,6 +46,16 @@ same file share the work: one makes it, the others wait, and where it dies the
 next one goes on. Where NAME is there already, of the same input and made in the
 same way, that is said and nothing is done.
 
+With a target (--target-size and others) TYPE is left out: some rows of each
+tensor are quantized to every type, and of all choices that fit the one is taken
+that loses least. An --imatrix makes it much better. Types that other flags give
+are kept. OUTPUT is named after the target, m-22GiB.gguf, or after the recipe.
+Where TYPE is given all the same, it is what the file says that it is
+(general.file_type), else that is the type of the nearest size. What was chosen
+can be kept and changed:
+  gguf-requant m-f16.gguf --target-size 4G --dry-run --save-recipe m.recipe
+  gguf-requant m-f16.gguf --recipe m.recipe
+
 The environment variable GGUFKIT_SIMD makes the work use another instruction set
 than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
 them write the same bytes.
@@ -53,6 +65,7 @@ Examples:
   gguf-requant m-f16.gguf m-small.gguf IQ4_XS --dry-run
   gguf-requant m-f16.gguf Q4_K_M:m4.gguf Q6_K:m6.gguf
   gguf-requant m-f16.gguf Q3_K_M --report m-Q3_K_M.html
+  gguf-requant m-f16.gguf --target-device 24GiB --ctx 8192
   gguf-requant big-f16.gguf Q4_K_M --resume
   gguf-requant m-f16.gguf.zst m-Q4_K_M.gguf.zst Q4_K_M
   gguf-requant m-f16.gguf - Q4_K_M | ssh host 'cat > m-Q4_K_M.gguf'
@@ -67,6 +80,7 @@ Exit codes:
        with --resume what was done is kept for the next time
 )",
     .examples = {{"Types", "gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K'"},
+                 {"Target", "gguf-requant m-f16.gguf --target-size 4.2GiB --imatrix m.imatrix.gguf"},
                  {"Importance", "gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf"},
                  {"Model", "gguf-requant m-f16.gguf Q6_K --prune-layers 20-23"},
                  {"Output", "gguf-requant m-f16.gguf Q8_0 --split-max-size 4G"},
@@ -92,6 +106,38 @@ void add_types(CLI::App& app, Options& options) {
     group(app.add_flag("--pure", options.pure, "The file type's main type everywhere, no mix"));
     group(app.add_flag("--allow-requantize", options.allow_requantize,
                        "Has no effect: quantized sources are always\nallowed. For command lines of llama-quantize"));
+}
+
+void add_target(CLI::App& app, Options& options) {
+    const auto group = [](CLI::Option* option) { return option->group("Target"); };
+    auto* const size = group(app.add_option(
+        "--target-size", options.target_size,
+        "Choose the type of each tensor so that OUTPUT has\nat most SIZE (22GiB, 7.5G, 900M) and loses least;\nTYPE "
+        "may be left out"));
+    auto* const bpw = group(app.add_option("--target-bpw", options.target_bpw,
+                                           "The same for an average number of bits a weight,\nas 4.5"));
+    auto* const device = group(app.add_option(
+        "--target-device", options.target_device,
+        "The same for a memory of SIZE into which OUTPUT,\nits KV cache and the buffers of llama.cpp must fit"));
+    size->type_name("SIZE")->excludes(bpw)->excludes(device);
+    bpw->type_name("BITS")->excludes(device);
+    device->type_name("SIZE");
+    group(app.add_option("--ctx", options.ctx,
+                         "For how many tokens of context --target-device\nkeeps room (default: as many as the model "
+                         "was\ntrained for)"))
+        ->type_name("N")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
+        ->needs(device);
+    group(app.add_option(
+              "--recipe", options.recipe,
+              "Types from a file of --save-recipe: a row\nREGEX=TYPE for each tensor, and the file_type,\nwhich "
+              "TYPE overrides. With a target only what\nno row matches is chosen"))
+        ->type_name("FILE");
+    group(app.add_option(
+              "--save-recipe", options.save_recipe,
+              "Write the type of every tensor, and why, to FILE,\nto keep, edit and give back with --recipe;\n- "
+              "is standard output, in place of other words"))
+        ->type_name("FILE");
 }
 
 void add_importance(CLI::App& app, Options& options) {
@@ -209,7 +255,7 @@ Result<std::vector<TypeOverride>> read_tensor_types(const std::string& file) {
     if (read->file_type == nullptr) return std::move(read->overrides);
     return fail({.code = Errc::bad_argument,
                  .subject = file,
-                 .detail = "gives a file_type, which is the TYPE of the command line"});
+                 .detail = "gives a file_type: it is for --recipe, not --tensor-type-file"});
 }
 
 }  // namespace
@@ -217,6 +263,7 @@ Result<std::vector<TypeOverride>> read_tensor_types(const std::string& file) {
 void add_options(CLI::App& app, Options& options) {
     app.add_option("ARGUMENTS", options.positionals, "INPUT [OUTPUT] TYPE [THREADS]")->group("");
     add_types(app, options);
+    add_target(app, options);
     add_importance(app, options);
     add_model(app, options);
     add_output(app, options);
@@ -231,10 +278,12 @@ Result<Recipe> recipe_of(const Options& options) {
     recipe.split.keep = options.keep_split;
     recipe.split.max_tensors = options.split_max_tensors.value_or(0);
     std::vector<TypeOverride> from_file;
+    RecipeFile kept;
     const auto effort = std::optional(options.effort);
     auto read =
         append(options.tensor_types, recipe.overrides, parse_override)
             .and_then([&] { return set(options.tensor_type_file, from_file, read_tensor_types); })
+            .and_then([&] { return set(options.recipe, kept, read_recipe_file); })
             .and_then([&] { return set(options.output_tensor_type, recipe.output_type, parse_weight_type); })
             .and_then([&] { return set(options.token_embedding_type, recipe.token_embedding_type, parse_weight_type); })
             .and_then([&] { return set(options.prune_layers, recipe.pruned_layers, read_layers); })
@@ -242,8 +291,11 @@ Result<Recipe> recipe_of(const Options& options) {
             .and_then([&] { return set(options.split_max_size, recipe.split.max_bytes, cli::read_size); })
             .and_then([&] { return set(effort, recipe.effort, read_effort); });
     if (!read) return fail(std::move(read).error());
-    recipe.overrides.insert(recipe.overrides.end(), std::make_move_iterator(from_file.begin()),
-                            std::make_move_iterator(from_file.end()));
+    for (std::vector<TypeOverride>* rows : {&from_file, &kept.overrides}) {
+        recipe.overrides.insert(recipe.overrides.end(), std::make_move_iterator(rows->begin()),
+                                std::make_move_iterator(rows->end()));
+    }
+    recipe.file_type = kept.file_type;
     return recipe;
 }
 

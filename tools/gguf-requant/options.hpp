@@ -24,6 +24,13 @@ struct Options {
     bool pure = false;
     bool allow_requantize = false;
 
+    std::optional<std::string> target_size;
+    std::optional<std::string> target_bpw;
+    std::optional<std::string> target_device;
+    std::optional<std::uint64_t> ctx;
+    std::optional<std::string> recipe;
+    std::optional<std::string> save_recipe;
+
     std::optional<std::string> imatrix;
     std::vector<std::string> include_weights;
     std::vector<std::string> exclude_weights;
@@ -56,7 +63,7 @@ extern const cli::Manual manual;
 
 void add_options(CLI::App& app, Options& options);
 
-// All of the recipe but the file type and the imatrix. BAD_ARGUMENT says in `detail` what was not understood; also the
+// All of the recipe but the imatrix; the file type is that of --recipe, if there is one. BAD_ARGUMENT says in `detail` what was not understood; also the
 // errors of read_recipe_file().
 Result<Recipe> recipe_of(const Options& options);
 

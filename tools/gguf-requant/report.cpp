@@ -3,11 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ranges>
-#include <system_error>
 
-#include "io/output_file.hpp"
-#include "requant/inputs.hpp"
+#include "text_file.hpp"
 
 namespace ggufkit::requant {
 
@@ -24,12 +21,6 @@ constexpr Kind kinds[] = {{".json", report_json}, {".html", report_html}};
 const Kind* kind_of(const fs::path& path) {
     const auto* const kind = std::ranges::find(kinds, path.extension().string(), &Kind::ending);
     return kind == std::end(kinds) ? nullptr : kind;
-}
-
-// The same name, written in another way or not; the files need not be there.
-bool same_name(const fs::path& a, const fs::path& b) {
-    std::error_code ignored;
-    return fs::absolute(a, ignored).lexically_normal() == fs::absolute(b, ignored).lexically_normal();
 }
 
 // "r.html" of "m4.gguf" to "r-m4.html".
@@ -64,25 +55,6 @@ Result<std::vector<ReportFile>> report_files(std::span<const std::string> names,
     return files;
 }
 
-Result<void> check_report_places(std::span<const ReportFile> files, bool overwrite) {
-    for (const fs::path& path : std::views::transform(files, &ReportFile::path)) {
-        std::error_code error;
-        if (!fs::is_directory(fs::absolute(path, error).parent_path(), error)) {
-            return fail({.code = Errc::io_open, .subject = path.string(), .detail = "its folder does not exist"});
-        }
-        if (!overwrite && fs::exists(fs::symlink_status(path, error))) {
-            return fail({.code = Errc::io_exists, .subject = path.string(), .detail = "exists already"});
-        }
-    }
-    return {};
-}
-
-Result<void> write_report(const fs::path& path, const Outcome& outcome, const Model& model, bool overwrite) {
-    const std::string text = kind_of(path)->make(outcome);
-    auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs_of(model)});
-    if (!file) return fail(std::move(file).error());
-    if (auto written = file->write(0, std::as_bytes(std::span(text))); !written) return written;
-    return file->commit();
-}
+std::string report_text(const fs::path& path, const Outcome& outcome) { return kind_of(path)->make(outcome); }
 
 }  // namespace ggufkit::requant

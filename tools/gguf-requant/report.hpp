@@ -38,12 +38,7 @@ struct ReportFile {
 // output; or where nothing will be done that it could tell of.
 Result<std::vector<ReportFile>> report_files(std::span<const std::string> names, const Request& request, bool dry_run);
 
-// What can be known before the work: IO_OPEN where the folder of a report is missing, IO_EXISTS where there is such a
-// file and it may not be replaced.
-Result<void> check_report_places(std::span<const ReportFile> files, bool overwrite);
-
-// Complete or not at all, and never over a file of `model`. Errors: those of io::OutputFile.
-Result<void> write_report(const std::filesystem::path& path, const Outcome& outcome, const Model& model,
-                          bool overwrite);
+// The text of the kind that the name ends with.
+std::string report_text(const std::filesystem::path& path, const Outcome& outcome);
 
 }  // namespace ggufkit::requant

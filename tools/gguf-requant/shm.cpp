@@ -46,7 +46,7 @@ Result<void> share(cli::Console& console, const Model& model, const Request& req
         return {};
     }
     if (*how != Materialized::made) console.out.print("{} {}\n", printable(output.path.string()), story(*how));
-    if (here) print_summary(console, {&output, 1}, seconds);
+    if (here) print_summary(console, request, {&output, 1}, seconds);
     return {};
 }
 

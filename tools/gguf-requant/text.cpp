@@ -51,6 +51,22 @@ std::string size_line(const Plan& plan) {
                        plan.bpw());
 }
 
+// How good the choice is.
+void print_target(Console& console, const Request& request) {
+    if (!request.reached) return;
+    const auto& [budget, loss, bound, device] = *request.reached;
+    if (device) {
+        console.out.print("device of {}: {} of cache for {} tokens of context, {} of buffers\n", human_bytes(device->bytes),
+                          human_bytes(device->cache), grouped(device->context), human_bytes(device->compute));
+    }
+    const std::string quality = loss == 0 ? "nothing is lost"
+                                : bound > 0
+                                    ? fmt::format("expected loss {:.2g}, {:.1f} % above what no choice can be below",
+                                                  loss, 100 * (loss / bound - 1))
+                                    : fmt::format("expected loss {:.2g}", loss);
+    console.out.print("target of {} bytes: {}\n", grouped(budget), quality);
+}
+
 // "dir/m.gguf", or "dir/m-00001-of-00003.gguf to 00003".
 std::string files_text(const ggufkit::Output& output) {
     const auto paths = output_paths(*output.plan, output.path);
@@ -97,7 +113,7 @@ void print_types(Console& console) {
     table.print(console, console.width());
 }
 
-void print_plan(Console& console, const ggufkit::Output& output) {
+void print_plan(Console& console, const Request& request, const ggufkit::Output& output) {
     const Plan& plan = *output.plan;
     const bool split = plan.files.size() > 1;
     Table table({{.title = "TENSOR", .cut = Cut::middle},
@@ -117,10 +133,12 @@ void print_plan(Console& console, const ggufkit::Output& output) {
     console.out.write("\n");
     print_conversions(console, plan);
     const std::string target = output.path == "-" ? "standard output" : files_text(output);
-    console.out.print("\n{}: {}; nothing was written\n", target, size_line(plan));
+    console.out.write("\n");
+    print_target(console, request);
+    console.out.print("{}: {}; nothing was written\n", target, size_line(plan));
 }
 
-void print_summary(Console& console, std::span<const ggufkit::Output> outputs, double seconds) {
+void print_summary(Console& console, const Request& request, std::span<const ggufkit::Output> outputs, double seconds) {
     std::uint64_t bytes_in = 0, bytes_out = 0;
     for (const auto& [plan, path] : outputs) {
         bytes_in = std::max(bytes_in, plan->bytes_in());
@@ -129,6 +147,7 @@ void print_summary(Console& console, std::span<const ggufkit::Output> outputs, d
         if (const auto compressed = compressed_bytes(path)) {
             console.out.print("compressed to {} ({} bytes)\n", human_bytes(*compressed), grouped(*compressed));
         }
+        print_target(console, request);
         console.out.write("\n");
         print_conversions(console, *plan);
         console.out.write("\n");

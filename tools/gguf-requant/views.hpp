@@ -13,10 +13,10 @@ namespace ggufkit::requant {
 void print_types(cli::Console& console);
 
 // --dry-run: every tensor, then the size of the file.
-void print_plan(cli::Console& console, const Output& output);
+void print_plan(cli::Console& console, const Request& request, const Output& output);
 
 // What was done, in a few lines.
-void print_summary(cli::Console& console, std::span<const Output> outputs, double seconds);
+void print_summary(cli::Console& console, const Request& request, std::span<const Output> outputs, double seconds);
 
 // What the imatrix lacks, on standard error: each tensor that cannot do without, and the others in a line a reason.
 void report_gaps(const cli::Console& console, const Plan& plan);

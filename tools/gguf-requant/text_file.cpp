@@ -1,0 +1,35 @@
+#include "text_file.hpp"
+
+#include <system_error>
+
+#include "io/output_file.hpp"
+#include "requant/inputs.hpp"
+
+namespace ggufkit::requant {
+
+namespace fs = std::filesystem;
+
+bool same_name(const fs::path& a, const fs::path& b) {
+    std::error_code ignored;
+    return fs::absolute(a, ignored).lexically_normal() == fs::absolute(b, ignored).lexically_normal();
+}
+
+Result<void> check_place(const fs::path& path, bool overwrite) {
+    std::error_code error;
+    if (!fs::is_directory(fs::absolute(path, error).parent_path(), error)) {
+        return fail({.code = Errc::io_open, .subject = path.string(), .detail = "its folder does not exist"});
+    }
+    if (!overwrite && fs::exists(fs::symlink_status(path, error))) {
+        return fail({.code = Errc::io_exists, .subject = path.string(), .detail = "exists already"});
+    }
+    return {};
+}
+
+Result<void> write_text(const fs::path& path, std::string_view text, const Model& model, bool overwrite) {
+    auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs_of(model)});
+    if (!file) return fail(std::move(file).error());
+    if (auto written = file->write(0, std::as_bytes(std::span(text))); !written) return written;
+    return file->commit();
+}
+
+}  // namespace ggufkit::requant
