@@ -41,7 +41,7 @@ Exit codes:
   0  read, and with --check valid, with --verify made from SOURCE
   1  the file could not be read, --check or --verify found faults, or what was
      asked for is not in it
-  2  misuse
+  2  misuse; no argument at all too, which shows some examples
 )",
     };
 }

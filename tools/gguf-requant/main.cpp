@@ -237,7 +237,9 @@ class Command {
 
 int main(int argc, char** argv) {
     Options options;
-    cli::CommandLine line(requant::manual, failure);
+    cli::Manual manual = requant::manual;
+    manual.choices = requant::choices();
+    cli::CommandLine line(std::move(manual), failure);
     requant::add_options(line.app(), options);
     return line.run(argc, argv, [&](cli::Console& console) { return Command(options, line, console).run(); });
 }
