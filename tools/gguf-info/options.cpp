@@ -29,9 +29,11 @@ Examples:
   gguf-info model.gguf --metadata '*rope*'
   gguf-info model.gguf --get 'tokenizer.ggml.tokens[100:110]'
   gguf-info model.gguf --tensors 'blk.0.*' --long
+  gguf-info model.gguf --markdown >> README.md           # for a model card
   gguf-info model.gguf --tensors --sort size | head      # the largest tensors
   gguf-info model.gguf --template > template.jinja
   gguf-info model.gguf --header-hex | less               # how GGUF works
+  gguf-info model.gguf --html model.html
   gguf-info download.gguf --check --strict               # is the file sound?
   curl -s https://example.org/model.gguf | gguf-info -
   gguf-info model-Q4_K_M.gguf --verify model-f16.gguf
@@ -91,6 +93,12 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
         ->excludes(json)
         ->excludes("--get", "--verify");
+    auto* const html =
+        app.add_option("--html", options.html,
+                       "Write a page for a browser: the summary, a map\nof the tensors, all keys and tensors")
+            ->type_name("FILE")
+            ->excludes("--get", "--verify");
+    app.add_flag("--force", options.force, "Replace FILE of --html where there is one")->needs(html);
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
 }
 

@@ -6,8 +6,7 @@
 #include <ranges>
 #include <system_error>
 
-#include "io/output_file.hpp"
-#include "requant/inputs.hpp"
+#include "common/save.hpp"
 
 namespace ggufkit::requant {
 
@@ -78,11 +77,7 @@ Result<void> check_report_places(std::span<const ReportFile> files, bool overwri
 }
 
 Result<void> write_report(const fs::path& path, const Outcome& outcome, const Model& model, bool overwrite) {
-    const std::string text = kind_of(path)->make(outcome);
-    auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs_of(model)});
-    if (!file) return fail(std::move(file).error());
-    if (auto written = file->write(0, std::as_bytes(std::span(text))); !written) return written;
-    return file->commit();
+    return cli::save(path, kind_of(path)->make(outcome), model, overwrite);
 }
 
 }  // namespace ggufkit::requant
