@@ -319,7 +319,7 @@ TEST_CASE("K16 strings are judged one by one: characters do not reach from one i
             for (std::size_t i = 1; i < strings.size(); ++i) tokens.string(strings[i]);
             CHECK(findings(tokens) == warning(Errc::bad_utf8, element));
         }
-        for (const std::uint64_t before : {0, 255, 256, 600}) {
+        for (const std::uint64_t before : {0u, 255u, 256u, 600u}) {
             Bytes tokens(encoding, 0, 1);
             tokens.key("tokenizer.ggml.tokens", ValueType::array);
             tokens.array(ValueType::string, before + 2);
