@@ -83,7 +83,7 @@ TEST_CASE("every flag of --help is in the completions and on the manual page, an
     }
 }
 
-TEST_CASE("--completion knows three shells; it and --man need no other argument") {
+TEST_CASE("--completion knows three shells, and it and --man need no other argument") {
     CHECK(run_tool("gguf-diff", {"--completion", "tcsh"}).exit_code == 2);
     CHECK(run_tool("gguf-diff", {"--completion"}).exit_code == 2);
     const CommandResult man = run_tool("gguf-diff", {"--man"});
