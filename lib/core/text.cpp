@@ -1,6 +1,7 @@
 #include "core/text.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -35,7 +36,11 @@ std::size_t ascii_run(std::string_view text, std::size_t at) {
     for (; text.size() - at >= 8; at += 8) {
         std::uint64_t eight;
         std::memcpy(&eight, text.data() + at, 8);
-        if (eight & 0x8080808080808080u) break;
+        const std::uint64_t others = eight & 0x8080808080808080u;
+        if (others == 0) continue;
+        const int bits =
+            std::endian::native == std::endian::little ? std::countr_zero(others) : std::countl_zero(others);
+        return at + static_cast<std::size_t>(bits) / 8 - begin;
     }
     while (at < text.size() && byte_at(text, at) < 0x80) ++at;
     return at - begin;

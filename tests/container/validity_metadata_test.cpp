@@ -303,6 +303,35 @@ TEST_CASE("K16 a string that is not UTF-8") {
     });
 }
 
+TEST_CASE("K16 strings are judged one by one: characters do not reach from one into the next, nor into its length") {
+    in_every_encoding([&](Encoding encoding) {
+        // The two halves of a character in two strings; a first half before a length of 169 (0xa9, a second half in
+        // little-endian); a fault behind more strings than are looked at together.
+        const std::vector<std::vector<std::string>> faulty{{"ok", "a\xc3", "\xa9 b"},
+                                                           {"ok", "\xc3", std::string(169, 'x')},
+                                                           {"ok", "\xe2", std::string(0x82, 'x'), "\xac"}};
+        for (const auto& strings : faulty) {
+            Bytes tokens(encoding, 0, 1);
+            tokens.key("tokenizer.ggml.tokens", ValueType::array);
+            tokens.array(ValueType::string, strings.size());
+            tokens.string(strings[0]);
+            const std::uint64_t element = tokens.size();
+            for (std::size_t i = 1; i < strings.size(); ++i) tokens.string(strings[i]);
+            CHECK(findings(tokens) == warning(Errc::bad_utf8, element));
+        }
+        for (const std::uint64_t before : {0u, 255u, 256u, 600u}) {
+            Bytes tokens(encoding, 0, 1);
+            tokens.key("tokenizer.ggml.tokens", ValueType::array);
+            tokens.array(ValueType::string, before + 2);
+            for (std::uint64_t i = 0; i < before; ++i) tokens.string("\xc4\xa0the");
+            const std::uint64_t element = tokens.size();
+            tokens.string("\xa0");
+            tokens.string("");
+            CHECK(findings(tokens) == warning(Errc::bad_utf8, element));
+        }
+    });
+}
+
 TEST_CASE("K18 arrays in arrays and their depth limit") {
     // `depth` arrays one in another; the innermost is empty. Returns the place of the array at depth `marked`.
     const auto nest = [](Bytes& file, std::uint32_t depth, std::uint32_t marked = 0) {

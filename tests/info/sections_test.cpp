@@ -98,7 +98,8 @@ TEST_CASE("a mixture of experts: how many weights work on a token") {
     CHECK(screen(small_llama(), {}, 80).find("active") == std::string::npos);
 }
 
-TEST_CASE("--layers: encoder and decoder apart, layers in order of number, what is in none first; sums that add up") {
+TEST_CASE(
+    "--layers: encoder and decoder apart, layers in order of number, what is in none first, and sums that add up") {
     SmallModel model;
     model.set("general.architecture", "t5");
     for (const char* name : {"dec.blk.10.a", "dec.blk.9.a", "enc.blk.0.a", "dec.blk.9.b", "output.weight", "blk.x"})

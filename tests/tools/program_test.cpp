@@ -66,12 +66,15 @@ TEST_CASE("an instruction set that is not there is misuse, and the ones that are
     }
 }
 
-TEST_CASE("without arguments: usage on standard error, and 2") {
+TEST_CASE("without arguments: usage and examples on standard error, and 2") {
     for (const char* tool : tools) {
         const CommandResult result = run_tool(tool, {});
         CHECK(result.exit_code == 2);
         CHECK(result.text() == "");
         CHECK(result.err.starts_with("Usage:\n  " + std::string(tool)));
+        CHECK(result.err.find("\n\nExamples:\n  " + std::string(tool) + " ") != std::string::npos);
+        CHECK(result.err.find("Exit codes") == std::string::npos);
+        CHECK(result.err.ends_with("\n\nTry '" + std::string(tool) + " --help'.\n"));
         CHECK(run_tool(tool, {"--no-such-flag"}).exit_code == 2);
     }
 }

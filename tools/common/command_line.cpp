@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/completion.hpp"
+#include "common/man_page.hpp"
 #include "quant/simd/target.hpp"
 
 namespace ggufkit::cli {
@@ -38,13 +40,18 @@ class ManualFormatter : public CLI::Formatter {
     }
     // What is checked stands in the description already.
     std::string make_option_opts(const CLI::Option* option) const override {
-        const std::string type = option->get_type_name();  // "HOW:{error,warn}", "N:UINT in [1 - 4]"
-        const std::size_t check = std::min(type.find('{'), type.find(" in ["));
-        return type.empty() ? "" : " " + (check == type.npos ? type : type.substr(0, type.rfind(':', check)));
+        const std::string value = value_name(*option);
+        return value.empty() ? "" : " " + value;
     }
 
   private:
     const Manual& manual_;
+};
+
+// Ends the reading of arguments, as --version does: a text is wanted and no work.
+class CallForText : public CLI::Success {
+  public:
+    explicit CallForText(std::string text) : CLI::Success("CallForText", std::move(text), CLI::ExitCodes::Success) {}
 };
 
 // The library does with the best instruction set where it cannot do as GGUFKIT_SIMD says; a person wants to know.
@@ -80,16 +87,18 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
     std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves shows as EPIPE, which Console knows
     allow_many_files();
     if (argc < 2) {
-        fmt::print(stderr, "Usage:\n{}Try '{} --help'.\n", manual_.usage, manual_.name);
+        teach();
         return misuse;
     }
     add_common_options();
     try {
         app_.parse(argc, argv);
-    } catch (const CLI::Success& request) {  // --help, --version
+    } catch (const CLI::Success& request) {  // --help, --version, --man, --completion
         Console console(manual_.name, Color::automatic);
         const bool help = dynamic_cast<const CLI::CallForHelp*>(&request) != nullptr;
-        console.out.write(help ? app_.help() : std::string(request.what()) + "\n");
+        const std::string text = help ? app_.help() : request.what();
+        console.out.write(text);
+        if (!text.ends_with('\n')) console.out.write("\n");
         return console.finish(0, failure_);
     } catch (const CLI::ParseError& fault) {
         return refuse(Console(manual_.name, Color::automatic), fault.what());
@@ -104,13 +113,37 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
     }
 }
 
-// After the tool's own, so that they come last in --help.
+// Who gives no argument made a mistake, or wants to know what to give: the exit code says the first, the text the second.
+void CommandLine::teach() const {
+    fmt::print(stderr, "Usage:\n{}\n", manual_.usage);
+    for (const auto& [title, lines] : chapters_of(manual_)) {
+        if (title == "Examples") fmt::print(stderr, "Examples:\n  {}\n\n", fmt::join(lines, "\n  "));
+    }
+    fmt::print(stderr, "Try '{} --help'.\n", manual_.name);
+}
+
+std::string CommandLine::completion(const std::string& shell) const {
+    const Tool tool{manual_.name, flags_of(app_, manual_), positionals_of(app_, manual_)};
+    return shell == "bash" ? bash_completion(tool) : shell == "zsh" ? zsh_completion(tool) : fish_completion(tool);
+}
+
+// After the tool's own, so that they come last in --help. Those for who installs it are not shown there.
 void CommandLine::add_common_options() {
     app_.set_help_flag("-h,--help", "Print this help");
     app_.set_version_flag("--version", version(), "Print the version");
     app_.add_option("--color", color_, "auto, always or never: auto colours on a\nterminal, unless NO_COLOR is set")
         ->type_name("WHEN")
         ->check(CLI::IsMember({"auto", "always", "never"}));
+    app_.add_option_function<std::string>(
+            "--completion", [this](const std::string& shell) { throw CallForText(completion(shell)); },
+            "Print what completes arguments in this shell")
+        ->type_name("SHELL")
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+        ->group("");
+    app_.add_flag_callback(
+            "--man", [this] { throw CallForText(man_page(manual_, flags_of(app_, manual_), version())); },
+            "Print the manual page")
+        ->group("");
 }
 
 std::string CommandLine::version() const { return fmt::format("{} {}", manual_.name, GGUFKIT_VERSION); }

@@ -3,22 +3,13 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 
 #include "common/console.hpp"
+#include "common/manual.hpp"
 
 namespace ggufkit::cli {
-
-// The story of --help; options come between usage and epilogue.
-struct Manual {
-    std::string name;
-    std::string purpose;                            // one line
-    std::string usage;                              // indented lines
-    std::string epilogue;                           // examples, exit codes, notes
-    std::map<std::string, std::string> examples{};  // a command for a group of options
-};
 
 // More are a slip of the finger.
 inline constexpr unsigned most_threads = 1024;
@@ -44,6 +35,8 @@ class CommandLine {
 
   private:
     void add_common_options();
+    std::string completion(const std::string& shell) const;
+    void teach() const;
 
     Manual manual_;
     int failure_;

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 #include <ggufkit/value.hpp>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -35,6 +36,11 @@ class JsonWriter {
     JsonWriter& value(const ValueView& view);
     JsonWriter& value(std::span<const std::uint64_t> numbers);
     JsonWriter& null() { return literal("null"); }
+    // null where there is none.
+    template <class T>
+    JsonWriter& value(const std::optional<T>& content) {
+        return content ? value(*content) : null();
+    }
 
     template <class T>
     JsonWriter& field(std::string_view name, const T& content) {

@@ -23,16 +23,6 @@ void write_container(JsonWriter& json, const ModelView* view) {
         .field("data_offset", view->data_offset());
 }
 
-template <class Number>
-void write_known(JsonWriter& json, std::string_view name, const std::optional<Number>& number) {
-    json.key(name);
-    if (number) {
-        json.value(*number);
-    } else {
-        json.null();
-    }
-}
-
 std::optional<std::uint64_t> known(const Result<std::uint64_t>& number) {
     return number ? std::optional(*number) : std::nullopt;
 }
@@ -49,11 +39,11 @@ void write_sums(JsonWriter& json, const Inspection& inspection) {
         const auto id = inspection.model->header().get_unsigned("general.file_type");
         if (id) file_type = cli::file_type_text(*id);
     }
-    write_known(json, "file_bytes", inspection.model ? Count(inspection.file_bytes()) : std::nullopt);
-    write_known(json, "parameters", inspection.model ? Count(all.elements) : std::nullopt);
-    write_known(json, "active_parameters", active);
-    write_known(json, "bpw", all.sized != 0 ? std::optional(all.bpw()) : std::nullopt);
-    write_known(json, "file_type", file_type);
+    json.field("file_bytes", inspection.model ? Count(inspection.file_bytes()) : std::nullopt);
+    json.field("parameters", inspection.model ? Count(all.elements) : std::nullopt);
+    json.field("active_parameters", active);
+    json.field("bpw", all.sized != 0 ? std::optional(all.bpw()) : std::nullopt);
+    json.field("file_type", file_type);
 }
 
 void write_shards(JsonWriter& json, const Model& model) {
@@ -86,8 +76,8 @@ void write_tensors(JsonWriter& json, const Model& model) {
             .field("shape", info.shape())
             .field("record", info.info_offset)
             .field("offset", info.offset);
-        write_known(json, "elements", known(info.elements()));
-        write_known(json, "bytes", known(info.bytes()));
+        json.field("elements", known(info.elements()));
+        json.field("bytes", known(info.bytes()));
         json.end_object();
     }
 }
@@ -95,7 +85,7 @@ void write_tensors(JsonWriter& json, const Model& model) {
 void write_diagnostics(JsonWriter& json, const Inspection& inspection) {
     for (const auto& [severity, error] : inspection.diagnostics) {
         json.begin_object().field("severity", name(severity)).field("rule", error.rule).field("code", name(error.code));
-        write_known(json, "offset", error.offset);
+        json.field("offset", error.offset);
         json.field("subject", printable(error.subject)).field("detail", printable(error.detail)).end_object();
     }
 }

@@ -36,7 +36,7 @@ class Sections {
             info::print_diagnostics(console_, inspection_,
                                     options_.profile == "llama" ? Profile::llama : Profile::spec);
         });
-        if (!any_) info::print_summary(console_, inspection_);
+        if (!any_ && options_.html.empty()) info::print_summary(console_, inspection_);
         return found_;
     }
 
@@ -94,6 +94,14 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
                                 .strict = options.strict};
     const info::Inspection inspection = info::inspect(options.file, rules, !options.check);
     const int code = !inspection.model || (options.check && !inspection.valid()) ? 1 : 0;
+    if (!options.html.empty() && inspection.model) {
+        const auto saved = info::save_html(options.html, inspection, line.version(), options.force);
+        if (!saved) {
+            const bool there = saved.error().code == Errc::io_exists;
+            console.error(cli::sentence(saved.error()) + (there ? "; --force replaces it" : ""));
+            return 1;
+        }
+    }
     if (options.fit.wanted() && inspection.model) {
         const auto fit = info::make_fit(*inspection.model, options.fit);
         if (!fit && fit.error().code == Errc::bad_argument) return line.refuse(console, fit.error().detail);

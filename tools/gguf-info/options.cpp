@@ -29,11 +29,13 @@ Examples:
   gguf-info model.gguf --metadata '*rope*'
   gguf-info model.gguf --get 'tokenizer.ggml.tokens[100:110]'
   gguf-info model.gguf --tensors 'blk.0.*' --long
+  gguf-info model.gguf --markdown >> README.md           # for a model card
   gguf-info model.gguf --tensors --sort size | head      # the largest tensors
   gguf-info model.gguf --template > template.jinja
   gguf-info model.gguf --fit 24GiB --ctx 32768           # does it run on that?
   gguf-info model.gguf --gpu 24GiB --gpu 12GiB --kv-type q8_0
   gguf-info model.gguf --header-hex | less               # how GGUF works
+  gguf-info model.gguf --html model.html
   gguf-info download.gguf --check --strict               # is the file sound?
   curl -s https://example.org/model.gguf | gguf-info -
   gguf-info model-Q4_K_M.gguf --verify model-f16.gguf
@@ -43,7 +45,7 @@ Exit codes:
   0  read, and with --check valid, with --verify made from SOURCE
   1  the file could not be read, --check or --verify found faults, or what was
      asked for is not in it
-  2  misuse
+  2  misuse; no argument at all too, which shows some examples
 )",
     };
 }
@@ -93,6 +95,12 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
         ->excludes(json)
         ->excludes("--get", "--verify");
+    auto* const html =
+        app.add_option("--html", options.html,
+                       "Write a page for a browser: the summary, a map\nof the tensors, all keys and tensors")
+            ->type_name("FILE")
+            ->excludes("--get", "--verify");
+    app.add_flag("--force", options.force, "Replace FILE of --html where there is one")->needs(html);
     add_fit_options(app, options.fit);
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
 }

@@ -24,6 +24,8 @@ struct Options {
     bool check = false;
     bool json = false;
     bool markdown = false;
+    std::string html;
+    bool force = false;
     bool strict = false;
     bool list_types = false;
     std::optional<std::string> source;

@@ -52,6 +52,11 @@ void print_raw(cli::Console& console, std::string_view text);
 // The headers of all shards, byte by byte.
 void print_header_hex(cli::Console& console, const Model& model);
 
+// A page for a browser, of a file whose header could be read. `tool`: "gguf-info 0.1.0". Errors: those of cli::save().
+std::string html(const Inspection& inspection, std::string_view tool);
+Result<void> save_html(const std::filesystem::path& path, const Inspection& inspection, std::string_view tool,
+                       bool overwrite);
+
 // What this program knows: every tensor type and file type.
 void print_known_types(cli::Console& console);
 

@@ -13,13 +13,14 @@
 #include "common/interrupt.hpp"
 #include "common/open.hpp"
 #include "common/progress.hpp"
+#include "common/save.hpp"
 #include "common/show.hpp"
 #include "options.hpp"
 #include "report.hpp"
 #include "shm.hpp"
 #include "stream.hpp"
 #include "target.hpp"
-#include "text_file.hpp"
+#include "place.hpp"
 #include "views.hpp"
 
 namespace {
@@ -229,7 +230,7 @@ class Command {
     Result<void> save_recipe(const Model& model) const {
         if (!options_.save_recipe) return {};
         const std::string text = recipe_text(plans_.front());
-        if (!prints_recipe()) return requant::write_text(*options_.save_recipe, text, model, options_.force);
+        if (!prints_recipe()) return cli::save(*options_.save_recipe, text, model, options_.force);
         console_.out.write(text);
         return {};
     }
@@ -250,7 +251,7 @@ class Command {
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
         for (const auto& [path, number] : reports_) {
             const requant::Outcome outcome{request_.input, outputs[number], quality[number], seconds, line_.version()};
-            const auto written = requant::write_text(path, requant::report_text(path, outcome), model, options_.force);
+            const auto written = cli::save(path, requant::report_text(path, outcome), model, options_.force);
             if (!written) {
                 return refuse("the model is written, but not its report: " + cli::sentence(written.error()));
             }
@@ -316,7 +317,9 @@ class Command {
 
 int main(int argc, char** argv) {
     Options options;
-    cli::CommandLine line(requant::manual, failure);
+    cli::Manual manual = requant::manual;
+    manual.choices = requant::choices();
+    cli::CommandLine line(std::move(manual), failure);
     requant::add_options(line.app(), options);
     return line.run(argc, argv, [&](cli::Console& console) { return Command(options, line, console).run(); });
 }

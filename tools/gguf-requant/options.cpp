@@ -260,6 +260,16 @@ Result<std::vector<TypeOverride>> read_tensor_types(const std::string& file) {
 
 }  // namespace
 
+std::map<std::string, std::vector<std::string>> choices() {
+    std::vector<std::string> files{std::string(type_name(nullptr))}, weights, efforts;
+    for (const FileType& type : file_types()) files.emplace_back(type.name);
+    for (const FormatInfo& format : formats()) {
+        if (parse_weight_type(format.name)) weights.emplace_back(format.name);
+    }
+    for (const Effort effort : {Effort::fast, Effort::normal, Effort::max}) efforts.emplace_back(name(effort));
+    return {{"ARGUMENTS", std::move(files)}, {"TYPE", std::move(weights)}, {"--effort", std::move(efforts)}};
+}
+
 void add_options(CLI::App& app, Options& options) {
     app.add_option("ARGUMENTS", options.positionals, "INPUT [OUTPUT] TYPE [THREADS]")->group("");
     add_types(app, options);

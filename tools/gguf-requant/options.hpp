@@ -61,6 +61,9 @@ struct Options {
 
 extern const cli::Manual manual;
 
+// For Manual::choices: the types, and how long to search.
+std::map<std::string, std::vector<std::string>> choices();
+
 void add_options(CLI::App& app, Options& options);
 
 // All of the recipe but the imatrix; the file type is that of --recipe, if there is one. BAD_ARGUMENT says in `detail` what was not understood; also the

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "text_file.hpp"
+#include "place.hpp"
 
 namespace ggufkit::requant {
 

@@ -9,19 +9,10 @@ using cli::JsonWriter;
 
 namespace {
 
-void write_optional(JsonWriter& json, std::string_view name, const auto& value) {
-    json.key(name);
-    if (value) {
-        json.value(*value);
-    } else {
-        json.null();
-    }
-}
-
 // `at`: the place of the greatest error, where the sums are of one tensor.
 void write_error(JsonWriter& json, const ErrorSums& sums, std::span<const std::uint64_t> at) {
     json.key("error").begin_object().field("relative_rmse", sums.relative_rmse()).field("sqnr_db", sums.sqnr_db());
-    write_optional(json, "weighted_relative_rmse", sums.weighted_relative_rmse());
+    json.field("weighted_relative_rmse", sums.weighted_relative_rmse());
     json.field("max", sums.max_error);
     if (!at.empty()) json.field("max_at", at);
     json.field("rms", sums.rms())
@@ -34,7 +25,7 @@ void write_error(JsonWriter& json, const ErrorSums& sums, std::span<const std::u
 void write_tensor(JsonWriter& json, const PlannedTensor& tensor, const TensorQuality& quality) {
     const auto [layer, part] = place_of(tensor.name);
     json.begin_object().field("name", tensor.name);
-    write_optional(json, "layer", layer);
+    json.field("layer", layer);
     json.field("part", part)
         .field("from", format_of(tensor.from).name)
         .field("to", format_of(tensor.to).name)

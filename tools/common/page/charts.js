@@ -103,11 +103,11 @@ function stacks(rows, format) {
 
 // A table that sorts by what is clicked and shows what is searched. `columns`: {title, hint, right, key: row to what it is
 // sorted by, cell: row to its content, first: 'descending' where great numbers come first}; a key of null comes last.
-function table(columns, rows, haystack) {
+function table(columns, rows, haystack, searched = 'Search names and types') {
   const most = 300;
   let order = null, falling = false, all = false;
   const body = h('tbody'), more = h('button', { class: 'more', type: 'button', onclick: () => { all = true; draw(); } });
-  const search = h('input', { type: 'search', placeholder: 'Search names and types', 'aria-label': 'Search', oninput: () => draw() });
+  const search = h('input', { type: 'search', placeholder: searched, 'aria-label': searched, oninput: () => draw() });
   const heads = columns.map((column) => h('th', { scope: 'col', class: column.right ? 'right' : '' },
     h('button', { type: 'button', title: column.hint || '', onclick: () => sort(column) }, column.title)));
   function sort(column) {

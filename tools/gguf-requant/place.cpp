@@ -1,9 +1,6 @@
-#include "text_file.hpp"
+#include "place.hpp"
 
 #include <system_error>
-
-#include "io/output_file.hpp"
-#include "requant/inputs.hpp"
 
 namespace ggufkit::requant {
 
@@ -23,13 +20,6 @@ Result<void> check_place(const fs::path& path, bool overwrite) {
         return fail({.code = Errc::io_exists, .subject = path.string(), .detail = "exists already"});
     }
     return {};
-}
-
-Result<void> write_text(const fs::path& path, std::string_view text, const Model& model, bool overwrite) {
-    auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs_of(model)});
-    if (!file) return fail(std::move(file).error());
-    if (auto written = file->write(0, std::as_bytes(std::span(text))); !written) return written;
-    return file->commit();
 }
 
 }  // namespace ggufkit::requant

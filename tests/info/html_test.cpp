@@ -1,0 +1,152 @@
+// gguf-info --html: one file that draws itself in a browser, with all that the sections show, whatever names hold.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "info/screens.hpp"
+#include "support/browser.hpp"
+#include "support/seeds.hpp"
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using namespace ggufkit;
+using namespace ggufkit::test;
+
+namespace {
+
+std::string read(const fs::path& path) {
+    std::stringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    return text.str();
+}
+
+// The data that a page was given.
+json::value data_of(const std::string& page) {
+    const std::string_view open = R"(<script type="application/json" id="data">)";
+    const std::size_t begin = page.find(open) + open.size();
+    return json::parse(page.substr(begin, page.find("</script>", begin) - begin));
+}
+
+CommandResult make(const std::string& model, const std::string& page) {
+    const CommandResult result = run_tool("gguf-info", {model, "--html", page, "--force"});
+    CHECK(result.exit_code == 0);
+    CHECK(result.err == "");
+    CHECK(result.text() == "");
+    return result;
+}
+
+// Names, values and a template that would be markup, script, or a place in the frame.
+SmallModel hostile_model() {
+    const std::string evil = "</script><script>alert(1)</script>";
+    SmallModel model;
+    model.set("general.architecture", "llama").set("general.name", Value::of_string(evil));
+    model.set("<img src=x onerror=alert(1)>", Value::of_string(std::string("\xff\x00\x1b[2J", 6)));
+    model.set("tokenizer.chat_template", Value::of_string("</pre>" + evil + "{{data}}<!--"));
+    model.tensor("blk.0." + evil + ".weight", TensorType::F16, {64, 3});
+    model.tensor("blk.1.{{data}}<!--.weight", TensorType::F16, {64, 3});
+    return model;
+}
+
+}  // namespace
+
+TEST_CASE("--html: the page has the facts, types, keys and tensors of the model") {
+    const TemporaryFolder folder;
+    const std::string path = small_mixture().save(folder / "m.gguf"), page = folder / "m.html";
+    make(path, page);
+    const json::value data = data_of(read(page));
+    const json::object info = json_of(run_tool("gguf-info", {path, "--json"}));
+    for (const char* same : {"file_bytes", "parameters", "active_parameters", "bpw"})
+        CHECK(data.at(same) == info.at(same));
+    CHECK(data.at("file") == "m.gguf");
+    const json::array &tensors = data.at("tensors").as_array(), &listed = info.at("tensors").as_array();
+    REQUIRE(tensors.size() == listed.size());
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        for (const char* same : {"name", "type", "shape", "elements", "bytes", "offset"})
+            CHECK(tensors[i].at(same) == listed[i].at(same));
+    }
+    CHECK(tensors[0].at("layer").is_null());
+    CHECK(tensors[2].at("layer") == 0);
+    CHECK(tensors[2].at("part") == "ffn_up_exps");
+    CHECK(data.at("metadata").as_array().size() == info.at("metadata").as_array().size());
+    CHECK(data.at("types").as_array().size() == 3);
+    CHECK(data.at("problems").as_array().size() == info.at("diagnostics").as_array().size());
+    CHECK(data.at("chat_template").is_null());
+}
+
+TEST_CASE("--html: one file that loads nothing, and nothing in a model breaks out of its place") {
+    const TemporaryFolder folder;
+    const std::string model = hostile_model().save(folder / "<b>&{{title}}.gguf");
+    make(model, folder / "m.html");
+    const std::string page = read(folder / "m.html");
+    CHECK(page.find("<script>alert") == page.npos);
+    CHECK(page.find("<img src=x") == page.npos);
+    CHECK(page.find("<title>&lt;b>&amp;{{title}}.gguf</title>") != page.npos);
+    CHECK(page.find("default-src 'none'") != page.npos);
+    for (const char* loading : {"http:", "https:", "@import", "url("}) CHECK(page.find(loading) == page.npos);
+    const json::value data = data_of(page);
+    CHECK(data.at("metadata").at(2).at("value") == "\\xff\\x00\\x1b[2J");
+    CHECK(data.at("chat_template") == "</pre></script><script>alert(1)</script>{{data}}<!--\n");
+}
+
+TEST_CASE("--html replaces a file with --force only, never the model, and what is asked for beside it is printed") {
+    const TemporaryFolder folder;
+    const std::string model = small_llama().save(folder / "m.gguf"), page = folder / "m.html";
+    std::ofstream(page) << "mine";
+    const CommandResult refused = run_tool("gguf-info", {model, "--html", page});
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err.find("; --force replaces it\n") != refused.err.npos);
+    CHECK(read(page) == "mine");
+    const auto bytes = read(model);
+    CHECK(run_tool("gguf-info", {model, "--html", model, "--force"}).exit_code == 1);
+    CHECK(read(model) == bytes);
+    CHECK(run_tool("gguf-info", {model, "--html", folder / "no/m.html"}).exit_code == 1);
+    CHECK(run_tool("gguf-info", {model, "--force"}).exit_code == 2);
+    const CommandResult both = run_tool("gguf-info", {model, "--html", page, "--force", "--types"});
+    CHECK(both.exit_code == 0);
+    CHECK(both.text().starts_with("TYPE  "));
+    CHECK(read(page).starts_with("<!doctype html>"));
+    std::ofstream(folder / "cut.gguf") << "GGUF";
+    CHECK(run_tool("gguf-info", {folder / "cut.gguf", "--html", folder / "cut.html"}).exit_code == 1);
+    CHECK_FALSE(fs::exists(folder / "cut.html"));
+}
+
+TEST_CASE("--html draws itself in a browser without a word on the console") {
+    REQUIRE_BROWSER();
+    const TemporaryFolder folder;
+    const std::string page = folder / "m.html";
+    const auto dom_of = [&](const std::string& model) {
+        make(model, page);
+        const LoadedPage loaded = load_page(page);
+        CHECK(loaded.console == "");
+        CHECK(loaded.dom.find("<html lang=\"en\" data-done=\"yes\">") != loaded.dom.npos);
+        return loaded.dom;
+    };
+    const std::string tiny = dom_of(GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf");
+    for (const char* part : {"What it is", "Where the bytes are", "by role", "Tensor types", "Metadata", "Every tensor",
+                             "aria-label=\"blk.5.ffn_up.weight: Q8_0, 256×768, 204.0 KiB\"", "Search keys and values",
+                             ">layer 5</span>", "tokenizer.ggml.tokens"}) {
+        CAPTURE(part);
+        CHECK(tiny.find(part) != tiny.npos);
+    }
+    const std::string hostile = dom_of(hostile_model().save(folder / "hostile.gguf"));
+    CHECK(hostile.find("&lt;/script&gt;&lt;script&gt;alert(1)") != hostile.npos);
+    CHECK(hostile.find("<img") == hostile.npos);
+    dom_of(small_mixture().save(folder / "mixture.gguf"));
+    dom_of(SmallModel().save(folder / "empty.gguf"));
+    CHECK(dom_of(small_llama().save_split(folder / "s", 3)).find("in 3 shards") != std::string::npos);
+}
+
+TEST_CASE("--html of every file that can be read at all is a page with data that parses") {
+    const TemporaryFolder folder;
+    for (const Seed& seed : seeds()) {
+        CAPTURE(seed.name);
+        write_bytes(folder / "seed.gguf", seed.bytes);
+        const CommandResult result =
+            run_tool("gguf-info", {folder / "seed.gguf", "--html", folder / "seed.html", "--force"});
+        CHECK((result.exit_code == 0) == result.err.empty());
+        CHECK(is_calm(result.err));
+        if (result.exit_code == 0) CHECK_NOTHROW(data_of(read(folder / "seed.html")));
+    }
+}
