@@ -1,0 +1,65 @@
+// bench-stats MODEL…: how fast one thread takes statistics of a model, hashes it and checks it, beside how fast it
+// reads the file from the page cache; the best of some runs of each, in turn.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <ggufkit/digest.hpp>
+#include <ggufkit/stats.hpp>
+#include <vector>
+
+namespace {
+
+using namespace ggufkit;
+
+constexpr int runs = 5;
+
+struct Work {
+    std::string name;
+    std::function<bool(const Model&)> run;
+};
+
+// What `cat` would do: into a buffer that stays in the cache.
+bool read_all(const Model& model) {
+    std::vector<char> buffer(256 << 10);
+    const int fd = model.shard_fd(0);
+    off_t at = 0;
+    for (ssize_t n; (n = ::pread(fd, buffer.data(), buffer.size(), at)) > 0;) at += n;
+    return true;
+}
+
+double seconds(const Work& work, const Model& model) {
+    const auto start = std::chrono::steady_clock::now();
+    if (!work.run(model)) fmt::print(stderr, "{} failed\n", work.name);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::vector<Work> all{
+        {"read", read_all},
+        {"stats", [](const Model& model) { return stats(model, model.tensors(), {.threads = 1}).has_value(); }},
+        {"xxh3", [](const Model& model) { return digests(model, model.tensors(), {.threads = 1}).has_value(); }},
+    };
+    for (int i = 1; i < argc; ++i) {
+        const auto model = Model::open(argv[i]);
+        if (!model) {
+            fmt::print(stderr, "{}\n", model.error().message());
+            return 1;
+        }
+        std::vector<double> best(all.size(), 1e9);
+        for (int run = 0; run < runs; ++run) {
+            for (std::size_t w = 0; w < all.size(); ++w) best[w] = std::min(best[w], seconds(all[w], *model));
+        }
+        const auto bytes = static_cast<double>(model->header().file().size());
+        fmt::print("{:8}", model->tensors().front().info->format->name);
+        for (std::size_t w = 0; w < all.size(); ++w) {
+            fmt::print("  {} {:.2f} GB/s ({:.2f})", all[w].name, bytes / best[w] / 1e9, best[0] / best[w]);
+        }
+        fmt::print("\n");
+    }
+}
