@@ -61,7 +61,8 @@ struct Histogram {
 
 struct TensorStats {
     NumberStats weights{};
-    std::uint64_t outliers = 0;  // further from zero than outlier_limit times the rms
+    // Weights further from zero than outlier_limit times the rms of the 4,096 that they lie among.
+    std::uint64_t outliers = 0;
     // Of all weights of a small tensor, of evenly spread ones of a large one.
     Histogram histogram{};
     std::vector<ScaleStats> scales{};  // a field of the blocks each, where the type has scales

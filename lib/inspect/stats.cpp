@@ -3,7 +3,6 @@
 #include <cmath>
 #include <ggufkit/stats.hpp>
 #include <limits>
-#include <mutex>
 
 #include "core/parallel.hpp"
 #include "inspect/scales.hpp"
@@ -40,53 +39,32 @@ struct Memory {
     std::vector<std::byte> swapped{};
 };
 
-// visit(values, number of the chunk within the tile, the bytes of the next chunk) for each chunk of `wanted`.
-template <class Wanted, class Visit>
-void for_each_chunk(const FormatInfo& format, std::span<const std::byte> bytes, Memory& memory, Wanted wanted,
-                    Visit visit) {
-    const std::size_t most = chunk / format.block_elements * format.block_bytes;
-    for (std::size_t at = 0, number = 0; at < bytes.size(); at += most, ++number) {
-        if (!wanted(number)) continue;
-        const auto blocks = bytes.subspan(at, std::min(most, bytes.size() - at));
-        const std::size_t n_blocks = blocks.size() / format.block_bytes;
-        const auto values = std::span(memory.values).first(n_blocks * format.block_elements);
-        quant::find_kernels(format.type())->dequantize(format.type(), blocks.data(), n_blocks, values.data());
-        visit(values, number, bytes.subspan(at + blocks.size(), std::min(most, bytes.size() - at - blocks.size())));
-    }
+// Decodes whole blocks, a chunk at most, into the worker's memory.
+std::span<const float> decode(const FormatInfo& format, std::span<const std::byte> blocks, Memory& memory) {
+    const std::size_t n_blocks = blocks.size() / format.block_bytes;
+    const auto values = std::span(memory.values).first(n_blocks * format.block_elements);
+    quant::find_kernels(format.type())->dequantize(format.type(), blocks.data(), n_blocks, values.data());
+    return values;
 }
 
-// How far numbers reach from zero, by chunk: where outliers may be. Where there are so many chunks that remembering each
-// would take more than a few megabytes, neighbours are remembered as one.
-class Reach {
-  public:
-    explicit Reach(std::size_t tiles) {
-        while (tiles * chunks_per_tile >> shift_ > most) ++shift_;
-        reach_.resize((tiles * chunks_per_tile >> shift_) + 1);
-    }
-    void note(std::size_t tile, std::span<const float> of_chunks) {
-        for (std::size_t i = 0; i < of_chunks.size(); ++i) {
-            float& known = reach_[(tile * chunks_per_tile + i) >> shift_];
-            known = std::max(known, of_chunks[i]);
-        }
-    }
-    float of(std::size_t tile, std::size_t chunk_of_tile) const {
-        return reach_[(tile * chunks_per_tile + chunk_of_tile) >> shift_];
-    }
-
-    static constexpr std::size_t chunks_per_tile = tile_elements / chunk;
-
-  private:
-    static constexpr std::size_t most = 1 << 20;
-    unsigned shift_ = 0;
-    std::vector<float> reach_;
-};
+double variance(const Moments& moments) {
+    return moments.finite == 0 ? 0 : std::max(0.0, moments.m2 / static_cast<double>(moments.finite));
+}
+double rms(const Moments& moments) { return std::sqrt(variance(moments) + moments.mean * moments.mean); }
 
 // What the first look at a tile finds, until it is its turn to be added.
 struct Seen {
     Moments weights{};
+    std::uint64_t outliers = 0;
     std::vector<ScaleSums> scales{};
-    std::vector<float> reach{};  // of each chunk
 };
+
+std::uint64_t count_outliers(std::span<const float> values, const Moments& moments) {
+    if (moments.finite == 0) return 0;
+    const auto limit = static_cast<float>(outlier_limit * rms(moments));
+    if (std::max(-moments.min, moments.max) <= limit) return 0;
+    return quant::count_beyond(values.data(), values.size(), limit);
+}
 
 ScaleSums sum_scales(const FormatInfo& format, const Field& field, std::span<const std::byte> blocks, Memory& memory) {
     read_scales(format, field, blocks, memory.scales);
@@ -105,13 +83,15 @@ ScaleSums sum_scales(const FormatInfo& format, const Field& field, std::span<con
 
 void look_at(const FormatInfo& format, std::span<const std::byte> bytes, Memory& memory, Seen& seen) {
     seen = {};
-    for_each_chunk(
-        format, bytes, memory, [](std::size_t) { return true; },
-        [&](std::span<const float> values, std::size_t, std::span<const std::byte> ahead) {
-            const Moments found = quant::moments(values.data(), values.size(), ahead.data(), ahead.size());
-            seen.weights.add(found);
-            seen.reach.push_back(found.finite == 0 ? 0 : std::max(-found.min, found.max));
-        });
+    const std::size_t most = chunk / format.block_elements * format.block_bytes;
+    for (std::size_t at = 0; at < bytes.size(); at += most) {
+        const auto blocks = bytes.subspan(at, std::min(most, bytes.size() - at));
+        const auto ahead = bytes.subspan(at + blocks.size(), std::min(most, bytes.size() - at - blocks.size()));
+        const auto values = decode(format, blocks, memory);
+        const Moments found = quant::moments(values.data(), values.size(), ahead.data(), ahead.size());
+        seen.weights.add(found);
+        seen.outliers += count_outliers(values, found);
+    }
     for (const Field& field : format.fields) {
         if (is_scale(format, field)) seen.scales.push_back(sum_scales(format, field, bytes, memory));
     }
@@ -124,15 +104,15 @@ NumberStats describe(const Moments& moments) {
                       .infinities = moments.infinities};
     if (moments.finite == 0) return stats;
     const auto n = static_cast<double>(moments.finite);
-    const double variance = std::max(0.0, moments.m2 / n);
+    const double squared = variance(moments);
     stats.min = moments.min;
     stats.max = moments.max;
     stats.mean = moments.mean;
-    stats.rms = std::sqrt(variance + moments.mean * moments.mean);
-    stats.spread = std::sqrt(variance);
-    if (variance > 0) {
-        stats.skewness = moments.m3 / n / (variance * stats.spread);
-        stats.kurtosis = moments.m4 / n / (variance * variance);
+    stats.rms = rms(moments);
+    stats.spread = std::sqrt(squared);
+    if (squared * squared > 0) {
+        stats.skewness = moments.m3 / n / (squared * stats.spread);
+        stats.kurtosis = moments.m4 / n / (squared * squared);
     }
     return stats;
 }
@@ -152,15 +132,15 @@ quant::Bins place_bins(const NumberStats& weights) {
 class Summary {
   public:
     Summary(const Tiles& tiles, const StatsOptions& options)
-        : tiles_(tiles), options_(options), reach_(tiles.count()), sums_(tiles.tensors().size()) {}
+        : tiles_(tiles), options_(options), sums_(tiles.tensors().size()) {}
 
     void add(std::size_t tile, const Seen& seen) {
         const Tile place = tiles_.at(tile);
-        Sums& sums = sums_[place.tensor];
+        Seen& sums = sums_[place.tensor];
         sums.weights.add(seen.weights);
+        sums.outliers += seen.outliers;
         sums.scales.resize(seen.scales.size());
         for (std::size_t i = 0; i < seen.scales.size(); ++i) sums.scales[i].add(seen.scales[i]);
-        reach_.note(tile, seen.reach);
         if (options_.progress) options_.progress(done_ += place.bytes.size(), tiles_.bytes());
     }
 
@@ -168,6 +148,7 @@ class Summary {
         std::vector<TensorStats> all(sums_.size());
         for (std::size_t tensor = 0; tensor < all.size(); ++tensor) {
             all[tensor].weights = describe(sums_[tensor].weights);
+            all[tensor].outliers = sums_[tensor].outliers;
             auto sums = sums_[tensor].scales.begin();
             for (const Field& field : tiles_.format(tensor).fields) {
                 if (!is_scale(tiles_.format(tensor), field) || sums == sums_[tensor].scales.end()) continue;
@@ -178,69 +159,30 @@ class Summary {
         }
         return all;
     }
-    const Reach& reach() const { return reach_; }
 
   private:
-    struct Sums {
-        Moments weights{};
-        std::vector<ScaleSums> scales{};
-    };
     const Tiles& tiles_;
     const StatsOptions& options_;
-    Reach reach_;
-    std::vector<Sums> sums_;
+    std::vector<Seen> sums_;
     std::uint64_t done_ = 0;
 };
 
-// The second look, for what needs the spread to be known: outliers where numbers reach so far, and the histogram of
-// some chunks.
-class SecondLook {
-  public:
-    SecondLook(const Tiles& tiles, const Reach& reach, std::vector<TensorStats>& stats)
-        : tiles_(tiles), reach_(reach), stats_(stats) {}
-
-    void at(std::size_t index, Memory& memory) {
-        const Tile tile = tiles_.at(index);
-        TensorStats& stats = stats_[tile.tensor];
-        const auto limit = static_cast<float>(outlier_limit * stats.weights.rms);
-        const quant::Bins bins = place_bins(stats.weights);
-        const std::uint64_t chunks = (stats.weights.count + chunk - 1) / chunk;
-        const auto far = [&](std::size_t number) { return reach_.of(index, number) > limit; };
-        const auto sampled = [&](std::size_t number) { return is_sampled(tile.first / chunk + number, chunks); };
-        const auto wanted = [&](std::size_t number) { return far(number) || sampled(number); };
-        std::size_t number = 0;
-        while (number * chunk < tile.elements && !wanted(number)) ++number;
-        if (number * chunk >= tile.elements) return;
-
-        std::array<std::uint64_t, Histogram::bins + 2> counts{};
-        std::uint64_t outliers = 0;
-        for_each_chunk(tiles_.format(tile.tensor), tiles_.native(tile, memory.swapped), memory, wanted,
-                       [&](std::span<const float> values, std::size_t chunk_of_tile, std::span<const std::byte>) {
-                           if (far(chunk_of_tile)) outliers += quant::count_beyond(values.data(), values.size(), limit);
-                           if (sampled(chunk_of_tile))
-                               quant::count_bins(values.data(), values.size(), bins, counts.data());
-                       });
-        const std::lock_guard lock(mutex_);
-        stats.outliers += outliers;
-        stats.histogram.low = bins.low;
-        stats.histogram.width = 1 / bins.per_unit;
-        stats.histogram.below += counts.front();
-        stats.histogram.above += counts.back();
-        for (std::size_t i = 0; i < Histogram::bins; ++i) stats.histogram.counts[i] += counts[i + 1];
+// Of at most so many chunks of a tensor, evenly spread: a second look, for which mean and spread are known.
+Histogram draw(const Tiles& tiles, std::size_t tensor, const NumberStats& weights, Memory& memory) {
+    constexpr std::uint64_t most = 32;
+    const quant::Bins bins = place_bins(weights);
+    const std::uint64_t chunks = (weights.count + chunk - 1) / chunk, drawn = std::min(chunks, most);
+    std::array<std::uint64_t, Histogram::bins + 2> counts{};
+    for (std::uint64_t i = 0; i < drawn; ++i) {
+        const Tile tile = tiles.part(tensor, i * chunks / drawn * chunk, chunk);
+        const auto values = decode(tiles.format(tensor), tiles.native(tile, memory.swapped), memory);
+        quant::count_bins(values.data(), values.size(), bins, counts.data());
     }
-
-  private:
-    // At most so many chunks of a tensor, evenly spread.
-    static bool is_sampled(std::uint64_t number, std::uint64_t chunks) {
-        constexpr std::uint64_t most = 32;
-        return chunks <= most || number * most % chunks < most;
-    }
-
-    const Tiles& tiles_;
-    const Reach& reach_;
-    std::vector<TensorStats>& stats_;
-    std::mutex mutex_;
-};
+    Histogram histogram{
+        .below = counts.front(), .above = counts.back(), .low = bins.low, .width = 1 / bins.per_unit};
+    std::copy(counts.begin() + 1, counts.end() - 1, histogram.counts.begin());
+    return histogram;
+}
 
 }  // namespace
 
@@ -259,7 +201,7 @@ Result<std::vector<TensorStats>> stats(const Model& model, std::span<const Model
     if (!tiles) return fail(tiles.error());
     quant::choose_simd_target();
 
-    const unsigned workers = worker_count(tiles->count(), options.threads);
+    const unsigned workers = worker_count(std::max(tiles->count(), tensors.size()), options.threads);
     std::vector<Memory> memory(workers);
     const std::size_t window = 2 * std::size_t{workers};
     std::vector<Seen> seen(window);
@@ -279,9 +221,8 @@ Result<std::vector<TensorStats>> stats(const Model& model, std::span<const Model
     if (!done) return fail(std::move(done).error());
 
     std::vector<TensorStats> all = summary.describe_all();
-    SecondLook second(*tiles, summary.reach(), all);
-    done = parallel_for(tiles->count(), workers, options.stop, [&](std::size_t index, unsigned worker) -> Result<void> {
-        second.at(index, memory[worker]);
+    done = parallel_for(all.size(), workers, options.stop, [&](std::size_t tensor, unsigned worker) -> Result<void> {
+        all[tensor].histogram = draw(*tiles, tensor, all[tensor].weights, memory[worker]);
         return {};
     });
     if (done) done = model.check_unchanged();

@@ -24,10 +24,13 @@ Result<Tiles> Tiles::make(const Model& model, std::span<const ModelTensor> tenso
 Tile Tiles::at(std::size_t index) const {
     const auto behind = std::ranges::upper_bound(first_tile_, index);
     const auto tensor = static_cast<std::size_t>(behind - first_tile_.begin()) - 1;
+    return part(tensor, (index - first_tile_[tensor]) * tile_elements, tile_elements);
+}
+
+Tile Tiles::part(std::size_t tensor, std::uint64_t first, std::uint64_t elements) const {
     const FormatInfo& of = format(tensor);
-    const std::uint64_t first = (index - first_tile_[tensor]) * tile_elements;
     const std::size_t begin = first / of.block_elements * of.block_bytes;
-    const std::size_t most = tile_elements / of.block_elements * of.block_bytes;
+    const std::size_t most = elements / of.block_elements * of.block_bytes;
     const auto bytes = data_[tensor].subspan(begin, std::min(most, data_[tensor].size() - begin));
     const ModelView& shard = model_->shard(tensors_[tensor].shard);
     return {.tensor = tensor,

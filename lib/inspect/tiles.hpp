@@ -16,7 +16,7 @@ inline constexpr std::uint64_t tile_elements = 1 << 18;
 struct Tile {
     std::size_t tensor;               // index among those that are looked at
     std::uint64_t first;              // element
-    std::size_t elements;             //
+    std::size_t elements;
     std::uint64_t offset;             // of its bytes in the file
     std::span<const std::byte> bytes;  // in the file's byte order
 };
@@ -32,6 +32,8 @@ class Tiles {
     const FormatInfo& format(std::size_t tensor) const { return *tensors_[tensor].info->format; }
 
     Tile at(std::size_t index) const;
+    // So many elements of a tensor from `first` on, or as many as there are; both whole blocks.
+    Tile part(std::size_t tensor, std::uint64_t first, std::uint64_t elements) const;
     // Its bytes in native order: those of the mapping where they are so, else a copy in `memory`. Tells the kernel that
     // they are wanted now.
     std::span<const std::byte> native(const Tile& tile, std::vector<std::byte>& memory) const;

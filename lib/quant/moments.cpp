@@ -26,14 +26,21 @@ HWY_INLINE void widen(const float* lanes, double* sums) {
     }
 }
 
+// What is to be fetched for each `parts` numbers. Fetching what is not there does nothing.
+struct Ahead {
+    const std::byte* next;
+    std::size_t step;
+};
+
 // A run short enough for floats to add up. A vector holds neighbouring parts; where it has fewer than all of them, the
 // numbers are passed several times.
-HWY_INLINE void add_run(const float* values, std::size_t count, std::size_t part, PowerSums& sums) {
+HWY_INLINE void add_run(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
     const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit);
     auto s1 = hn::Zero(tag), s2 = s1, s3 = s1, s4 = s1;
     auto min = hn::LoadU(tag, &sums.min[part]), max = hn::LoadU(tag, &sums.max[part]);
     std::size_t zeros = 0;
-    for (std::size_t at = part; at < count; at += parts) {
+    for (std::size_t at = part; at < count; at += parts, ahead.next += ahead.step) {
+        __builtin_prefetch(ahead.next);
         const auto x = hn::LoadU(tag, values + at);
         const auto d = (x - pivot) * unit;
         const auto d2 = d * d;
@@ -61,14 +68,13 @@ HWY_INLINE void add_run(const float* values, std::size_t count, std::size_t part
 
 void add_powers(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes,
                 PowerSums& sums) {
-    constexpr std::size_t line = 64;
     const std::size_t whole = count / parts * parts;
-    const std::size_t ahead_of_run = count == 0 ? 0 : ahead_bytes * PowerSums::run / count;
+    const std::size_t step = ahead_bytes * parts / count;
     for (std::size_t at = 0; at < whole; at += PowerSums::run) {
-        const std::size_t from = at / PowerSums::run * ahead_of_run;
-        for (std::size_t i = 0; i < ahead_of_run; i += line) __builtin_prefetch(ahead + from + i);
         const std::size_t some = std::min(PowerSums::run, whole - at);
-        for (std::size_t part = 0; part < parts; part += hn::Lanes(tag)) add_run(values + at, some, part, sums);
+        for (std::size_t part = 0; part < parts; part += hn::Lanes(tag)) {
+            add_run(values + at, some, part, {ahead + at / parts * step, step}, sums);
+        }
     }
     for (std::size_t at = whole; at < count; ++at) {
         const std::size_t part = at % parts;
