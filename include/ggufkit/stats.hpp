@@ -50,7 +50,7 @@ struct ScaleStats {
 };
 
 // How many numbers are in each quarter of a spread, from mean - 4 spread to mean + 4 spread.
-struct Histogram {
+struct WeightHistogram {
     static constexpr int bins = 32;
     std::uint64_t below = 0, above = 0;  // further away
     std::array<std::uint64_t, bins> counts{};
@@ -64,7 +64,7 @@ struct TensorStats {
     // Weights further from zero than outlier_limit times the rms of the 4,096 that they lie among.
     std::uint64_t outliers = 0;
     // Of all weights of a small tensor, of evenly spread ones of a large one.
-    Histogram histogram{};
+    WeightHistogram histogram{};
     std::vector<ScaleStats> scales{};  // a field of the blocks each, where the type has scales
 };
 

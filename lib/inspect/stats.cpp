@@ -119,13 +119,13 @@ NumberStats describe(const Moments& moments) {
 
 // Where the bins of a histogram lie.
 quant::Bins place_bins(const NumberStats& weights) {
-    constexpr double per_spread = 4, spreads = Histogram::bins / per_spread / 2;
+    constexpr double per_spread = 4, spreads = WeightHistogram::bins / per_spread / 2;
     constexpr double most = std::numeric_limits<float>::max();
     const auto per_unit = static_cast<float>(per_spread / weights.spread);
     const double spread = weights.spread > 0 && std::isfinite(per_unit) ? weights.spread : 1;
     return {.low = static_cast<float>(std::clamp(weights.mean - spreads * spread, -most, most)),
             .per_unit = static_cast<float>(per_spread / spread),
-            .bins = Histogram::bins};
+            .bins = WeightHistogram::bins};
 }
 
 // Adds up what is found in the first look at all tiles, in their order.
@@ -168,17 +168,17 @@ class Summary {
 };
 
 // Of at most so many chunks of a tensor, evenly spread: a second look, for which mean and spread are known.
-Histogram draw(const Tiles& tiles, std::size_t tensor, const NumberStats& weights, Memory& memory) {
+WeightHistogram draw(const Tiles& tiles, std::size_t tensor, const NumberStats& weights, Memory& memory) {
     constexpr std::uint64_t most = 32;
     const quant::Bins bins = place_bins(weights);
     const std::uint64_t chunks = (weights.count + chunk - 1) / chunk, drawn = std::min(chunks, most);
-    std::array<std::uint64_t, Histogram::bins + 2> counts{};
+    std::array<std::uint64_t, WeightHistogram::bins + 2> counts{};
     for (std::uint64_t i = 0; i < drawn; ++i) {
         const Tile tile = tiles.part(tensor, i * chunks / drawn * chunk, chunk);
         const auto values = decode(tiles.format(tensor), tiles.native(tile, memory.swapped), memory);
         quant::count_bins(values.data(), values.size(), bins, counts.data());
     }
-    Histogram histogram{
+    WeightHistogram histogram{
         .below = counts.front(), .above = counts.back(), .low = bins.low, .width = 1 / bins.per_unit};
     std::copy(counts.begin() + 1, counts.end() - 1, histogram.counts.begin());
     return histogram;
@@ -188,7 +188,7 @@ Histogram draw(const Tiles& tiles, std::size_t tensor, const NumberStats& weight
 
 }  // namespace inspect
 
-std::uint64_t Histogram::total() const {
+std::uint64_t WeightHistogram::total() const {
     std::uint64_t sum = below + above;
     for (const std::uint64_t count : counts) sum += count;
     return sum;

@@ -86,6 +86,7 @@ void add_options(CLI::App& app, Options& options) {
                    "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance")
         ->type_name("SOURCE")
         ->excludes("--metadata", "--tensors", "--check");
+    add_number_options(app, options.numbers);
     app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/command_line.hpp"
+#include "numbers.hpp"
 
 namespace ggufkit::info {
 
@@ -26,6 +27,7 @@ struct Options {
     bool list_types = false;
     std::optional<std::string> source;
     std::string profile = "spec";
+    NumberOptions numbers{};
 };
 
 cli::Manual manual();

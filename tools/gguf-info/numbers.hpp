@@ -1,0 +1,27 @@
+// What reads tensor data: statistics, single values, hashes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "common/console.hpp"
+
+namespace ggufkit::info {
+
+struct NumberOptions {
+    std::optional<std::string> stats;  // the pattern; empty: every tensor
+    bool in_full = false;
+    bool json = false;
+    unsigned threads = 0;
+
+    bool any() const { return stats.has_value(); }
+};
+
+void add_number_options(CLI::App& app, NumberOptions& options);
+
+// All that was asked for, one after the other. The exit code.
+int print_numbers(cli::Console& console, const std::filesystem::path& file, const NumberOptions& options);
+
+}  // namespace ggufkit::info
