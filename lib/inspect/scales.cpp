@@ -25,9 +25,7 @@ void read_all(const FormatInfo& format, const Field& field, std::span<const std:
 }
 
 float decode_half(const std::byte* at) { return half_to_float(load<std::uint16_t>(at, ByteOrder::little)); }
-float decode_single(const std::byte* at) {
-    return std::bit_cast<float>(load<std::uint32_t>(at, ByteOrder::little));
-}
+float decode_single(const std::byte* at) { return std::bit_cast<float>(load<std::uint32_t>(at, ByteOrder::little)); }
 float decode_e8m0(const std::byte* at) {
     const auto bits = std::to_integer<std::uint8_t>(*at);
     return bits == 0xff ? std::numeric_limits<float>::quiet_NaN() : 2 * quant::E8M0{bits}.half();

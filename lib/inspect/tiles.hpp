@@ -14,10 +14,10 @@ namespace ggufkit::inspect {
 inline constexpr std::uint64_t tile_elements = 1 << 18;
 
 struct Tile {
-    std::size_t tensor;               // index among those that are looked at
-    std::uint64_t first;              // element
+    std::size_t tensor;   // index among those that are looked at
+    std::uint64_t first;  // element
     std::size_t elements;
-    std::uint64_t offset;             // of its bytes in the file
+    std::uint64_t offset;              // of its bytes in the file
     std::span<const std::byte> bytes;  // in the file's byte order
 };
 

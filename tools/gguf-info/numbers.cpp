@@ -43,7 +43,8 @@ class Search {
         if (options_.stats) {
             found.stats_of = matching(model_, *options_.stats);
             if (found.stats_of.empty()) {
-                return fail({.code = Errc::not_found, .detail = fmt::format("no tensor fits '{}'", printable(*options_.stats))});
+                return fail({.code = Errc::not_found,
+                             .detail = fmt::format("no tensor fits '{}'", printable(*options_.stats))});
             }
             auto stats = ggufkit::stats(model_, found.stats_of, work<StatsOptions>());
             if (!stats) return fail(std::move(stats).error());

@@ -39,7 +39,8 @@ std::string scales_text(const TensorStats& stats) {
     std::string text;
     for (const ScaleStats& scale : stats.scales) {
         const auto add = [&](std::uint64_t count, std::string_view what) {
-            if (count != 0) text += fmt::format("{}{}: {} {}", text.empty() ? "" : ", ", scale.field, grouped(count), what);
+            if (count != 0)
+                text += fmt::format("{}{}: {} {}", text.empty() ? "" : ", ", scale.field, grouped(count), what);
         };
         add(scale.numbers.nans, "NaN");
         add(scale.numbers.infinities, "infinite");
@@ -86,8 +87,10 @@ void print_total(Console& console, const StatsView& view) {
         infinities += stats.weights.infinities;
         outliers += stats.outliers;
     }
-    const std::string faults = nans + infinities == 0 ? console.paint(Style::green, "all finite")
-                                                      : console.paint(Style::red, fmt::format("{} NaN, {} infinite", grouped(nans), grouped(infinities)));
+    const std::string faults =
+        nans + infinities == 0
+            ? console.paint(Style::green, "all finite")
+            : console.paint(Style::red, fmt::format("{} NaN, {} infinite", grouped(nans), grouped(infinities)));
     console.out.print("\n{}, {}: {}; {} (beyond {} rms of the 4,096 weights around)\n",
                       counted(view.tensors.size(), "tensor"), counted(weights, "weight"), faults,
                       counted(outliers, "outlier"), outlier_limit);
@@ -135,14 +138,14 @@ void print_histogram(Console& console, const TensorStats& stats) {
                  {.style = Style::cyan}},
                 "  ");
     const auto add = [&](const std::string& from, const std::string& spreads, std::uint64_t count) {
-        table.add({from, spreads, grouped(count),
-                   bar(static_cast<double>(count) / static_cast<double>(most), cells)});
+        table.add({from, spreads, grouped(count), bar(static_cast<double>(count) / static_cast<double>(most), cells)});
     };
     if (histogram.below != 0) add("below", "", histogram.below);
     for (int i = 0; i < WeightHistogram::bins; i += 2) {
         const auto bin = static_cast<std::size_t>(i);
         add(number_text(double{histogram.low} + i * double{histogram.width}),
-            fmt::format("{:+.1f}", (i - WeightHistogram::bins / 2) / 4.0), histogram.counts[bin] + histogram.counts[bin + 1]);
+            fmt::format("{:+.1f}", (i - WeightHistogram::bins / 2) / 4.0),
+            histogram.counts[bin] + histogram.counts[bin + 1]);
     }
     if (histogram.above != 0) add("above", "", histogram.above);
     table.print(console, console.width());
@@ -157,7 +160,9 @@ void print_in_full(Console& console, const TensorInfo& info, const TensorStats& 
     const auto line = [&](std::string_view what, std::string_view value) {
         console.out.print("  {:<10} {}\n", what, value);
     };
-    const auto shape = [](const std::optional<double>& moment) { return moment ? fmt::format("{:.4g}", *moment) : "-"; };
+    const auto shape = [](const std::optional<double>& moment) {
+        return moment ? fmt::format("{:.4g}", *moment) : "-";
+    };
     line("weights", grouped(weights.count));
     line("range", fmt::format("{:.6g} to {:.6g}", weights.min, weights.max));
     line("mean", fmt::format("{:.6g}", weights.mean));
@@ -168,8 +173,8 @@ void print_in_full(Console& console, const TensorInfo& info, const TensorStats& 
     line("zeros", share_text(weights.zeros, weights.count));
     line("NaN", share_text(weights.nans, weights.count));
     line("infinite", share_text(weights.infinities, weights.count));
-    line("outliers", fmt::format("{}, beyond {} rms of the 4,096 weights around", share_text(stats.outliers, weights.count),
-                                 outlier_limit));
+    line("outliers", fmt::format("{}, beyond {} rms of the 4,096 weights around",
+                                 share_text(stats.outliers, weights.count), outlier_limit));
     print_scales(console, stats);
     print_histogram(console, stats);
 }
@@ -214,10 +219,7 @@ void write_stats(JsonWriter& json, const StatsView& view) {
     for (std::size_t i = 0; i < view.tensors.size(); ++i) {
         const TensorInfo& info = *view.tensors[i].info;
         const TensorStats& stats = view.stats[i];
-        json.begin_object()
-            .field("name", info.name)
-            .field("type", type_text(info))
-            .field("shape", info.shape());
+        json.begin_object().field("name", info.name).field("type", type_text(info)).field("shape", info.shape());
         write_numbers(json, stats.weights);
         json.field("outliers", stats.outliers).key("histogram").begin_object();
         json.field("low", stats.histogram.low)
