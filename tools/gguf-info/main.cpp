@@ -80,12 +80,13 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
         return 0;
     }
     // The value of these may be left out: `--tensors FILE` has taken the file for a pattern.
-    for (auto* pattern : {&options.metadata, &options.tensors, &options.numbers.stats}) {
+    for (auto* pattern : {&options.metadata, &options.tensors, &options.numbers.stats, &options.numbers.hash}) {
         if (options.file.empty() && pattern->has_value()) options.file = std::exchange(**pattern, "");
     }
     if (options.file.empty()) return line.refuse(console, "FILE is missing");
     if (options.source) return info::verify(console, {options.file, *options.source}, options.json);
     if (options.numbers.any()) {
+        if (const std::string wrong = info::misuse(options.numbers); !wrong.empty()) return line.refuse(console, wrong);
         options.numbers.in_full = options.in_full;
         options.numbers.json = options.json;
         return info::print_numbers(console, options.file, options.numbers);

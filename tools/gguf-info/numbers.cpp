@@ -9,7 +9,9 @@
 #include "common/progress.hpp"
 #include "common/show.hpp"
 #include "core/text.hpp"
+#include "manifest.hpp"
 #include "stats.hpp"
+#include "views.hpp"
 
 namespace ggufkit::info {
 
@@ -32,7 +34,14 @@ std::vector<ModelTensor> matching(const Model& model, const std::string& pattern
 struct Found {
     std::vector<ModelTensor> stats_of{};
     std::vector<TensorStats> stats{};
+    std::optional<Manifest> manifest{};
 };
+
+// xxh3 is what people call the 128-bit XXH3 that xxh128sum prints.
+std::optional<HashKind> hash_kind(const NumberOptions& options) {
+    if (!options.hash) return HashKind::sha256;
+    return options.hash->empty() || *options.hash == "xxh3" ? HashKind::xxh128 : find_hash_kind(*options.hash);
+}
 
 class Search {
   public:
@@ -49,6 +58,11 @@ class Search {
             auto stats = ggufkit::stats(model_, found.stats_of, work<StatsOptions>());
             if (!stats) return fail(std::move(stats).error());
             found.stats = std::move(*stats);
+        }
+        if (options_.hash || !options_.manifest.empty()) {
+            auto manifest = hash_model(model_, *hash_kind(options_), work<HashOptions>());
+            if (!manifest) return fail(std::move(manifest).error());
+            found.manifest = std::move(*manifest);
         }
         return found;
     }
@@ -72,30 +86,49 @@ class Search {
 
 void print_text(Console& console, const NumberOptions& options, const Found& found) {
     if (options.stats) print_stats(console, {found.stats_of, found.stats}, options.in_full);
+    if (options.stats && options.hash) console.out.write("\n");
+    if (options.hash) print_raw(console, found.manifest->text());
 }
 
 void print_json(Console& console, const std::filesystem::path& file, const NumberOptions& options, const Found& found) {
     JsonWriter json(console.out);
     json.begin_object().field("file", file.string());
     if (options.stats) write_stats(json, {found.stats_of, found.stats});
+    if (found.manifest) write_hashes(json, *found.manifest);
     json.end_object().finish();
 }
 
 }  // namespace
 
 void add_number_options(CLI::App& app, NumberOptions& options) {
-    app.add_option_function<std::vector<std::string>>(
-           "--stats",
-           [&options](const std::vector<std::string>& given) { options.stats = given.empty() ? "" : given.front(); },
-           "What the weights of every tensor (that GLOB\nfits) are like: range, rms, kurtosis, outliers,\n"
-           "NaN, scales; of one, or with --long, with a\nhistogram")
-        ->type_name("[GLOB]")
-        ->expected(0, 1)
+    const auto optional_value = [&](const char* flag, std::optional<std::string>& value, const char* what) {
+        return app
+            .add_option_function<std::vector<std::string>>(
+                flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },
+                what)
+            ->expected(0, 1)
+            ->group("Tensor data");
+    };
+    optional_value("--stats", options.stats,
+                   "What the weights of every tensor (that GLOB\nfits) are like: range, rms, kurtosis, outliers,\n"
+                   "NaN, scales; of one, or with --long, with a\nhistogram")
+        ->type_name("[GLOB]");
+    optional_value("--hash", options.hash,
+                   "A hash of every tensor and of the file: xxh3\n(default), sha256, sha1 or xxh64")
+        ->type_name("[KIND]");
+    app.add_option("--manifest", options.manifest,
+                   "Write these hashes (sha256 without --hash) to\nOUT, for --verify and sha256sum -c")
+        ->type_name("OUT")
         ->group("Tensor data");
     app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")
         ->type_name("N")
         ->check(CLI::Range(1u, most_threads))
         ->group("Tensor data");
+}
+
+std::string misuse(const NumberOptions& options) {
+    if (hash_kind(options)) return {};
+    return fmt::format("--hash: {} is no kind of hash; xxh3, sha256, sha1 and xxh64 are", printable(*options.hash));
 }
 
 int print_numbers(Console& console, const std::filesystem::path& file, const NumberOptions& options) {
@@ -107,6 +140,10 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
     if (!model) return refuse(model.error());
     const auto found = Search(*model, options).run();
     if (!found) return refuse(found.error());
+    if (!options.manifest.empty()) {
+        const auto saved = save_manifest(options.manifest, *found->manifest);
+        if (!saved) return refuse(saved.error());
+    }
     if (options.json) {
         print_json(console, file, options, *found);
     } else {

@@ -11,15 +11,19 @@
 namespace ggufkit::info {
 
 struct NumberOptions {
-    std::optional<std::string> stats;  // the pattern; empty: every tensor
+    std::optional<std::string> stats;   // the pattern; empty: every tensor
+    std::optional<std::string> hash{};  // the name of a kind, or empty
+    std::string manifest;               // where to write it; empty: nowhere
     bool in_full = false;
     bool json = false;
     unsigned threads = 0;
 
-    bool any() const { return stats.has_value(); }
+    bool any() const { return stats.has_value() || hash.has_value() || !manifest.empty(); }
 };
 
 void add_number_options(CLI::App& app, NumberOptions& options);
+// What is wrong with them; nothing: empty.
+std::string misuse(const NumberOptions& options);
 
 // All that was asked for, one after the other. The exit code.
 int print_numbers(cli::Console& console, const std::filesystem::path& file, const NumberOptions& options);
