@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "check_data.hpp"
 #include "common/show.hpp"
 #include "options.hpp"
 #include "verify.hpp"
@@ -91,10 +92,15 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
         options.numbers.json = options.json;
         return info::print_numbers(console, options.file, options.numbers);
     }
+    if (options.numbers.check_data) options.check = true;
 
     const ValidateOptions rules{.profile = options.profile == "llama" ? Profile::llama : Profile::spec,
                                 .strict = options.strict};
-    const info::Inspection inspection = info::inspect(options.file, rules, !options.check);
+    info::Inspection inspection = info::inspect(options.file, rules, !options.check);
+    if (options.numbers.check_data) {
+        if (const int failed = info::check_data(console, inspection, options.numbers.threads); failed != 0)
+            return failed;
+    }
     const int code = !inspection.model || (options.check && !inspection.valid()) ? 1 : 0;
     if (options.json) {
         info::print_json(console, inspection);

@@ -124,7 +124,7 @@ int verify_manifest(Console& console, const std::filesystem::path& file, const s
                     const Manifest& manifest, bool as_json) {
     const auto refuse = [&](const Error& error) {
         console.error(sentence(file, error));
-        return error.code == Errc::cancelled ? 130 : 1;
+        return error.code == Errc::cancelled ? cancelled : 1;
     };
     const Interrupt interrupt;
     const auto model = open_model(file);

@@ -19,8 +19,6 @@ using namespace cli;
 
 namespace {
 
-constexpr int cancelled_code = 130;  // as a shell reports a program that Ctrl-C ended
-
 std::vector<ModelTensor> matching(const Model& model, const std::string& pattern) {
     std::vector<ModelTensor> tensors;
     for (const ModelTensor& tensor : model.tensors()) {
@@ -120,6 +118,9 @@ void add_number_options(CLI::App& app, NumberOptions& options) {
                    "Write these hashes (sha256 without --hash) to\nOUT, for --verify and sha256sum -c")
         ->type_name("OUT")
         ->group("Tensor data");
+    app.add_flag("--check-data", options.check_data,
+                 "As --check, and look through all tensor data\nfor NaN and infinities in scales and weights")
+        ->group("Tensor data");
     app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")
         ->type_name("N")
         ->check(CLI::Range(1u, most_threads))
@@ -134,7 +135,7 @@ std::string misuse(const NumberOptions& options) {
 int print_numbers(Console& console, const std::filesystem::path& file, const NumberOptions& options) {
     const auto refuse = [&](const Error& error) {
         console.error(sentence(file, error));
-        return error.code == Errc::cancelled ? cancelled_code : 1;
+        return error.code == Errc::cancelled ? cancelled : 1;
     };
     const auto model = open_model(file);
     if (!model) return refuse(model.error());

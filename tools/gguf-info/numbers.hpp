@@ -14,6 +14,7 @@ struct NumberOptions {
     std::optional<std::string> stats;   // the pattern; empty: every tensor
     std::optional<std::string> hash{};  // the name of a kind, or empty
     std::string manifest;               // where to write it; empty: nowhere
+    bool check_data = false;            // told with what --check finds
     bool in_full = false;
     bool json = false;
     unsigned threads = 0;
