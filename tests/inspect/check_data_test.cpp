@@ -114,7 +114,7 @@ TEST_CASE("check-data: a NaN or an infinity in any field of any type is found, a
 TEST_CASE("check-data: weights that are infinite though their scales are not") {
     const TemporaryFolder folder;
     auto blocks = sound_blocks(format_of(TensorType::MXFP4));
-    blocks[17 * 4] = std::byte{254};       // 2^127
+    blocks[17 * 4] = std::byte{254};  // 2^127
     std::fill_n(&blocks[17 * 4 + 1], 16, std::byte{0});
     blocks[17 * 4 + 3] = std::byte{0x07};  // times 6
     const auto found = faults_of(one_tensor(format_of(TensorType::MXFP4), blocks).save(folder / "a.gguf"));

@@ -10,6 +10,7 @@
 #include "common/show.hpp"
 #include "core/text.hpp"
 #include "manifest.hpp"
+#include "peek.hpp"
 #include "stats.hpp"
 #include "views.hpp"
 
@@ -32,6 +33,7 @@ std::vector<ModelTensor> matching(const Model& model, const std::string& pattern
 struct Found {
     std::vector<ModelTensor> stats_of{};
     std::vector<TensorStats> stats{};
+    std::optional<PeekView> peek{};
     std::optional<Manifest> manifest{};
 };
 
@@ -56,6 +58,11 @@ class Search {
             auto stats = ggufkit::stats(model_, found.stats_of, work<StatsOptions>());
             if (!stats) return fail(std::move(stats).error());
             found.stats = std::move(*stats);
+        }
+        if (!options_.peek.empty()) {
+            auto peek = find_peek(model_, options_.peek);
+            if (!peek) return fail(std::move(peek).error());
+            found.peek = std::move(*peek);
         }
         if (options_.hash || !options_.manifest.empty()) {
             auto manifest = hash_model(model_, *hash_kind(options_), work<HashOptions>());
@@ -83,15 +90,23 @@ class Search {
 };
 
 void print_text(Console& console, const NumberOptions& options, const Found& found) {
-    if (options.stats) print_stats(console, {found.stats_of, found.stats}, options.in_full);
-    if (options.stats && options.hash) console.out.write("\n");
-    if (options.hash) print_raw(console, found.manifest->text());
+    bool any = false;
+    const auto section = [&](bool wanted, const auto& print) {
+        if (!wanted) return;
+        if (any) console.out.write("\n");
+        any = true;
+        print();
+    };
+    section(options.stats.has_value(), [&] { print_stats(console, {found.stats_of, found.stats}, options.in_full); });
+    section(found.peek.has_value(), [&] { print_peek(console, *found.peek); });
+    section(options.hash.has_value(), [&] { print_raw(console, found.manifest->text()); });
 }
 
 void print_json(Console& console, const std::filesystem::path& file, const NumberOptions& options, const Found& found) {
     JsonWriter json(console.out);
     json.begin_object().field("file", file.string());
     if (options.stats) write_stats(json, {found.stats_of, found.stats});
+    if (found.peek) write_peek(json, *found.peek);
     if (found.manifest) write_hashes(json, *found.manifest);
     json.end_object().finish();
 }
@@ -111,6 +126,11 @@ void add_number_options(CLI::App& app, NumberOptions& options) {
                    "What the weights of every tensor (that GLOB\nfits) are like: range, rms, kurtosis, outliers,\n"
                    "NaN, scales; of one, or with --long, with a\nhistogram")
         ->type_name("[GLOB]");
+    app.add_option("--peek", options.peek,
+                   "Weights of one row, and the blocks that they are\nin: scales, codes, grid points, raw bytes.\n"
+                   "PLACE is NAME[row,column:count]; what is left\nout is 0 and one block")
+        ->type_name("PLACE")
+        ->group("Tensor data");
     optional_value("--hash", options.hash,
                    "A hash of every tensor and of the file: xxh3\n(default), sha256, sha1 or xxh64")
         ->type_name("[KIND]");

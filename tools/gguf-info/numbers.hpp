@@ -12,6 +12,7 @@ namespace ggufkit::info {
 
 struct NumberOptions {
     std::optional<std::string> stats;   // the pattern; empty: every tensor
+    std::string peek;                   // which weights; empty: none
     std::optional<std::string> hash{};  // the name of a kind, or empty
     std::string manifest;               // where to write it; empty: nowhere
     bool check_data = false;            // told with what --check finds
@@ -19,7 +20,7 @@ struct NumberOptions {
     bool json = false;
     unsigned threads = 0;
 
-    bool any() const { return stats.has_value() || hash.has_value() || !manifest.empty(); }
+    bool any() const { return stats.has_value() || !peek.empty() || hash.has_value() || !manifest.empty(); }
 };
 
 void add_number_options(CLI::App& app, NumberOptions& options);
