@@ -56,8 +56,9 @@ int check_data(cli::Console& console, Inspection& inspection, unsigned threads) 
                                    {.threads = threads, .progress = progress, .stop = interrupt.token()});
     }();
     if (!found) {
-        console.error(cli::sentence(inspection.path, found.error()));
-        return found.error().code == Errc::cancelled ? cli::cancelled : 1;
+        const bool stopped = found.error().code == Errc::cancelled;
+        console.error(stopped ? "cancelled" : cli::sentence(inspection.path, found.error()));
+        return stopped ? cli::cancelled : 1;
     }
     for (const TensorFaults& faults : *found) report(model, tensors[faults.tensor], faults, inspection.diagnostics);
     return 0;

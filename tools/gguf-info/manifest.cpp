@@ -123,8 +123,9 @@ void write_hashes(JsonWriter& json, const Manifest& manifest) {
 int verify_manifest(Console& console, const std::filesystem::path& file, const std::filesystem::path& path,
                     const Manifest& manifest, bool as_json) {
     const auto refuse = [&](const Error& error) {
-        console.error(sentence(file, error));
-        return error.code == Errc::cancelled ? cancelled : 1;
+        const bool stopped = error.code == Errc::cancelled;
+        console.error(stopped ? "cancelled" : sentence(file, error));
+        return stopped ? cancelled : 1;
     };
     const Interrupt interrupt;
     const auto model = open_model(file);

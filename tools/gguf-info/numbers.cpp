@@ -53,7 +53,8 @@ class Search {
             found.stats_of = matching(model_, *options_.stats);
             if (found.stats_of.empty()) {
                 return fail({.code = Errc::not_found,
-                             .detail = fmt::format("no tensor fits '{}'", printable(*options_.stats))});
+                             .subject = fmt::format("'{}'", *options_.stats),
+                             .detail = "fits no tensor"});
             }
             auto stats = ggufkit::stats(model_, found.stats_of, work<StatsOptions>());
             if (!stats) return fail(std::move(stats).error());
@@ -154,8 +155,9 @@ std::string misuse(const NumberOptions& options) {
 
 int print_numbers(Console& console, const std::filesystem::path& file, const NumberOptions& options) {
     const auto refuse = [&](const Error& error) {
-        console.error(sentence(file, error));
-        return error.code == Errc::cancelled ? cancelled : 1;
+        const bool stopped = error.code == Errc::cancelled;
+        console.error(stopped ? "cancelled" : sentence(file, error));
+        return stopped ? cancelled : 1;
     };
     const auto model = open_model(file);
     if (!model) return refuse(model.error());

@@ -12,7 +12,11 @@ cli::Manual manual() {
             "  gguf-info FILE                    a summary on one screen\n"
             "  gguf-info FILE --SECTION...       one or more of the sections below\n"
             "  gguf-info FILE --get KEY          a value as it is, for scripts\n"
-            "  gguf-info FILE --verify SOURCE    whether FILE was made from SOURCE\n"
+            "  gguf-info FILE --stats [GLOB]     what the weights are like, tensor by tensor\n"
+            "  gguf-info FILE --peek PLACE       single weights and the blocks they are in\n"
+            "  gguf-info FILE --hash [KIND]      a hash of every tensor and of the file\n"
+            "  gguf-info FILE --verify SOURCE    whether FILE was made from SOURCE, or has the\n"
+            "                                    hashes of a manifest\n"
             "  gguf-info --list-types\n",
         .epilogue = R"(Any shard of a split model stands for all of it. Files that break the rules are
 shown as far as they can be read. On a terminal long names and values are cut to
@@ -22,7 +26,7 @@ every array in full. GLOB is a pattern of the shell: quote it.
 FILE may be compressed (.gguf.zst), or - for standard input: then it is unpacked
 into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file
 with a seek table, as gguf-requant writes them, only the header is unpacked
-unless --check asks for all.
+unless --check or an option of tensor data asks for all.
 
 Examples:
   gguf-info model-Q4_K_M.gguf
@@ -35,13 +39,20 @@ Examples:
   gguf-info download.gguf --check --strict               # is the file sound?
   curl -s https://example.org/model.gguf | gguf-info -
   gguf-info model-Q4_K_M.gguf --verify model-f16.gguf
+  gguf-info model.gguf --check-data                      # any NaN in it?
+  gguf-info model.gguf --stats 'blk.*.attn_q.weight'
+  gguf-info model.gguf --stats output.weight             # one, with a histogram
+  gguf-info model.gguf --peek 'blk.0.attn_q.weight[3,256:32]'
+  gguf-info model.gguf --manifest model.sha256           # before an upload;
+  gguf-info model.gguf --verify model.sha256             # after a download
   gguf-info model.gguf --json | jq '.tensors[] | select(.type == "F32").name'
 
 Exit codes:
-  0  read, and with --check valid, with --verify made from SOURCE
-  1  the file could not be read, --check or --verify found faults, or what was
-     asked for is not in it
-  2  misuse
+  0    read, and with --check valid, with --verify as it should be
+  1    the file could not be read, --check or --verify found faults, or what was
+       asked for is not in it
+  2    misuse
+  130  cancelled by Ctrl-C or a request to terminate
 )",
     };
 }
@@ -83,7 +94,7 @@ void add_options(CLI::App& app, Options& options) {
         ->type_name("NAME")
         ->check(CLI::IsMember({"spec", "llama"}));
     app.add_option("--verify", options.source,
-                   "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance")
+                   "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance; or FILE with SOURCE, a manifest\nof --manifest, sha256sum or llama-gguf-hash")
         ->type_name("SOURCE")
         ->excludes("--metadata", "--tensors", "--check");
     add_number_options(app, options.numbers);

@@ -117,11 +117,12 @@ Result<PeekView> find_peek(const Model& model, std::string_view expression) {
         tensor = model.find_tensor(name);
     }
     if (tensor == nullptr) {
-        return fail({.code = Errc::not_found, .detail = fmt::format("there is no tensor '{}'", name)});
+        return fail({.code = Errc::not_found, .subject = fmt::format("tensor '{}'", name), .detail = "there is none"});
     }
     if (!place) {
         return fail({.code = Errc::bad_argument,
-                     .detail = fmt::format("'{}' is no place: NAME[row,column:count] is", expression)});
+                     .subject = fmt::format("'{}'", expression),
+                     .detail = "is no place: NAME[row,column:count] is"});
     }
     if (auto readable = model.data(*tensor); !readable) return fail(std::move(readable).error());
     auto found = peek(model, *tensor, place->row, place->column,
