@@ -93,8 +93,10 @@ void add_options(CLI::App& app, Options& options) {
                    "spec: what the format allows (default);\nllama: what llama.cpp will load")
         ->type_name("NAME")
         ->check(CLI::IsMember({"spec", "llama"}));
-    app.add_option("--verify", options.source,
-                   "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance; or FILE with SOURCE, a manifest\nof --manifest, sha256sum or llama-gguf-hash")
+    app.add_option(
+           "--verify", options.source,
+           "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance; or "
+           "FILE with SOURCE, a manifest\nof --manifest, sha256sum or llama-gguf-hash")
         ->type_name("SOURCE")
         ->excludes("--metadata", "--tensors", "--check");
     add_number_options(app, options.numbers);

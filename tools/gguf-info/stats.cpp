@@ -31,6 +31,7 @@ std::string sparkline(const WeightHistogram& histogram, std::size_t cells) {
         const auto height = static_cast<std::size_t>(std::ceil(8 * static_cast<double>(sum) / most));
         text += heights[height];
     }
+    text.erase(text.find_last_not_of(' ') + 1);
     return text;
 }
 
@@ -91,9 +92,8 @@ void print_total(Console& console, const StatsView& view) {
         nans + infinities == 0
             ? console.paint(Style::green, "all finite")
             : console.paint(Style::red, fmt::format("{} NaN, {} infinite", grouped(nans), grouped(infinities)));
-    console.out.print("\n{}, {}: {}; {} (beyond {} rms of the 4,096 weights around)\n",
-                      counted(view.tensors.size(), "tensor"), counted(weights, "weight"), faults,
-                      counted(outliers, "outlier"), outlier_limit);
+    console.out.print("\n{}, {}, {}; {} (beyond {} local rms)\n", counted(view.tensors.size(), "tensor"),
+                      counted(weights, "weight"), faults, counted(outliers, "outlier"), outlier_limit);
 }
 
 // ---------------------------------------------------------------- one tensor in full
