@@ -87,7 +87,40 @@ TEST_CASE("--stats: one tensor, or all with --long, in full") {
     const TemporaryFolder folder;
     const auto path = by_eye().save(folder / "eye.gguf").string();
     CHECK("\n" + info({path, "--stats", "q"}).text() == R"(
+q  Q4_0  32x2
 
+  weights    64
+  range      -8 to 7
+  mean       -0.25
+  rms        3.27872
+  spread     3.26917 (standard deviation)
+  skewness   -0.2281
+  kurtosis   3.574 (3: as a normal distribution)
+  zeros      34 (53.1 %)
+  NaN        0
+  infinite   0
+  outliers   0, beyond 6 rms of the 4,096 weights around
+
+  SCALE  COUNT  MIN  MAX    RMS  ZERO  SUBNORMAL  NAN  INF
+  d          2  0.5    1  0.791     0          0    0    0
+
+   FROM  SPREADS  WEIGHTS
+  -13.3     -4.0        0
+  -11.7     -3.5        0
+  -10.1     -3.0        0
+  -8.42     -2.5        4  ████
+  -6.79     -2.0        2  ██
+  -5.15     -1.5        4  ████
+  -3.52     -1.0        4  ████
+  -1.88     -0.5        2  ██
+  -0.25     +0.0       36  ████████████████████████████████████████
+   1.38     +0.5        4  ████
+   3.02     +1.0        2  ██
+   4.65     +1.5        4  ████
+   6.29     +2.0        2  ██
+   7.92     +2.5        0
+   9.56     +3.0        0
+   11.2     +3.5        0
 )");
     const std::string both = info({path, "--stats", "--long"}).text();
     CHECK(both.find("f  F32  32x2\n\n  weights    64\n") == 0);

@@ -15,8 +15,8 @@ cli::Manual manual() {
             "  gguf-info FILE --stats [GLOB]     what the weights are like, tensor by tensor\n"
             "  gguf-info FILE --peek PLACE       single weights and the blocks they are in\n"
             "  gguf-info FILE --hash [KIND]      a hash of every tensor and of the file\n"
-            "  gguf-info FILE --verify SOURCE    whether FILE was made from SOURCE, or has the\n"
-            "                                    hashes of a manifest\n"
+            "  gguf-info FILE --verify SOURCE    whether FILE was made from SOURCE, or still\n"
+            "                                    has the hashes of a manifest\n"
             "  gguf-info --list-types\n",
         .epilogue = R"(Any shard of a split model stands for all of it. Files that break the rules are
 shown as far as they can be read. On a terminal long names and values are cut to
