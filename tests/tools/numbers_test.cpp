@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -52,6 +53,43 @@ SmallModel by_eye() {
     }
     model.tensors.push_back({"q", TensorType::Q4_0, {32, 2}, blocks});
     return model;
+}
+
+unsigned long cpu_ticks(pid_t pid) {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string word;
+    for (int i = 0; i < 13; ++i) stat >> word;
+    unsigned long user = 0, system = 0;
+    stat >> user >> system;
+    return user + system;
+}
+
+// Runs gguf-info on a hole of zeros that nobody has time for, acts once it is at work, and returns how it ended.
+int run_until_at_work(const TemporaryFolder& folder, std::string option, const std::function<void(pid_t)>& act) {
+    std::string file = folder / "hole.gguf";
+    Header header;
+    header.tensors.push_back({.name = "t", .n_dims = 2, .ne = {1 << 16, 1 << 20, 1, 1}, .type = TensorType::F32});
+    const auto layout = make_layout(header);
+    write_bytes(file, layout->header);
+    std::filesystem::resize_file(file, layout->file_bytes);
+
+    std::string tool = program("gguf-info"), threads = "--threads=1";
+    char* arguments[]{tool.data(), file.data(), option.data(), threads.data(), nullptr};
+    const std::string messages = folder / "messages";
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_addopen(&actions, 2, messages.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t child = 0;
+    REQUIRE(::posix_spawn(&child, tool.c_str(), &actions, nullptr, arguments, environ) == 0);
+    ::posix_spawn_file_actions_destroy(&actions);
+    // Well behind what a program does to begin with.
+    constexpr unsigned long ticks = 10;
+    int status = 0;
+    while (::waitpid(child, &status, WNOHANG) == 0 && cpu_ticks(child) < ticks)
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    act(child);
+    ::waitpid(child, &status, 0);
+    return status;
 }
 
 }  // namespace
@@ -346,42 +384,25 @@ TEST_CASE("tensor data of a compressed model, of one in a pipe, and of one in sh
 
 TEST_CASE("looking at tensor data can be cancelled: exit code 130") {
     const TemporaryFolder folder;
-    const std::string path = folder / "hole.gguf";
-    {
-        Header header;  // zeros that nobody has time for
-        header.tensors.push_back({.name = "t", .n_dims = 2, .ne = {1 << 16, 1 << 20, 1, 1}, .type = TensorType::F32});
-        const auto layout = make_layout(header);
-        write_bytes(path, layout->header);
-        std::filesystem::resize_file(path, layout->file_bytes);
-    }
-    const auto cpu_ticks = [](pid_t pid) {
-        std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-        std::string word;
-        for (int i = 0; i < 13; ++i) stat >> word;
-        unsigned long user = 0, system = 0;
-        stat >> user >> system;
-        return user + system;
-    };
     for (const auto& [option, signal] :
          {std::pair{"--stats", SIGINT}, {"--hash=sha256", SIGTERM}, {"--check-data", SIGINT}}) {
         CAPTURE(option);
-        std::string tool = program("gguf-info"), file = path, flag = option, threads = "--threads=1";
-        char* arguments[]{tool.data(), file.data(), flag.data(), threads.data(), nullptr};
-        posix_spawn_file_actions_t actions;
-        ::posix_spawn_file_actions_init(&actions);
-        const std::string messages = folder / "messages";
-        ::posix_spawn_file_actions_addopen(&actions, 2, messages.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        pid_t child = 0;
-        REQUIRE(::posix_spawn(&child, tool.c_str(), &actions, nullptr, arguments, environ) == 0);
-        ::posix_spawn_file_actions_destroy(&actions);
-        // At work, well behind what a program does to begin with.
-        int status = 0;
-        while (::waitpid(child, &status, WNOHANG) == 0 && cpu_ticks(child) < 10)
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        ::kill(child, signal);
-        ::waitpid(child, &status, 0);
+        const int status = run_until_at_work(folder, option, [&](pid_t child) { ::kill(child, signal); });
         CHECK(WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == 130);
-        CHECK(read(messages) == "gguf-info: cancelled\n");
+        CHECK(read(folder / "messages") == "gguf-info: cancelled\n");
+    }
+}
+
+TEST_CASE("a file that becomes shorter while it is looked at is an error, and no crash") {
+    const TemporaryFolder folder;
+    for (const char* option : {"--stats", "--hash=sha256", "--check-data"}) {
+        CAPTURE(option);
+        const int status =
+            run_until_at_work(folder, option, [&](pid_t) { std::filesystem::resize_file(folder / "hole.gguf", 4096); });
+        CHECK(WIFEXITED(status));
+        CHECK(WEXITSTATUS(status) == 1);
+        CHECK(read(folder / "messages") ==
+              "gguf-info: a file became shorter, or could not be read, while it was looked at\n");
     }
 }
