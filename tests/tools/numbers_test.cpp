@@ -307,6 +307,15 @@ TEST_CASE("--hash prints what --manifest writes, which sha256sum and --verify ch
     CHECK(info({path, "--hash"}).text().starts_with("xxh128    "));
 }
 
+TEST_CASE("what looks at tensor data does not go with sections of the header") {
+    for (const char* section : {"--tensors", "--layers", "--check", "--check-data"}) {
+        CAPTURE(section);
+        const auto refused = info({trained, "--stats", "--threads=1", section});
+        CHECK(refused.exit_code == 2);
+        CHECK(refused.text() == "");
+    }
+}
+
 TEST_CASE("--verify MANIFEST: what differs") {
     const TemporaryFolder folder;
     SmallModel model = by_eye();

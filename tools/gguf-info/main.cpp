@@ -88,6 +88,8 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
     if (options.source) return info::verify(console, {options.file, *options.source}, options.json);
     if (options.numbers.any()) {
         if (const std::string wrong = info::misuse(options.numbers); !wrong.empty()) return line.refuse(console, wrong);
+        if (info::any_section(options))
+            return line.refuse(console, "--stats, --peek, --hash and --manifest do not go with sections of the header");
         options.numbers.in_full = options.in_full;
         options.numbers.json = options.json;
         return info::print_numbers(console, options.file, options.numbers);
