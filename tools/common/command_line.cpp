@@ -17,6 +17,7 @@
 
 #include "common/completion.hpp"
 #include "common/man_page.hpp"
+#include "common/shrunk_file.hpp"
 #include "quant/simd/target.hpp"
 
 namespace ggufkit::cli {
@@ -85,6 +86,7 @@ CommandLine::CommandLine(Manual manual, int failure)
 
 int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& work) {
     std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves shows as EPIPE, which Console knows
+    explain_shrunk_files(manual_.name, failure_);
     allow_many_files();
     if (argc < 2) {
         teach();

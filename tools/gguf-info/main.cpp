@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "check_data.hpp"
 #include "common/show.hpp"
 #include "options.hpp"
 #include "verify.hpp"
@@ -84,15 +85,28 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
         return 0;
     }
     // The value of these may be left out: `--tensors FILE` has taken the file for a pattern.
-    for (auto* pattern : {&options.metadata, &options.tensors}) {
+    for (auto* pattern : {&options.metadata, &options.tensors, &options.numbers.stats, &options.numbers.hash}) {
         if (options.file.empty() && pattern->has_value()) options.file = std::exchange(**pattern, "");
     }
     if (options.file.empty()) return line.refuse(console, "FILE is missing");
     if (options.source) return info::verify(console, {options.file, *options.source}, options.json);
+    if (options.numbers.any()) {
+        if (const std::string wrong = info::misuse(options.numbers); !wrong.empty()) return line.refuse(console, wrong);
+        if (info::any_section(options))
+            return line.refuse(console, "--stats, --peek, --hash and --manifest do not go with sections of the header");
+        options.numbers.in_full = options.in_full;
+        options.numbers.json = options.json;
+        return info::print_numbers(console, options.file, options.numbers);
+    }
+    if (options.numbers.check_data) options.check = true;
 
     const ValidateOptions rules{.profile = options.profile == "llama" ? Profile::llama : Profile::spec,
                                 .strict = options.strict};
-    const info::Inspection inspection = info::inspect(options.file, rules, !options.check);
+    info::Inspection inspection = info::inspect(options.file, rules, !options.check);
+    if (options.numbers.check_data) {
+        if (const int failed = info::check_data(console, inspection, options.numbers.threads); failed != 0)
+            return failed;
+    }
     const int code = !inspection.model || (options.check && !inspection.valid()) ? 1 : 0;
     if (!options.html.empty() && inspection.model) {
         const auto saved = info::save_html(options.html, inspection, line.version(), options.force);

@@ -4,6 +4,12 @@
 
 namespace ggufkit::info {
 
+bool any_section(const Options& options) {
+    return options.metadata || options.tensors || options.layers || options.types || options.tokenizer ||
+           options.chat_template || options.header_hex || options.check || options.numbers.check_data ||
+           !options.get.empty();
+}
+
 cli::Manual manual() {
     return {
         .name = "gguf-info",
@@ -12,7 +18,11 @@ cli::Manual manual() {
             "  gguf-info FILE                    a summary on one screen\n"
             "  gguf-info FILE --SECTION...       one or more of the sections below\n"
             "  gguf-info FILE --get KEY          a value as it is, for scripts\n"
-            "  gguf-info FILE --verify SOURCE    whether FILE was made from SOURCE\n"
+            "  gguf-info FILE --stats [GLOB]     what the weights are like, tensor by tensor\n"
+            "  gguf-info FILE --peek PLACE       single weights and the blocks they are in\n"
+            "  gguf-info FILE --hash [KIND]      a hash of every tensor and of the file\n"
+            "  gguf-info FILE --verify SOURCE    whether FILE was made from SOURCE, or still\n"
+            "                                    has the hashes of a manifest\n"
             "  gguf-info --list-types\n",
         .epilogue = R"(Any shard of a split model stands for all of it. Files that break the rules are
 shown as far as they can be read. On a terminal long names and values are cut to
@@ -22,7 +32,7 @@ every array in full. GLOB is a pattern of the shell: quote it.
 FILE may be compressed (.gguf.zst), or - for standard input: then it is unpacked
 into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file
 with a seek table, as gguf-requant writes them, only the header is unpacked
-unless --check asks for all.
+unless --check or an option of tensor data asks for all.
 
 Examples:
   gguf-info model-Q4_K_M.gguf
@@ -39,13 +49,20 @@ Examples:
   gguf-info download.gguf --check --strict               # is the file sound?
   curl -s https://example.org/model.gguf | gguf-info -
   gguf-info model-Q4_K_M.gguf --verify model-f16.gguf
+  gguf-info model.gguf --check-data                      # any NaN in it?
+  gguf-info model.gguf --stats 'blk.*.attn_q.weight'
+  gguf-info model.gguf --stats output.weight             # one, with a histogram
+  gguf-info model.gguf --peek 'blk.0.attn_q.weight[3,256:32]'
+  gguf-info model.gguf --manifest model.sha256           # before an upload;
+  gguf-info model.gguf --verify model.sha256             # after a download
   gguf-info model.gguf --json | jq '.tensors[] | select(.type == "F32").name'
 
 Exit codes:
-  0  read, and with --check valid, with --verify made from SOURCE
-  1  the file could not be read, --check or --verify found faults, or what was
-     asked for is not in it
-  2  misuse; no argument at all too, which shows some examples
+  0    read, and with --check valid, with --verify as it should be
+  1    the file could not be read, --check or --verify found faults, or what was
+       asked for is not in it
+  2    misuse; no argument at all too, which shows some examples
+  130  cancelled by Ctrl-C or a request to terminate
 )",
     };
 }
@@ -87,8 +104,10 @@ void add_options(CLI::App& app, Options& options) {
                    "spec: what the format allows (default);\nllama: what llama.cpp will load")
         ->type_name("NAME")
         ->check(CLI::IsMember({"spec", "llama"}));
-    app.add_option("--verify", options.source,
-                   "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance")
+    app.add_option(
+           "--verify", options.source,
+           "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance; or "
+           "FILE with SOURCE, a manifest\nof --manifest, sha256sum or llama-gguf-hash")
         ->type_name("SOURCE")
         ->excludes("--metadata", "--tensors", "--check");
     auto* const json = app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
@@ -102,6 +121,7 @@ void add_options(CLI::App& app, Options& options) {
             ->excludes("--get", "--verify");
     app.add_flag("--force", options.force, "Replace FILE of --html where there is one")->needs(html);
     add_fit_options(app, options.fit);
+    add_number_options(app, options.numbers);
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
 }
 

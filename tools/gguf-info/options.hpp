@@ -6,6 +6,7 @@
 
 #include "common/command_line.hpp"
 #include "fit.hpp"
+#include "numbers.hpp"
 
 namespace ggufkit::info {
 
@@ -30,8 +31,12 @@ struct Options {
     bool list_types = false;
     std::optional<std::string> source;
     std::string profile = "spec";
-    FitOptions fit;
+    FitOptions fit{};
+    NumberOptions numbers{};
 };
+
+// Whether some of the header is asked for.
+bool any_section(const Options& options);
 
 cli::Manual manual();
 void add_options(CLI::App& app, Options& options);
