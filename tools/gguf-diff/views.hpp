@@ -1,19 +1,24 @@
-// A Diff for people and for programs.
+// A Comparison for people and for programs.
 #pragma once
 
-#include <ggufkit/diff.hpp>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "common/console.hpp"
+#include "comparison.hpp"
 
 namespace ggufkit::diff {
 
-struct Names {
-    std::string a;
-    std::string b;
-};
+// `in_full`: every tensor, and all of every long value.
+void print_text(cli::Console& console, const Comparison& comparison, bool in_full);
+void print_brief(cli::Console& console, const Diff& diff);
+std::string comparison_json(const Comparison& comparison);  // spec/json.md, ends with a newline
 
-void print_text(cli::Console& console, const Diff& diff, const Names& names);
-void print_json(cli::Console& console, const Diff& diff);  // spec/json.md
+// The parts of print_text().
+void print_keys(cli::Console& console, const std::vector<KeyChange>& changes, bool in_full);
+void print_layers(cli::Console& console, std::span<const ValueTotal> layers, std::string_view title);
+void print_tensors(cli::Console& console, const Comparison& comparison, bool in_full);
 
 }  // namespace ggufkit::diff
