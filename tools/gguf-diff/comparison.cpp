@@ -1,8 +1,10 @@
 #include "comparison.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/progress.hpp"
+#include "views.hpp"
 
 namespace ggufkit::diff {
 
@@ -65,6 +67,9 @@ Result<Comparison> compare_models(const Model& a, const Model& b, Names names, c
     auto diff = look(a, b, options);
     if (!diff) return fail(std::move(diff).error());
     Comparison comparison{.names = std::move(names), .diff = std::move(*diff), .sample = options.sample};
+    if (std::ranges::any_of(comparison.diff.metadata, &is_tokenizer_list, &KeyChange::key)) {
+        comparison.tokenizer = compare_tokenizers(a.header(), b.header());
+    }
     comparison.weighted = imatrix != nullptr;
     if (options.sample != 0) {
         const auto pairs = common_tensors(a, b);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <ggufkit/diff.hpp>
+#include <ggufkit/sequence_diff.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct Names {
 struct Comparison {
     Names names;
     Diff diff;
+    std::optional<TokenizerChange> tokenizer{};         // where its lists differ
     std::vector<TensorPair> pairs{};                    // of diff.tensors those that have values to compare
     std::vector<ValueDifference> values{};              // of `pairs`
     std::vector<std::optional<std::size_t>> numbers{};  // of each of diff.tensors: which of `pairs` it is

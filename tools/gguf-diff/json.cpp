@@ -23,6 +23,23 @@ void write_value(JsonWriter& json, std::string_view side, const std::optional<Va
     json.begin_object().field("type", name(value->type())).field("value", *value).end_object();
 }
 
+void write_list(JsonWriter& json, std::string_view name, const ListChange& list) {
+    json.key(name).begin_object().field("a", list.size_a).field("b", list.size_b).field("added", list.added);
+    json.field("removed", list.removed).field("moved", list.moved).end_object();
+}
+
+void write_tokenizer(JsonWriter& json, const std::optional<TokenizerChange>& change) {
+    if (!change) {
+        json.null();
+        return;
+    }
+    json.begin_object();
+    write_list(json, "tokens", change->tokens);
+    write_list(json, "merges", change->merges);
+    json.field("scores", change->scores).field("max_score_change", change->max_score_change);
+    json.field("types", change->types).end_object();
+}
+
 void write_side(JsonWriter& json, std::string_view side, const ModelTensor* tensor,
                 const std::optional<Digest>& digest) {
     json.key(side);
@@ -80,7 +97,9 @@ std::string comparison_json(const Comparison& comparison) {
         write_value(json, "b", change.b);
         json.end_object();
     }
-    json.end_array().key("tensors").begin_array();
+    json.end_array().key("tokenizer");
+    write_tokenizer(json, comparison.tokenizer);
+    json.key("tensors").begin_array();
     for (std::size_t i = 0; i < diff.tensors.size(); ++i) {
         write_tensor(json, diff.tensors[i], comparison.values_of(i));
     }

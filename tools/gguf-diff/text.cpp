@@ -72,7 +72,8 @@ void print_text(Console& console, const Comparison& comparison, bool in_full) {
     }
     console.out.print("{} {}\n", console.paint(Style::red, "---"), printable(comparison.names.a));
     console.out.print("{} {}\n", console.paint(Style::green, "+++"), printable(comparison.names.b));
-    print_keys(console, diff.metadata, in_full);
+    print_keys(console, diff.metadata);
+    print_details(console, comparison, in_full);
     print_tensors(console, comparison, in_full);
     console.out.print("\n{}{}{}", counts(diff), values_line(comparison), sample_line(comparison));
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ggufkit/sequence_diff.hpp>
 #include <vector>
 
 #include "common/show.hpp"
@@ -13,31 +14,6 @@ namespace ggufkit::diff {
 using namespace cli;
 
 namespace {
-
-// Where two long texts begin to differ, with some of what is around it; or the length of the shorter one.
-struct TextDifference {
-    static constexpr std::size_t before = 8, shown = 24;
-    static constexpr std::size_t short_text = 40;  // is shown whole
-
-    std::size_t at;
-    std::string a;
-    std::string b;
-
-    static std::string excerpt(std::string_view text, std::size_t at) {
-        const std::size_t begin = at > before ? at - before : 0;
-        const std::string_view part = text.substr(begin, shown);
-        return fmt::format("{}{}{}", begin == 0 ? "" : "…", printable(part),
-                           begin + part.size() < text.size() ? "…" : "");
-    }
-    TextDifference(std::string_view text_a, std::string_view text_b) {
-        const auto [in_a, in_b] = std::ranges::mismatch(text_a, text_b);
-        at = static_cast<std::size_t>(in_a - text_a.begin());
-        // Back to the beginning of a character.
-        while (at > 0 && at < text_a.size() && (static_cast<unsigned char>(text_a[at]) & 0xc0) == 0x80) --at;
-        a = excerpt(text_a, at);
-        b = excerpt(text_b, at);
-    }
-};
 
 // The first element that differs, where two arrays of one type do.
 std::string array_change(const ArrayView& a, const ArrayView& b) {
@@ -54,6 +30,16 @@ std::string array_change(const ArrayView& a, const ArrayView& b) {
         element_text(*in_a), element_text(*in_b));
 }
 
+std::string lines_changed(std::string_view a, std::string_view b) {
+    std::uint64_t removed = 0, added = 0;
+    for (const Hunk& hunk : diff_lines(a, b, 0)) {
+        removed += hunk.count_a;
+        added += hunk.count_b;
+    }
+    if (removed + added == 0) return "differs in its last newline";
+    return fmt::format("{} out, {} in: see below", counted(removed, "line"), counted(added, "line"));
+}
+
 std::string value_change(const ValueView& a, const ValueView& b) {
     if (a.type() == b.type()) {
         if (const auto array_a = a.as_array(), array_b = b.as_array();
@@ -61,10 +47,7 @@ std::string value_change(const ValueView& a, const ValueView& b) {
             return array_change(*array_a, *array_b);
         }
         if (const auto text_a = a.as_string(), text_b = b.as_string(); text_a && text_b) {
-            if (std::max(text_a->size(), text_b->size()) > TextDifference::short_text) {
-                const TextDifference first(*text_a, *text_b);
-                return fmt::format("at byte {}: {} → {}", grouped(first.at), first.a, first.b);
-            }
+            if (std::max(text_a->size(), text_b->size()) > short_text) return lines_changed(*text_a, *text_b);
         }
     }
     return fmt::format("{} → {}", value_cell(a).text, value_cell(b).text);
@@ -86,7 +69,7 @@ void add_key(Table& table, const KeyChange& change) {
 
 }  // namespace
 
-void print_keys(Console& console, const std::vector<KeyChange>& changes, bool in_full) {
+void print_keys(Console& console, const std::vector<KeyChange>& changes) {
     if (changes.empty()) return;
     console.out.write("\n");
     Table table({{},
@@ -95,7 +78,6 @@ void print_keys(Console& console, const std::vector<KeyChange>& changes, bool in
                  {.title = "VALUE", .cut = Cut::end}});
     for (const KeyChange& change : changes) add_key(table, change);
     table.print(console, console.width());
-    (void)in_full;
 }
 
 }  // namespace ggufkit::diff

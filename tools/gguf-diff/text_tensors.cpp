@@ -1,7 +1,8 @@
 // Tensors: what they are, how far their values are apart, by layer and by part.
 #include <algorithm>
-#include <cmath>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "common/show.hpp"
 #include "common/table.hpp"
@@ -113,6 +114,9 @@ void print_values(Console& console, const Comparison& comparison, bool in_full) 
                  {.title = "EQUAL", .right = true},
                  {.title = "BLOCKS"},
                  {.title = "NOT FINITE", .right = true}});
+    // On a narrow screen what says least gives way to the name.
+    const std::size_t width = console.width().value_or(1000);
+    const auto from = [&](std::size_t least, std::string text) { return width >= least ? std::move(text) : ""; };
     const std::size_t shown = in_full ? order.size() : std::min(order.size(), most_rows);
     for (std::size_t row = 0; row < shown; ++row) {
         const TensorChange& change = comparison.diff.tensors[order[row]];
@@ -124,13 +128,13 @@ void print_values(Console& console, const Comparison& comparison, bool in_full) 
                    types(change),
                    {error_text(values), style_of(sums.relative_rmse())},
                    weighted_text(sums),
-                   decibel(sums.sqnr_db()),
-                   short_number(sums.max_error),
-                   same ? "" : place(sums.max_at, *change.a->info),
-                   cosine_text(sums),
-                   short_number(sums.bias()),
-                   equal_share(sums),
-                   blocks_text(change),
+                   from(64, decibel(sums.sqnr_db())),
+                   from(80, short_number(sums.max_error)),
+                   from(110, same ? "" : place(sums.max_at, *change.a->info)),
+                   from(110, cosine_text(sums)),
+                   from(120, short_number(sums.bias())),
+                   from(80, equal_share(sums)),
+                   from(100, blocks_text(change)),
                    sums.not_finite == 0 ? "" : grouped(sums.not_finite)});
     }
     console.out.write("\n");

@@ -16,8 +16,14 @@ void print_text(cli::Console& console, const Comparison& comparison, bool in_ful
 void print_brief(cli::Console& console, const Diff& diff);
 std::string comparison_json(const Comparison& comparison);  // spec/json.md, ends with a newline
 
+inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by line
+
+// One of the long lists of a tokenizer, which are told of together.
+bool is_tokenizer_list(std::string_view key);
+
 // The parts of print_text().
-void print_keys(cli::Console& console, const std::vector<KeyChange>& changes, bool in_full);
+void print_keys(cli::Console& console, const std::vector<KeyChange>& changes);
+void print_details(cli::Console& console, const Comparison& comparison, bool in_full);
 void print_layers(cli::Console& console, std::span<const ValueTotal> layers, std::string_view title);
 void print_tensors(cli::Console& console, const Comparison& comparison, bool in_full);
 
