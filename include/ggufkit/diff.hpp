@@ -133,4 +133,17 @@ enum class ValueGrouping : std::uint8_t {
 std::vector<ValueTotal> totals(std::span<const TensorPair> pairs, std::span<const ValueDifference> differences,
                                ValueGrouping grouping);
 
+// ---------------------------------------------------------------- two of one base
+
+// How far two models are from the one they were made of.
+struct Ranking {
+    std::vector<TensorPair> pairs_a;  // tensors of the base and those of A, in the order of the base,
+    std::vector<TensorPair> pairs_b;  // and of B: the same tensors
+    std::vector<ValueDifference> a;   // of pairs_a
+    std::vector<ValueDifference> b;
+    std::vector<std::string> not_compared;  // those of the base that A or B lacks, or has in another shape
+};
+
+Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options = {});
+
 }  // namespace ggufkit

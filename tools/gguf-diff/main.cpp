@@ -6,6 +6,7 @@
 #include "common/open.hpp"
 #include "common/show.hpp"
 #include "comparison.hpp"
+#include "duel.hpp"
 #include "limits.hpp"
 #include "options.hpp"
 #include "views.hpp"
@@ -24,8 +25,12 @@ class Command {
         : options_(options), line_(line), console_(console) {}
 
     int run() {
-        if (options_.a == "-" && options_.b == "-") {
-            return line_.refuse(console_, "only one of A and B can be standard input");
+        const bool three = !options_.c.empty();
+        if ((options_.a == "-") + (options_.b == "-") + (options_.c == "-") > 1) {
+            return line_.refuse(console_, "only one of the models can be standard input");
+        }
+        if (three && (options_.brief || !options_.fail_above.empty() || options_.html)) {
+            return line_.refuse(console_, "--brief, --fail-above and --html are for two models");
         }
         const auto limits = diff::read_limits(options_.fail_above);
         if (!limits) return line_.refuse(console_, limits.error().detail);
@@ -35,17 +40,35 @@ class Command {
             if (!opened) return refuse(cli::sentence(*options_.imatrix, opened.error()));
             imatrix = std::move(*opened);
         }
+        const Imatrix* const weights = imatrix ? &*imatrix : nullptr;
         const auto a = open(options_.a);
         const auto b = a ? open(options_.b) : std::nullopt;
         if (!a || !b) return trouble;
-        const auto comparison = diff::compare_models(*a, *b, {cli::shown(options_.a), cli::shown(options_.b)}, options_,
-                                                     imatrix ? &*imatrix : nullptr);
-        if (!comparison) return refuse(cli::sentence(comparison.error()));
-        show(*comparison);
-        return verdict(*comparison, *limits);
+        return three ? rank(*a, *b, weights) : compare(*a, *b, weights, *limits);
     }
 
   private:
+    int compare(const Model& a, const Model& b, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) const {
+        const auto comparison =
+            diff::compare_models(a, b, {cli::shown(options_.a), cli::shown(options_.b)}, options_, imatrix);
+        if (!comparison) return refuse(cli::sentence(comparison.error()));
+        show(*comparison);
+        return verdict(*comparison, limits);
+    }
+
+    int rank(const Model& base, const Model& a, const Imatrix* imatrix) const {
+        const auto b = open(options_.c);
+        if (!b) return trouble;
+        const auto duel = diff::fight(base, a, *b, options_, imatrix);
+        if (!duel) return refuse(cli::sentence(duel.error()));
+        if (options_.json) {
+            console_.out.write(diff::duel_json(*duel));
+        } else {
+            diff::print_duel(console_, *duel, options_.all);
+        }
+        return duel->same() ? 0 : different;
+    }
+
     // Nothing where that failed and was said.
     std::optional<Model> open(const std::string& file) const {
         auto model = cli::open_model(file, {.threads = options_.threads});

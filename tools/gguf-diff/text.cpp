@@ -54,20 +54,20 @@ std::string values_line(const Comparison& comparison) {
     return text + fmt::format(", {} weights\n", human_count(sums.elements));
 }
 
-std::string sample_line(const Comparison& comparison) {
-    if (comparison.sample == 0) return {};
-    return fmt::format("sample: {} runs of up to 2,048 weights of each tensor; errors with 95 % confidence\n",
-                       grouped(comparison.sample));
-}
-
 }  // namespace
+
+void print_sample(Console& console, std::uint64_t sample) {
+    if (sample == 0) return;
+    console.out.print("sample: {} runs of up to 2,048 weights of each tensor; errors with 95 % confidence\n",
+                      grouped(sample));
+}
 
 void print_text(Console& console, const Comparison& comparison, bool in_full) {
     const Diff& diff = comparison.diff;
     if (diff.same()) {
-        console.out.print("{}: {}\n{}",
-                          console.paint(Style::green, comparison.sample == 0 ? "the same" : "no difference found"),
-                          counted(diff.tensors_equal, "equal tensor"), sample_line(comparison));
+        const std::string_view words = comparison.sample == 0 ? "the same" : "no difference found";
+        console.out.print("{}: {}\n", console.paint(Style::green, words), counted(diff.tensors_equal, "equal tensor"));
+        print_sample(console, comparison.sample);
         return;
     }
     console.out.print("{} {}\n", console.paint(Style::red, "---"), printable(comparison.names.a));
@@ -75,7 +75,8 @@ void print_text(Console& console, const Comparison& comparison, bool in_full) {
     print_keys(console, diff.metadata);
     print_details(console, comparison, in_full);
     print_tensors(console, comparison, in_full);
-    console.out.print("\n{}{}{}", counts(diff), values_line(comparison), sample_line(comparison));
+    console.out.print("\n{}{}", counts(diff), values_line(comparison));
+    print_sample(console, comparison.sample);
 }
 
 void print_brief(Console& console, const Diff& diff) {

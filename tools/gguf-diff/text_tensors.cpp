@@ -37,12 +37,6 @@ Cell sign_of(const TensorChange& change) {
     return sign(change.a != nullptr, change.b != nullptr);
 }
 
-void print_more(Console& console, std::size_t hidden, std::string_view what) {
-    if (hidden > 0)
-        console.out.print("   {}\n",
-                          console.paint(Style::dim, "… and " + counted(hidden, what) + " more: --all shows them"));
-}
-
 // ---------------------------------------------------------------- those without values
 
 void print_structure(Console& console, const Comparison& comparison, bool in_full) {
@@ -177,6 +171,12 @@ void print_parts(Console& console, const Comparison& comparison) {
 }
 
 }  // namespace
+
+void print_more(Console& console, std::size_t hidden, std::string_view what) {
+    if (hidden > 0)
+        console.out.print("   {}\n",
+                          console.paint(Style::dim, "… and " + counted(hidden, what) + " more: --all shows them"));
+}
 
 void print_layers(Console& console, std::span<const ValueTotal> layers, std::string_view title) {
     constexpr std::size_t most_layers = 4096;  // a file may claim any number

@@ -1,6 +1,8 @@
 // A Comparison for people and for programs.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +26,9 @@ bool is_tokenizer_list(std::string_view key);
 // The parts of print_text().
 void print_keys(cli::Console& console, const std::vector<KeyChange>& changes);
 void print_details(cli::Console& console, const Comparison& comparison, bool in_full);
+void print_more(cli::Console& console, std::size_t hidden, std::string_view what);
+void print_sample(cli::Console& console, std::uint64_t sample);  // nothing where all was looked at
+// A bar a layer.
 void print_layers(cli::Console& console, std::span<const ValueTotal> layers, std::string_view title);
 void print_tensors(cli::Console& console, const Comparison& comparison, bool in_full);
 
