@@ -22,7 +22,8 @@ void write_both(JsonWriter& json, std::string_view list, const Ranking& ranking,
     const auto a = totals(ranking.pairs_a, ranking.a, grouping), b = totals(ranking.pairs_b, ranking.b, grouping);
     json.key(list).begin_array();
     for (std::size_t i = 0; i < a.size(); ++i) {
-        json.begin_object().field("name", a[i].name).field("tensors", a[i].tensors).key("a");
+        json.begin_object();
+        write_group(json, a[i], grouping).key("a");
         write_error(json, a[i].sums, nullptr, nullptr);
         json.key("b");
         write_error(json, b[i].sums, nullptr, nullptr);

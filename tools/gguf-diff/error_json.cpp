@@ -1,5 +1,6 @@
 #include "error_json.hpp"
 
+#include <string>
 #include <vector>
 
 namespace ggufkit::diff {
@@ -31,10 +32,22 @@ void write_error(cli::JsonWriter& json, const ErrorSums& sums, const TensorInfo*
         .end_object();
 }
 
-void write_totals(cli::JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals) {
+cli::JsonWriter& write_group(cli::JsonWriter& json, const ValueTotal& total, ValueGrouping grouping) {
+    json.key("name");
+    if (grouping == ValueGrouping::layer) {
+        json.value(std::stoull(total.name));
+    } else {
+        json.value(total.name);
+    }
+    return json.field("tensors", total.tensors);
+}
+
+void write_totals(cli::JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals,
+                  ValueGrouping grouping) {
     json.key(list).begin_array();
     for (const ValueTotal& total : totals) {
-        json.begin_object().field("name", total.name).field("tensors", total.tensors).key("error");
+        json.begin_object();
+        write_group(json, total, grouping).key("error");
         write_error(json, total.sums, nullptr, nullptr);
         json.end_object();
     }

@@ -1,6 +1,7 @@
 #include "common/json.hpp"
 
 #include <ggufkit/place.hpp>
+#include <utility>
 
 #include "common/show.hpp"
 #include "error_json.hpp"
@@ -110,8 +111,10 @@ std::string comparison_json(const Comparison& comparison) {
     } else {
         write_error(json, whole(comparison), nullptr, nullptr);
     }
-    write_totals(json, "parts", totals(comparison.pairs, comparison.values, ValueGrouping::part));
-    write_totals(json, "layers", totals(comparison.pairs, comparison.values, ValueGrouping::layer));
+    for (const auto& [list, grouping] :
+         {std::pair("parts", ValueGrouping::part), std::pair("layers", ValueGrouping::layer)}) {
+        write_totals(json, list, totals(comparison.pairs, comparison.values, grouping), grouping);
+    }
     json.end_object().finish();
     return text.take();
 }

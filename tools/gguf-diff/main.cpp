@@ -9,6 +9,7 @@
 #include "duel.hpp"
 #include "limits.hpp"
 #include "options.hpp"
+#include "page.hpp"
 #include "views.hpp"
 
 namespace {
@@ -32,6 +33,10 @@ class Command {
         if (three && (options_.brief || !options_.fail_above.empty() || options_.html)) {
             return line_.refuse(console_, "--brief, --fail-above and --html are for two models");
         }
+        if (options_.html) {
+            const auto free = diff::check_page_place(*options_.html, options_.force);
+            if (!free) return refuse(cli::sentence(free.error()));
+        }
         const auto limits = diff::read_limits(options_.fail_above);
         if (!limits) return line_.refuse(console_, limits.error().detail);
         std::optional<Imatrix> imatrix;
@@ -52,6 +57,10 @@ class Command {
         const auto comparison =
             diff::compare_models(a, b, {cli::shown(options_.a), cli::shown(options_.b)}, options_, imatrix);
         if (!comparison) return refuse(cli::sentence(comparison.error()));
+        if (options_.html) {
+            const auto written = diff::write_page(*options_.html, *comparison, a, b, options_.force);
+            if (!written) return refuse(cli::sentence(written.error()));
+        }
         show(*comparison);
         return verdict(*comparison, limits);
     }
