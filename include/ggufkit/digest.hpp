@@ -38,8 +38,8 @@ struct DigestOptions {
     std::stop_token stop{};  // requested: CANCELLED
 };
 
-// Of some tensors of a model, in their order. The file is read, not looked at through its mapping, in a megabyte of
-// memory for each thread. Errors: those of Model::data(); IO_READ; IO_CHANGED where a file changed meanwhile; CANCELLED.
+// Of some tensors of a model, in their order. The file is read, not looked at through its mapping, in a quarter
+// of a megabyte of memory for each thread. Errors: those of Model::data(); IO_READ; IO_CHANGED where a file changed meanwhile; CANCELLED.
 Result<std::vector<Digest>> digests(const Model& model, std::span<const ModelTensor> tensors,
                                     const DigestOptions& options = {});
 

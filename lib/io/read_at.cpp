@@ -1,5 +1,6 @@
 #include "io/read_at.hpp"
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -22,6 +23,12 @@ Result<void> read_at(int fd, std::uint64_t offset, std::span<std::byte> into) {
         offset += static_cast<std::uint64_t>(n);
     }
     return {};
+}
+
+Result<std::uint64_t> file_size(int fd) {
+    struct stat status {};
+    if (::fstat(fd, &status) == 0) return static_cast<std::uint64_t>(status.st_size);
+    return fail({.code = Errc::io_read, .detail = "cannot read: " + std::generic_category().message(errno)});
 }
 
 }  // namespace ggufkit::io

@@ -12,4 +12,7 @@ namespace ggufkit::io {
 // early. The caller knows what was read and adds it.
 Result<void> read_at(int fd, std::uint64_t offset, std::span<std::byte> into);
 
+// Of an open file. IO_READ.
+Result<std::uint64_t> file_size(int fd);
+
 }  // namespace ggufkit::io

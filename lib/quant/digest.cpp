@@ -19,8 +19,8 @@ namespace quant {
 
 namespace {
 
-// What is read, or turned to little-endian order, at a time: this much, in whole blocks.
-constexpr std::size_t part_bytes = 1 << 20;
+// What is read, or turned to little-endian order, at a time: this much, in whole blocks. It stays in the cache.
+constexpr std::size_t part_bytes = 256 << 10;
 
 std::size_t part_size(const FormatInfo& format, std::size_t most) {
     const std::size_t block = format.block_bytes;

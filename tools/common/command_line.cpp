@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/shrunk_file.hpp"
 #include "quant/simd/target.hpp"
 
 namespace ggufkit::cli {
@@ -78,6 +79,7 @@ CommandLine::CommandLine(Manual manual, int failure)
 
 int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& work) {
     std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves shows as EPIPE, which Console knows
+    explain_shrunk_files(manual_.name, failure_);
     allow_many_files();
     if (argc < 2) {
         fmt::print(stderr, "Usage:\n{}Try '{} --help'.\n", manual_.usage, manual_.name);

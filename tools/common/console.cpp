@@ -71,7 +71,8 @@ Console::Console(std::string_view tool, Color color)
     : tool_(tool),
       color_out_(wants_color(color, STDOUT_FILENO)),
       color_err_(wants_color(color, STDERR_FILENO)),
-      width_(line_width()) {}
+      width_(line_width()),
+      terminal_(::isatty(STDOUT_FILENO) != 0) {}
 
 std::string Console::paint(Style style, std::string_view text) const { return painted(color_out_, style, text); }
 

@@ -61,6 +61,9 @@ class Console {
     // elsewhere.
     std::optional<std::size_t> width() const { return width_; }
 
+    // Whether standard output is one, which nothing but text may reach.
+    bool terminal() const { return terminal_; }
+
     // `text` as standard output is to show it.
     std::string paint(Style style, std::string_view text) const;
 
@@ -75,6 +78,7 @@ class Console {
     bool color_out_;
     bool color_err_;
     std::optional<std::size_t> width_;
+    bool terminal_;
 };
 
 // The width of the terminal behind standard error, where there is one that can move its cursor: a progress bar needs

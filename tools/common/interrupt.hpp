@@ -7,6 +7,9 @@
 
 namespace ggufkit::cli {
 
+// The exit code of a program that was asked to stop: that which a shell reports after Ctrl-C.
+inline constexpr int cancelled = 130;
+
 // While one lives, SIGINT, SIGTERM and SIGHUP ask for a stop instead of ending the process. Make it before any other
 // thread: those inherit which signals are blocked. Signals that the parent chose to ignore stay ignored.
 class Interrupt {

@@ -1,3 +1,7 @@
+#include <fnmatch.h>
+
+#include <algorithm>
+
 #include "common/show.hpp"
 #include "common/table.hpp"
 #include "common/text.hpp"
@@ -27,6 +31,27 @@ std::string bytes_text(const TensorInfo& tensor) {
     return bytes ? std::to_string(*bytes) : "?";
 }
 
+bool matches(const std::string& pattern, std::string_view name) {
+    return ::fnmatch(pattern.c_str(), std::string(name).c_str(), 0) == 0;
+}
+
+std::vector<ModelTensor> selected(const Model& model, const Selection& selection) {
+    std::vector<ModelTensor> tensors;
+    for (const ModelTensor& tensor : model.tensors()) {
+        if (matches(selection.pattern, tensor.info->name)) tensors.push_back(tensor);
+    }
+    const auto name = [](const ModelTensor& tensor) { return tensor.info->name; };
+    const auto size = [](const ModelTensor& tensor) { return tensor.info->bytes().value_or(0); };
+    const auto type = [](const ModelTensor& tensor) { return tensor.info->type_id; };
+    switch (selection.sort) {
+        case Sort::file: break;
+        case Sort::name: std::ranges::stable_sort(tensors, {}, name); break;
+        case Sort::size: std::ranges::stable_sort(tensors, std::ranges::greater{}, size); break;
+        case Sort::type: std::ranges::stable_sort(tensors, {}, type); break;
+    }
+    return tensors;
+}
+
 std::string verdict_counts(const Inspection& inspection) {
     std::string text;
     for (const Severity severity : {Severity::error, Severity::warning, Severity::note}) {
@@ -38,28 +63,47 @@ std::string verdict_counts(const Inspection& inspection) {
 
 }  // namespace
 
-void print_metadata(Console& console, const Model& model) {
+void print_metadata(Console& console, const Model& model, const Selection& selection) {
     Table table({{.title = "KEY", .cut = Cut::middle},
                  {.title = "TYPE", .style = Style::dim},
                  {.title = "VALUE", .cut = Cut::end}});
+    std::vector<const KeyValue*> entries;
     for (const KeyValue& entry : model.header().metadata()) {
-        table.add({printable(entry.key), type_text(entry.value), value_cell(entry.value)});
+        if (matches(selection.pattern, entry.key)) entries.push_back(&entry);
+    }
+    if (selection.sort == Sort::name) std::ranges::stable_sort(entries, {}, &KeyValue::key);
+    for (const KeyValue* entry : entries) {
+        table.add({printable(entry->key), type_text(entry->value), value_cell(entry->value)});
     }
     table.print(console, console.width());
 }
 
-void print_tensors(Console& console, const Model& model) {
+void print_tensors(Console& console, const Model& model, const Selection& selection) {
     const bool split = model.shard_count() > 1;
-    Table table({{.title = "TENSOR", .cut = Cut::middle},
-                 {.title = "TYPE"},
-                 {.title = "SHAPE"},
-                 {.title = split ? "SHARD:OFFSET" : "OFFSET", .right = true},
-                 {.title = "BYTES", .right = true}});
-    for (const ModelTensor& tensor : model.tensors()) {
+    std::vector<Column> columns{{.title = "TENSOR", .cut = Cut::middle},
+                                {.title = "TYPE"},
+                                {.title = "SHAPE"},
+                                {.title = split ? "SHARD:OFFSET" : "OFFSET", .right = true},
+                                {.title = "BYTES", .right = true}};
+    if (selection.in_full) {
+        columns.insert(columns.end(), {{.title = "WEIGHTS", .right = true},
+                                       {.title = "BPW", .right = true},
+                                       {.title = "IN FILE", .right = true}});
+    }
+    Table table(std::move(columns));
+    for (const ModelTensor& tensor : selected(model, selection)) {
         const TensorInfo& info = *tensor.info;
         const std::string offset = std::to_string(info.offset);
-        table.add({printable(info.name), type_text(info), shape_text(info.shape()),
-                   split ? fmt::format("{}:{}", tensor.shard + 1, offset) : offset, bytes_text(info)});
+        std::vector<Cell> row{printable(info.name), type_text(info), shape_text(info.shape()),
+                              split ? fmt::format("{}:{}", tensor.shard + 1, offset) : offset, bytes_text(info)};
+        if (selection.in_full) {
+            const auto elements = info.elements();
+            const auto place = checked_add(model.shard(tensor.shard).data_offset(), info.offset);
+            row.insert(row.end(), {elements ? std::to_string(*elements) : "?",
+                                   info.format != nullptr ? fmt::format("{:.4f}", info.format->bpw()) : "?",
+                                   place ? fmt::format("0x{:x}", *place) : "?"});
+        }
+        table.add(std::move(row));
     }
     table.print(console, console.width());
 }

@@ -1,66 +1,108 @@
 // gguf-info: look at a GGUF file.
-#include <optional>
+#include <algorithm>
+#include <utility>
 
-#include "common/command_line.hpp"
+#include "check_data.hpp"
 #include "common/show.hpp"
+#include "options.hpp"
 #include "verify.hpp"
 #include "views.hpp"
 
 namespace {
 
 using namespace ggufkit;
+using info::Options;
 
-const cli::Manual manual{
-    .name = "gguf-info",
-    .purpose = "what a GGUF model is, what is in it, what is wrong with it",
-    .usage =
-        "  gguf-info FILE                   a summary on one screen\n"
-        "  gguf-info FILE --metadata        every key with its type and value\n"
-        "  gguf-info FILE --tensors         every tensor: type, shape, place and size\n"
-        "  gguf-info FILE --check           every fault, its place and the rule it breaks\n"
-        "  gguf-info FILE --verify SOURCE   whether FILE was made from SOURCE\n",
-    .epilogue = R"(Any shard of a split model stands for all of it. Files that break the rules are
-shown as far as they can be read. On a terminal long names and values are cut to
-its width (or to COLUMNS); in a pipe names and strings are whole, and --json has
-every array in full.
+constexpr std::pair<std::string_view, info::Sort> orders[] = {
+    {"file", info::Sort::file}, {"name", info::Sort::name}, {"size", info::Sort::size}, {"type", info::Sort::type}};
 
-FILE may be compressed (.gguf.zst), or - for standard input: then it is unpacked
-into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file
-with a seek table, as gguf-requant writes them, only the header is unpacked
-unless --check asks for all.
+info::Selection select(const std::optional<std::string>& pattern, const Options& options) {
+    const auto* const order = std::ranges::find(orders, options.sort, &std::pair<std::string_view, info::Sort>::first);
+    return {
+        .pattern = pattern.value_or("").empty() ? "*" : *pattern, .sort = order->second, .in_full = options.in_full};
+}
 
-Examples:
-  gguf-info model-Q4_K_M.gguf
-  gguf-info model.gguf --metadata | grep rope
-  gguf-info model.gguf --tensors | sort -k5n | tail      # the largest tensors
-  gguf-info download.gguf --check --strict               # is the file sound?
-  curl -s https://example.org/model.gguf | gguf-info -
-  gguf-info model-Q4_K_M.gguf --verify model-f16.gguf
-  gguf-info model.gguf --json | jq '.tensors[] | select(.type == "F32").name'
+// The sections that were asked for, one after the other. Whether all of them were there.
+class Sections {
+  public:
+    Sections(const Options& options, const info::Inspection& inspection, cli::Console& console)
+        : options_(options), inspection_(inspection), console_(console) {}
 
-Exit codes:
-  0  read, and with --check valid, with --verify made from SOURCE
-  1  the file could not be read, or --check or --verify found faults
-  2  misuse
-)",
+    bool print() {
+        if (inspection_.model) print_model(*inspection_.model);
+        section(options_.check, [&] {
+            info::print_diagnostics(console_, inspection_,
+                                    options_.profile == "llama" ? Profile::llama : Profile::spec);
+        });
+        if (!any_) info::print_summary(console_, inspection_);
+        return found_;
+    }
+
+  private:
+    void print_model(const Model& model) {
+        section(options_.metadata.has_value(),
+                [&] { info::print_metadata(console_, model, select(options_.metadata, options_)); });
+        section(options_.tensors.has_value(),
+                [&] { info::print_tensors(console_, model, select(options_.tensors, options_)); });
+        section(options_.layers, [&] { info::print_layers(console_, model); });
+        section(options_.types, [&] { info::print_types(console_, model); });
+        section(options_.tokenizer, [&] {
+            if (!info::print_tokenizer(console_, inspection_)) miss("has no tokenizer");
+        });
+        section(options_.chat_template, [&] {
+            if (!info::print_template(console_, model)) miss("has no chat template");
+        });
+        section(options_.header_hex, [&] { info::print_header_hex(console_, model); });
+    }
+
+    template <class Print>
+    void section(bool wanted, Print print) {
+        if (!wanted) return;
+        if (any_) console_.out.write("\n");
+        any_ = true;
+        print();
+    }
+
+    void miss(std::string_view what) {
+        console_.error(fmt::format("{}: {}", inspection_.path.string(), what));
+        found_ = false;
+    }
+
+    const Options& options_;
+    const info::Inspection& inspection_;
+    cli::Console& console_;
+    bool any_ = false;
+    bool found_ = true;
 };
 
-struct Options {
-    std::string file;
-    bool metadata = false;
-    bool tensors = false;
-    bool check = false;
-    bool json = false;
-    bool strict = false;
-    std::optional<std::string> source;
-    std::string profile = "spec";
-};
-
-int look(const Options& options, cli::Console& console) {
+int look(Options options, const cli::CommandLine& line, cli::Console& console) {
+    if (options.list_types) {
+        info::print_known_types(console);
+        return 0;
+    }
+    // The value of these may be left out: `--tensors FILE` has taken the file for a pattern.
+    for (auto* pattern : {&options.metadata, &options.tensors, &options.numbers.stats, &options.numbers.hash}) {
+        if (options.file.empty() && pattern->has_value()) options.file = std::exchange(**pattern, "");
+    }
+    if (options.file.empty()) return line.refuse(console, "FILE is missing");
     if (options.source) return info::verify(console, {options.file, *options.source}, options.json);
+    if (options.numbers.any()) {
+        if (const std::string wrong = info::misuse(options.numbers); !wrong.empty()) return line.refuse(console, wrong);
+        if (info::any_section(options))
+            return line.refuse(console, "--stats, --peek, --hash and --manifest do not go with sections of the header");
+        options.numbers.in_full = options.in_full;
+        options.numbers.json = options.json;
+        return info::print_numbers(console, options.file, options.numbers);
+    }
+    if (options.numbers.check_data) options.check = true;
+
     const ValidateOptions rules{.profile = options.profile == "llama" ? Profile::llama : Profile::spec,
                                 .strict = options.strict};
-    const info::Inspection inspection = info::inspect(options.file, rules, !options.check);
+    info::Inspection inspection = info::inspect(options.file, rules, !options.check);
+    if (options.numbers.check_data) {
+        if (const int failed = info::check_data(console, inspection, options.numbers.threads); failed != 0)
+            return failed;
+    }
     const int code = !inspection.model || (options.check && !inspection.valid()) ? 1 : 0;
     if (options.json) {
         info::print_json(console, inspection);
@@ -70,42 +112,19 @@ int look(const Options& options, cli::Console& console) {
         console.error(cli::sentence(options.file, inspection.diagnostics.front().error));
         return code;
     }
-
-    if (!options.metadata && !options.tensors && !options.check) info::print_summary(console, inspection);
-    bool first = true;
-    const auto section = [&](bool wanted, auto print) {
-        if (!wanted) return;
-        if (!first) console.out.write("\n");
-        first = false;
-        print();
-    };
-    section(options.metadata && inspection.model, [&] { info::print_metadata(console, *inspection.model); });
-    section(options.tensors && inspection.model, [&] { info::print_tensors(console, *inspection.model); });
-    section(options.check, [&] { info::print_diagnostics(console, inspection, rules.profile); });
-    return code;
+    if (!options.get.empty() && inspection.model) {
+        const auto printed = info::print_one(console, *inspection.model, options.get);
+        if (!printed) console.error(cli::sentence(options.file, printed.error()));
+        return printed ? 0 : 1;
+    }
+    return Sections(options, inspection, console).print() ? code : 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     Options options;
-    cli::CommandLine line(manual, 1);
-    auto& app = line.app();
-    app.add_option("FILE", options.file, "A GGUF file, any shard of a split model, or -\nfor standard input")
-        ->required();
-    app.add_flag("--metadata", options.metadata, "Print every key, type and value");
-    app.add_flag("--tensors", options.tensors,
-                 "Print every tensor: name, type, shape,\noffset in the data section, bytes");
-    app.add_flag("--check", options.check, "Validate; exit with 1 where the file is invalid");
-    app.add_flag("--strict", options.strict, "Trailing bytes and non-zero padding are errors");
-    app.add_option("--profile", options.profile,
-                   "spec: what the format allows (default);\nllama: what llama.cpp will load")
-        ->type_name("NAME")
-        ->check(CLI::IsMember({"spec", "llama"}));
-    app.add_option("--verify", options.source,
-                   "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance")
-        ->type_name("SOURCE")
-        ->excludes("--metadata", "--tensors", "--check");
-    app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
-    return line.run(argc, argv, [&](cli::Console& console) { return look(options, console); });
+    cli::CommandLine line(info::manual(), 1);
+    info::add_options(line.app(), options);
+    return line.run(argc, argv, [&](cli::Console& console) { return look(options, line, console); });
 }

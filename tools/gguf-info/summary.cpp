@@ -1,14 +1,12 @@
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <optional>
 #include <utility>
 
 #include "common/show.hpp"
 #include "common/table.hpp"
 #include "common/text.hpp"
-#include "core/checked.hpp"
 #include "core/text.hpp"
+#include "tally.hpp"
 #include "views.hpp"
 
 namespace ggufkit::info {
@@ -19,41 +17,6 @@ namespace {
 
 constexpr std::size_t screen_lines = 23;  // of 24: one is left for the prompt
 constexpr std::string_view indent = "  ";
-
-// A sum that stays at the top rather than wrap: sizes of a hostile file may be anything.
-std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) { return checked_add(a, b).value_or(~std::uint64_t{0}); }
-
-struct Tally {
-    std::uint64_t tensors = 0;
-    std::uint64_t elements = 0;
-    std::uint64_t bytes = 0;
-    std::uint64_t sized = 0;  // elements of the tensors whose bytes are known
-
-    void add(const TensorInfo& tensor) {
-        ++tensors;
-        elements = saturating_add(elements, tensor.elements().value_or(0));
-        const auto size = tensor.bytes();
-        if (!size) return;
-        bytes = saturating_add(bytes, *size);
-        sized = saturating_add(sized, tensor.elements().value_or(0));
-    }
-    void add(const Tally& other) {
-        tensors += other.tensors;
-        elements = saturating_add(elements, other.elements);
-        bytes = saturating_add(bytes, other.bytes);
-        sized = saturating_add(sized, other.sized);
-    }
-};
-
-using Histogram = std::vector<std::pair<std::string, Tally>>;  // by size, the greatest first
-
-Histogram count_types(const Model& model) {
-    std::map<std::string, Tally> tallies;
-    for (const ModelTensor& tensor : model.tensors()) tallies[type_text(*tensor.info)].add(*tensor.info);
-    Histogram types(tallies.begin(), tallies.end());
-    std::ranges::stable_sort(types, std::ranges::greater{}, [](const auto& entry) { return entry.second.bytes; });
-    return types;
-}
 
 // ---------------------------------------------------------------- metadata in words
 
@@ -117,8 +80,7 @@ std::string file_type(const Facts& facts, const Tally& all) {
                        : *id & guessed ? file_type_text(*id & ~guessed) + " (guessed)"
                                        : file_type_text(*id);
     if (all.sized != 0) {
-        text += fmt::format(", {:.2f} bits a weight",
-                            8.0 * static_cast<double>(all.bytes) / static_cast<double>(all.sized));
+        text += fmt::format(", {:.2f} bits a weight", all.bpw());
     } else if (!id) {
         return {};
     }
@@ -242,7 +204,7 @@ void print_types(Console& console, Histogram types, const Tally& all, std::size_
         types.resize(most - 1);
         types.emplace_back(fmt::format("{} others", folded), rest);
     }
-    constexpr double cells = 30;
+    constexpr int cells = 30;
     Table table({{.title = "TYPE"},
                  {.title = "TENSORS", .right = true},
                  {.title = "SIZE", .right = true},
@@ -251,9 +213,8 @@ void print_types(Console& console, Histogram types, const Tally& all, std::size_
                 indent);
     for (const auto& [type, tally] : types) {
         const double share = all.bytes == 0 ? 0 : static_cast<double>(tally.bytes) / static_cast<double>(all.bytes);
-        std::string bar;
-        for (auto left = std::lround(share * cells); left > 0; --left) bar += "█";
-        table.add({type, grouped(tally.tensors), human_bytes(tally.bytes), fmt::format("{:.1f} %", share * 100), bar});
+        table.add({type, grouped(tally.tensors), human_bytes(tally.bytes), fmt::format("{:.1f} %", share * 100),
+                   bar(share, cells)});
     }
     table.print(console, std::nullopt);
 }

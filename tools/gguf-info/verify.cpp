@@ -6,6 +6,7 @@
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
+#include "manifest.hpp"
 
 namespace ggufkit::info {
 
@@ -65,6 +66,9 @@ int verify(Console& console, const Pair& paths, bool as_json) {
         console.error(sentence(file, error));
         return 1;
     };
+    if (const auto manifest = load_manifest(paths.source)) {
+        return verify_manifest(console, paths.made, paths.source, *manifest, as_json);
+    }
     const auto made = Model::open(paths.made);
     if (!made) return refuse(paths.made, made.error());
     const auto source = Model::open(paths.source);

@@ -1,4 +1,4 @@
-// --verify: whether a file was made from the source that it is said to be made from.
+// --verify: whether a file was made from the source that it is said to be made from, or has the hashes of a manifest.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@ struct Pair {
     std::filesystem::path source;
 };
 
-// Reads all of the source and prints what was found: for people, or as spec/json.md says. The exit code: 0 where all of
+// Reads all of the source, or of the file where `source` is a manifest, and prints what was found: for people, or as spec/json.md says. The exit code: 0 where all of
 // it holds, else 1.
 int verify(cli::Console& console, const Pair& paths, bool as_json);
 

@@ -1,6 +1,10 @@
 // The ways to look at an inspected file.
 #pragma once
 
+#include <ggufkit/error.hpp>
+#include <string>
+#include <string_view>
+
 #include "common/console.hpp"
 #include "inspection.hpp"
 
@@ -9,10 +13,37 @@ namespace ggufkit::info {
 // What the model is, on one screen of 80 by 24.
 void print_summary(cli::Console& console, const Inspection& inspection);
 
+// Which keys and tensors, by a pattern of the shell (`blk.0.*`), and in which order.
+enum class Sort : std::uint8_t { file, name, size, type };
+struct Selection {
+    std::string pattern = "*";
+    Sort sort = Sort::file;  // by size: the largest first
+    bool in_full = false;    // more about each
+};
+
 // One line a key, a tensor, a finding.
-void print_metadata(cli::Console& console, const Model& model);
-void print_tensors(cli::Console& console, const Model& model);
+void print_metadata(cli::Console& console, const Model& model, const Selection& selection);
+void print_tensors(cli::Console& console, const Model& model, const Selection& selection);
 void print_diagnostics(cli::Console& console, const Inspection& inspection, Profile profile);
+
+// Sums by layer and by type.
+void print_layers(cli::Console& console, const Model& model);
+void print_types(cli::Console& console, const Model& model);
+
+// False where there is none.
+bool print_template(cli::Console& console, const Model& model);
+bool print_tokenizer(cli::Console& console, const Inspection& inspection);
+
+// One value, or some elements of an array ("KEY[3]", "KEY[3:9]"), as they are. NOT_FOUND.
+Result<void> print_one(cli::Console& console, const Model& model, std::string_view expression);
+// Bytes as they are into a pipe, made safe on a terminal.
+void print_raw(cli::Console& console, std::string_view text);
+
+// The headers of all shards, byte by byte.
+void print_header_hex(cli::Console& console, const Model& model);
+
+// What this program knows: every tensor type and file type.
+void print_known_types(cli::Console& console);
 
 // All of it for programs: spec/json.md.
 void print_json(cli::Console& console, const Inspection& inspection);

@@ -1,0 +1,159 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ggufkit/check_data.hpp>
+#include <ggufkit/quantize.hpp>
+#include <optional>
+
+#include "core/parallel.hpp"
+#include "inspect/scales.hpp"
+#include "inspect/tiles.hpp"
+#include "quant/finite.hpp"
+
+namespace ggufkit {
+
+namespace inspect {
+
+namespace {
+
+// What is decoded at a time: whole blocks of any type.
+constexpr std::size_t chunk = 4096;
+
+// What a worker finds in a tile, until it is its turn to be told.
+struct TileFaults {
+    std::uint64_t blocks = 0;
+    std::vector<DataFault> first{};
+};
+
+struct Memory {
+    std::vector<std::byte> swapped{};
+    std::vector<float> values = std::vector<float>(chunk);
+    std::vector<float> scales{};
+};
+
+// Whether finite scales can make weights that are not: scales as wide as the float that a weight is.
+bool may_overflow(const FormatInfo& format) {
+    return format.quantized() && std::ranges::any_of(format.fields, [](const Field& field) {
+               return field.number == Number::e8m0 || field.number == Number::f32;
+           });
+}
+
+class Checker {
+  public:
+    Checker(const FormatInfo& format, const Tile& tile, std::uint64_t row_elements, Memory& memory)
+        : format_(format), tile_(tile), row_elements_(row_elements), memory_(memory) {}
+
+    TileFaults check(std::span<const std::byte> bytes) {
+        TileFaults faults;
+        const std::size_t most = chunk / format_.block_elements * format_.block_bytes;
+        for (std::size_t at = 0; at < bytes.size(); at += most) {
+            const auto blocks = bytes.subspan(at, std::min(most, bytes.size() - at));
+            if (is_sound(blocks)) continue;
+            for (std::size_t i = 0; i < blocks.size(); i += format_.block_bytes) {
+                const auto block = blocks.subspan(i, format_.block_bytes);
+                if (is_sound(block)) continue;
+                ++faults.blocks;
+                if (faults.first.size() < listed_faults) faults.first.push_back(describe(block, at + i));
+            }
+        }
+        return faults;
+    }
+
+  private:
+    bool is_sound(std::span<const std::byte> blocks) {
+        if (!check_blocks(format_.type(), blocks)) return false;
+        if (!may_overflow(format_)) return true;
+        const auto values = decode(blocks);
+        return quant::all_finite(values.data(), values.size());
+    }
+
+    std::span<const float> decode(std::span<const std::byte> blocks) {
+        const auto values =
+            std::span(memory_.values).first(blocks.size() / format_.block_bytes * format_.block_elements);
+        [[maybe_unused]] const auto done = dequantize_rows(format_.type(), blocks, values);  // sizes agree
+        return values;
+    }
+
+    DataFault describe(std::span<const std::byte> block, std::size_t at) {
+        const std::uint64_t element = tile_.first + at / format_.block_bytes * format_.block_elements;
+        DataFault fault{.row = element / row_elements_,
+                        .column = element % row_elements_,
+                        .offset = tile_.offset + at,
+                        .field = "value",
+                        .value = 0};
+        const auto not_finite = [](float number) { return !std::isfinite(number); };
+        for (const Field& field : format_.fields) {
+            // The NaN of UE4M3 reads as zero: see check_blocks().
+            if (!is_scale(format_, field) || field.number == Number::ue4m3) continue;
+            read_scales(format_, field, block, memory_.scales);
+            const auto found = std::ranges::find_if(memory_.scales, not_finite);
+            if (found == memory_.scales.end()) continue;
+            fault.field = field.name;
+            fault.value = *found;
+            return fault;
+        }
+        const auto values = decode(block);
+        const auto found = std::ranges::find_if(values, not_finite);
+        if (found != values.end()) fault.value = *found;
+        return fault;
+    }
+
+    const FormatInfo& format_;
+    const Tile& tile_;
+    const std::uint64_t row_elements_;
+    Memory& memory_;
+};
+
+}  // namespace
+
+}  // namespace inspect
+
+std::string DataFault::text(const FormatInfo& format) const {
+    const std::string what = std::isnan(value) ? "NaN" : value < 0 ? "-infinite" : "infinite";
+    if (!format.quantized()) return fmt::format("row {}, column {} is {}", row, column, what);
+    return fmt::format("row {}, block {} (columns {} to {}): {} is {}", row, column / format.block_elements, column,
+                       column + format.block_elements - 1, field == "value" ? "a weight" : field, what);
+}
+
+Result<std::vector<TensorFaults>> check_data(const Model& model, std::span<const ModelTensor> tensors,
+                                             const CheckDataOptions& options) {
+    using namespace inspect;
+    const auto tiles = Tiles::make(model, tensors);
+    if (!tiles) return fail(tiles.error());
+    const unsigned workers = worker_count(tiles->count(), options.threads);
+    const std::size_t window = 2 * std::size_t{workers};
+    std::vector<Memory> memory(workers);
+    std::vector<TileFaults> made(window);
+    std::vector<TensorFaults> found;
+    std::uint64_t seen = 0;
+    auto done = parallel_in_order(
+        tiles->count(), workers, window, options.stop,
+        [&](std::size_t index, std::size_t slot, unsigned worker) -> Result<void> {
+            const Tile tile = tiles->at(index);
+            const auto bytes = tiles->native(tile, memory[worker].swapped);
+            const std::uint64_t row = std::max<std::uint64_t>(tensors[tile.tensor].info->ne[0], 1);
+            made[slot] = Checker(tiles->format(tile.tensor), tile, row, memory[worker]).check(bytes);
+            return {};
+        },
+        [&](std::size_t index, std::size_t slot) -> Result<void> {
+            const Tile tile = tiles->at(index);
+            const TileFaults& faults = made[slot];
+            if (faults.blocks != 0) {
+                if (found.empty() || found.back().tensor != tile.tensor) found.push_back({.tensor = tile.tensor});
+                TensorFaults& all = found.back();
+                all.blocks += faults.blocks;
+                const std::size_t room = listed_faults - all.first.size();
+                all.first.insert(
+                    all.first.end(), faults.first.begin(),
+                    faults.first.begin() + static_cast<std::ptrdiff_t>(std::min(room, faults.first.size())));
+            }
+            if (options.progress) options.progress(seen += tile.bytes.size(), tiles->bytes());
+            return {};
+        });
+    if (done) done = model.check_unchanged();
+    if (!done) return fail(std::move(done).error());
+    return found;
+}
+
+}  // namespace ggufkit

@@ -1,0 +1,239 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ggufkit/manifest.hpp>
+#include <ggufkit/quantize.hpp>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/bytes.hpp"
+#include "core/parallel.hpp"
+#include "core/text.hpp"
+#include "inspect/hash_function.hpp"
+#include "io/read_at.hpp"
+
+namespace ggufkit {
+
+namespace inspect {
+
+namespace {
+
+// What is hashed at a time.
+constexpr std::size_t part_bytes = 1 << 20;
+
+// One hash to be taken of a model.
+struct Work {
+    HashKind kind;
+    HashLine::Of of;
+    std::size_t index = 0;  // of the tensor, or of the file
+    friend auto operator<=>(const Work&, const Work&) = default;
+};
+
+// Hashes parts of a model, tells how far that has come and whether to go on.
+class Hashing {
+  public:
+    Hashing(const Model& model, const HashOptions& options, std::uint64_t total)
+        : model_(model), options_(options), total_(total) {}
+
+    static std::uint64_t bytes_of(const Model& model, const Work& work) {
+        if (work.of == HashLine::Of::tensor) return model.tensors()[work.index].info->bytes().value_or(0);
+        if (work.of == HashLine::Of::file) return model.shard(work.index).file().size();
+        std::uint64_t sum = 0;
+        for (const ModelTensor& tensor : model.tensors()) sum += tensor.info->bytes().value_or(0);
+        return sum;
+    }
+
+    Result<std::string> hash(const Work& work) {
+        auto function = HashFunction::make(work.kind);
+        if (!function) return fail(std::move(function).error());
+        Result<void> done;
+        if (work.of == HashLine::Of::file) {
+            done = add_file(**function, work.index);
+        } else if (work.of == HashLine::Of::tensor) {
+            done = add_tensor(**function, model_.tensors()[work.index]);
+        } else {
+            for (const ModelTensor& tensor : model_.tensors()) {
+                if (done) done = add_tensor(**function, tensor);
+            }
+        }
+        if (!done) return fail(std::move(done).error());
+        return (*function)->hex();
+    }
+
+  private:
+    Result<void> add_tensor(HashFunction& function, const ModelTensor& tensor) {
+        const auto bytes = model_.data(tensor);
+        if (!bytes) return fail(bytes.error());
+        const ModelView& shard = model_.shard(tensor.shard);
+        const bool turn = shard.byte_order() == ByteOrder::big;
+        const FormatInfo& format = *tensor.info->format;
+        const std::size_t most = part_bytes / format.block_bytes * format.block_bytes;
+        std::vector<std::byte> turned;
+        for (std::size_t at = 0; at < bytes->size(); at += most) {
+            auto part = bytes->subspan(at, std::min(most, bytes->size() - at));
+            advise(tensor.shard, part);
+            if (turn) {
+                turned.assign(part.begin(), part.end());
+                swap_block_bytes(format, turned);
+                part = turned;
+            }
+            function.add(part);
+            if (auto on = note(part.size()); !on) return on;
+        }
+        return {};
+    }
+
+    Result<void> add_file(HashFunction& function, std::size_t shard) {
+        if (model_.opened_fd(shard) != model_.shard_fd(shard)) return add_compressed(function, shard);
+        const auto bytes = model_.shard(shard).file();
+        for (std::size_t at = 0; at < bytes.size(); at += part_bytes) {
+            const auto part = bytes.subspan(at, std::min(part_bytes, bytes.size() - at));
+            advise(shard, part);
+            function.add(part);
+            if (auto on = note(part.size()); !on) return on;
+        }
+        return {};
+    }
+
+    // A file that is not the one in memory.
+    Result<void> add_compressed(HashFunction& function, std::size_t shard) {
+        const int fd = model_.opened_fd(shard);
+        const auto size = io::file_size(fd);
+        if (!size) return fail(size.error());
+        std::vector<std::byte> memory(part_bytes);
+        for (std::uint64_t at = 0; at < *size; at += part_bytes) {
+            const auto part = std::span(memory).first(std::min<std::uint64_t>(part_bytes, *size - at));
+            if (auto read = io::read_at(fd, at, part); !read) return read;
+            function.add(part);
+            if (auto on = note(0); !on) return on;
+        }
+        return note(model_.shard(shard).file().size());
+    }
+
+    void advise(std::size_t shard, std::span<const std::byte> part) const {
+        const auto begin = static_cast<std::uint64_t>(part.data() - model_.shard(shard).file().data());
+        model_.advise(shard, begin, part.size(), Access::will_need);
+    }
+
+    Result<void> note(std::uint64_t bytes) {
+        if (options_.stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
+        if (!options_.progress || bytes == 0) return {};
+        const std::lock_guard lock(mutex_);
+        options_.progress(done_ += bytes, total_);
+        return {};
+    }
+
+    const Model& model_;
+    const HashOptions& options_;
+    const std::uint64_t total_;
+    std::mutex mutex_;
+    std::uint64_t done_ = 0;
+};
+
+// Takes every hash; the longest work is begun first.
+Result<void> hash_all(const Model& model, std::map<Work, std::string>& hashes, const HashOptions& options) {
+    struct Item {
+        std::uint64_t bytes;
+        const Work* work;
+        std::string* hash;
+    };
+    std::vector<Item> items;
+    std::uint64_t total = 0;
+    for (auto& [work, hash] : hashes) {
+        items.push_back({Hashing::bytes_of(model, work), &work, &hash});
+        total += items.back().bytes;
+    }
+    std::ranges::stable_sort(items, std::ranges::greater{}, &Item::bytes);
+    Hashing hashing(model, options, total);
+    auto done = parallel_for(items.size(), options.threads, options.stop, [&](std::size_t i, unsigned) -> Result<void> {
+        auto hex = hashing.hash(*items[i].work);
+        if (!hex) return fail(std::move(hex).error());
+        *items[i].hash = std::move(*hex);
+        return {};
+    });
+    return done ? model.check_unchanged() : done;
+}
+
+// What a line of a manifest is about, in a model; nothing where the model has no such thing.
+std::optional<Work> work_of(const Model& model, const HashLine& line,
+                            const std::unordered_map<std::string, std::size_t>& tensors) {
+    if (line.of == HashLine::Of::data) return Work{line.kind, line.of};
+    if (line.of == HashLine::Of::tensor) {
+        const auto found = tensors.find(printable(line.tensor));
+        return found == tensors.end() ? std::nullopt : std::optional(Work{line.kind, line.of, found->second});
+    }
+    if (model.shard_count() == 1) return Work{line.kind, line.of};
+    const auto file_name = std::filesystem::path(line.file).filename();
+    for (std::size_t shard = 0; shard < model.shard_count(); ++shard) {
+        if (model.shard_path(shard).filename() == file_name) return Work{line.kind, line.of, shard};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+}  // namespace inspect
+
+Result<Manifest> hash_model(const Model& model, HashKind kind, const HashOptions& options) {
+    std::map<inspect::Work, std::string> hashes;
+    for (std::size_t i = 0; i < model.tensors().size(); ++i) hashes[{kind, HashLine::Of::tensor, i}];
+    for (std::size_t i = 0; i < model.shard_count(); ++i) hashes[{kind, HashLine::Of::file, i}];
+    if (auto done = inspect::hash_all(model, hashes, options); !done) return fail(std::move(done).error());
+    Manifest manifest;
+    for (auto& [work, hash] : hashes) {
+        const bool is_tensor = work.of == HashLine::Of::tensor;
+        const std::size_t shard = is_tensor ? model.tensors()[work.index].shard : work.index;
+        manifest.lines.push_back({.kind = kind,
+                                  .of = work.of,
+                                  .hex = std::move(hash),
+                                  .file = model.shard_path(shard).string(),
+                                  .tensor = is_tensor ? printable(model.tensors()[work.index].info->name) : ""});
+    }
+    return manifest;
+}
+
+Result<ManifestCheck> check_manifest(const Model& model, const Manifest& manifest, const HashOptions& options) {
+    using Finding = ManifestCheck::Finding;
+    std::unordered_map<std::string, std::size_t> tensors;
+    for (std::size_t i = 0; i < model.tensors().size(); ++i)
+        tensors.emplace(printable(model.tensors()[i].info->name), i);
+
+    ManifestCheck check;
+    std::map<inspect::Work, std::string> hashes;    // each is taken once
+    std::vector<std::vector<inspect::Work>> works;  // of each line: either will do
+    std::unordered_set<std::string> listed;
+    for (const HashLine& line : manifest.lines) {
+        check.lines.push_back({line, Finding::missing, {}});
+        if (line.of == HashLine::Of::tensor) listed.insert(printable(line.tensor));
+        works.emplace_back();
+        if (const auto work = inspect::work_of(model, line, tensors)) works.back().push_back(*work);
+        // Some programs hash the file where others hash the data, and write the same line.
+        if (line.of == HashLine::Of::data && model.shard_count() == 1)
+            works.back().push_back({line.kind, HashLine::Of::file});
+        for (const inspect::Work& work : works.back()) hashes.try_emplace(work);
+    }
+    if (auto hashed = inspect::hash_all(model, hashes, options); !hashed) return fail(std::move(hashed).error());
+    for (std::size_t i = 0; i < check.lines.size(); ++i) {
+        ManifestCheck::Line& line = check.lines[i];
+        for (const inspect::Work& work : works[i]) {
+            const std::string& found = hashes.at(work);
+            if (line.finding == Finding::same) break;
+            line.finding = found == line.listed.hex ? Finding::same : Finding::differs;
+            if (line.found.empty()) line.found = found;
+        }
+        if (line.finding == Finding::same) line.found.clear();
+    }
+    if (listed.empty()) return check;
+    for (const ModelTensor& tensor : model.tensors()) {
+        const std::string name = printable(tensor.info->name);
+        if (listed.contains(name)) continue;
+        HashLine line{
+            .kind = manifest.lines.front().kind, .of = HashLine::Of::tensor, .hex = {}, .file = {}, .tensor = name};
+        check.lines.push_back({std::move(line), Finding::unlisted, {}});
+    }
+    return check;
+}
+
+}  // namespace ggufkit

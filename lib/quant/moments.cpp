@@ -1,0 +1,260 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "quant/moments.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "quant/moments.hpp"
+#include "quant/power_sums.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace ggufkit::quant::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr std::size_t parts = PowerSums::parts;
+const hn::CappedTag<float, parts> tag;
+
+// Adds what float lanes hold to doubles, part by part.
+HWY_INLINE void widen(const float* lanes, double* sums) {
+    const hn::CappedTag<double, parts> wide;
+    for (std::size_t i = 0; i < hn::Lanes(tag); i += hn::Lanes(wide)) {
+        const auto more = hn::PromoteTo(wide, hn::LoadU(hn::Rebind<float, decltype(wide)>(), lanes + i));
+        hn::StoreU(hn::LoadU(wide, sums + i) + more, wide, sums + i);
+    }
+}
+
+// What is to be fetched for each `parts` numbers. Fetching what is not there does nothing.
+struct Ahead {
+    const std::byte* next;
+    std::size_t step;
+};
+
+// A run short enough for floats to add up. A vector holds neighbouring parts; where it has fewer than all of them, the
+// numbers are passed several times.
+HWY_INLINE void add_run(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
+    const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit);
+    auto s1 = hn::Zero(tag), s2 = s1, s3 = s1, s4 = s1;
+    auto min = hn::LoadU(tag, &sums.min[part]), max = hn::LoadU(tag, &sums.max[part]);
+    std::size_t zeros = 0;
+    for (std::size_t at = part; at < count; at += parts, ahead.next += ahead.step) {
+        __builtin_prefetch(ahead.next);
+        const auto x = hn::LoadU(tag, values + at);
+        const auto d = (x - pivot) * unit;
+        const auto d2 = d * d;
+        s1 += d;
+        s2 += d2;
+        s3 += d2 * d;
+        s4 += d2 * d2;
+        min = hn::Min(min, x);
+        max = hn::Max(max, x);
+        zeros += hn::CountTrue(tag, x == hn::Zero(tag));
+    }
+    hn::StoreU(min, tag, &sums.min[part]);
+    hn::StoreU(max, tag, &sums.max[part]);
+    sums.zeros += zeros;
+    float lanes[parts];
+    const auto store = [&](hn::Vec<decltype(tag)> sum, double* to) {
+        hn::StoreU(sum, tag, lanes);
+        widen(lanes, to + part);
+    };
+    store(s1, sums.s1);
+    store(s2, sums.s2);
+    store(s3, sums.s3);
+    store(s4, sums.s4);
+}
+
+void add_powers(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes,
+                PowerSums& sums) {
+    const std::size_t whole = count / parts * parts;
+    const std::size_t step = ahead_bytes * parts / count;
+    for (std::size_t at = 0; at < whole; at += PowerSums::run) {
+        const std::size_t some = std::min(PowerSums::run, whole - at);
+        for (std::size_t part = 0; part < parts; part += hn::Lanes(tag)) {
+            add_run(values + at, some, part, {ahead + at / parts * step, step}, sums);
+        }
+    }
+    for (std::size_t at = whole; at < count; ++at) {
+        const std::size_t part = at % parts;
+        const float d = (values[at] - sums.pivot) * sums.per_unit, d2 = d * d;
+        sums.s1[part] += d;
+        sums.s2[part] += d2;
+        sums.s3[part] += d2 * d;
+        sums.s4[part] += d2 * d2;
+        sums.min[part] = std::min(sums.min[part], values[at]);
+        sums.max[part] = std::max(sums.max[part], values[at]);
+        sums.zeros += values[at] == 0.0f;
+    }
+}
+
+std::uint64_t count_beyond(const float* values, std::size_t count, float limit) {
+    const auto above = hn::Set(tag, limit), most = hn::Set(tag, std::numeric_limits<float>::max());
+    std::uint64_t found = 0;
+    std::size_t at = 0;
+    for (; at + hn::Lanes(tag) <= count; at += hn::Lanes(tag)) {
+        const auto size = hn::Abs(hn::LoadU(tag, values + at));
+        found += hn::CountTrue(tag, hn::And(size > above, size <= most));
+    }
+    for (; at < count; ++at) found += std::abs(values[at]) > limit && std::isfinite(values[at]);
+    return found;
+}
+
+void find_bins(const float* values, std::size_t count, const Bins& bins, std::int32_t* found) {
+    const hn::Rebind<std::int32_t, decltype(tag)> words;
+    const auto low = hn::Set(tag, bins.low), per_unit = hn::Set(tag, bins.per_unit);
+    const auto end = hn::Set(tag, static_cast<float>(bins.bins + 1)), one = hn::Set(tag, 1.0f);
+    const auto most = hn::Set(tag, std::numeric_limits<float>::max());
+    const auto nowhere = hn::Set(words, bins.bins + 2);
+    std::size_t at = 0;
+    for (; at + hn::Lanes(tag) <= count; at += hn::Lanes(tag)) {
+        const auto x = hn::LoadU(tag, values + at);
+        const auto y = hn::Min(hn::Max((x - low) * per_unit + one, hn::Zero(tag)), end);
+        const auto finite = hn::RebindMask(words, hn::Abs(x) <= most);
+        hn::StoreU(hn::IfThenElse(finite, hn::ConvertTo(words, y), nowhere), words, found + at);
+    }
+    for (; at < count; ++at) {
+        const float y = (values[at] - bins.low) * bins.per_unit + 1.0f;
+        found[at] = std::isfinite(values[at])
+                        ? static_cast<std::int32_t>(std::clamp(y, 0.0f, static_cast<float>(bins.bins + 1)))
+                        : bins.bins + 2;
+    }
+}
+
+}  // namespace ggufkit::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ggufkit::quant {
+
+HWY_EXPORT(add_powers);
+HWY_EXPORT(count_beyond);
+HWY_EXPORT(find_bins);
+
+namespace {
+
+// Deviations are in units of about what the first numbers are apart, so that their fourth powers are floats.
+PowerSums start(const float* values, std::size_t count) {
+    constexpr std::size_t first = 16;
+    const std::size_t n = std::min(count, first);
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += values[i];
+    PowerSums sums;
+    const auto pivot = static_cast<float>(sum / static_cast<double>(n));
+    if (!std::isfinite(pivot)) return sums;
+    sums.pivot = pivot;
+    float spread = 0;
+    for (std::size_t i = 0; i < n; ++i) spread = std::max(spread, std::abs(values[i] - pivot));
+    constexpr float least = 0x1p-100f, most = 0x1p100f;
+    if (spread >= least && spread <= most) {
+        // A power of two: nothing is lost.
+        const std::uint32_t exponent = std::bit_cast<std::uint32_t>(spread) >> 23;
+        sums.per_unit = std::bit_cast<float>((254 - exponent) << 23);
+    }
+    return sums;
+}
+
+double total(const double (&sums)[PowerSums::parts]) {
+    double sum = 0;
+    for (const double part : sums) sum += part;
+    return sum;
+}
+
+// Whether floats were good enough: nothing that is not finite, nothing lost to zero, and a pivot near the mean.
+bool is_precise(const PowerSums& sums, double n) {
+    const double s1 = total(sums.s1), s2 = total(sums.s2), s4 = total(sums.s4);
+    if (!std::isfinite(s1) || !std::isfinite(s2) || !std::isfinite(s4)) return false;
+    const double variance = s2 / n - s1 / n * (s1 / n);
+    constexpr double tiny = 0x1p-40, deviations = 16;  // squares
+    return s2 == 0 ? std::ranges::min(sums.min) == std::ranges::max(sums.max)
+                   : s2 > tiny && s1 / n * (s1 / n) <= deviations * variance;
+}
+
+Moments of_sums(const PowerSums& sums, std::size_t count) {
+    const auto n = static_cast<double>(count);
+    const double unit = 1 / static_cast<double>(sums.per_unit);
+    const double a = total(sums.s1) / n, b = total(sums.s2) / n, c = total(sums.s3) / n, d = total(sums.s4) / n;
+    Moments found{.finite = count, .zeros = sums.zeros};
+    found.min = std::ranges::min(sums.min) + 0.0f;
+    found.max = std::ranges::max(sums.max) + 0.0f;
+    found.mean = sums.pivot + a * unit;
+    found.m2 = n * (b - a * a) * (unit * unit);
+    found.m3 = n * (c - 3 * a * b + 2 * a * a * a) * (unit * unit * unit);
+    found.m4 = n * (d - 4 * a * c + 6 * a * a * b - 3 * a * a * a * a) * (unit * unit * unit * unit);
+    return found;
+}
+
+// Any numbers, one after another, in doubles.
+Moments with_care(const float* values, std::size_t count) {
+    Moments found;
+    double sum = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        const float x = values[i];
+        found.nans += std::isnan(x);
+        found.infinities += std::isinf(x);
+        if (!std::isfinite(x)) continue;
+        ++found.finite;
+        found.zeros += x == 0.0f;
+        found.min = std::min(found.min, x + 0.0f);
+        found.max = std::max(found.max, x + 0.0f);
+        sum += x;
+    }
+    if (found.finite == 0) return found;
+    found.mean = sum / static_cast<double>(found.finite);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!std::isfinite(values[i])) continue;
+        const double d = values[i] - found.mean, d2 = d * d;
+        found.m2 += d2;
+        found.m3 += d2 * d;
+        found.m4 += d2 * d2;
+    }
+    return found;
+}
+
+}  // namespace
+
+// Pébay, "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical moments",
+// 2008.
+void Moments::add(const Moments& behind) {
+    zeros += behind.zeros;
+    nans += behind.nans;
+    infinities += behind.infinities;
+    if (behind.finite == 0) return;
+    const auto na = static_cast<double>(finite), nb = static_cast<double>(behind.finite), n = na + nb;
+    const double d = behind.mean - mean, d_n = d / n;
+    const double m2a = m2, m2b = behind.m2, m3a = m3, m3b = behind.m3;
+    mean += nb * d_n;
+    m4 += behind.m4 + d * d_n * d_n * d_n * na * nb * (na * na - na * nb + nb * nb) +
+          6 * d_n * d_n * (na * na * m2b + nb * nb * m2a) + 4 * d_n * (na * m3b - nb * m3a);
+    m3 += m3b + d * d_n * d_n * na * nb * (na - nb) + 3 * d_n * (na * m2b - nb * m2a);
+    m2 += m2b + d * d_n * na * nb;
+    finite += behind.finite;
+    min = std::min(min, behind.min);
+    max = std::max(max, behind.max);
+}
+
+Moments moments(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes) {
+    if (count == 0) return {};
+    PowerSums sums = start(values, count);
+    HWY_DYNAMIC_DISPATCH(add_powers)(values, count, ahead, ahead_bytes, sums);
+    return is_precise(sums, static_cast<double>(count)) ? of_sums(sums, count) : with_care(values, count);
+}
+
+std::uint64_t count_beyond(const float* values, std::size_t count, float limit) {
+    return HWY_DYNAMIC_DISPATCH(count_beyond)(values, count, limit);
+}
+
+void count_bins(const float* values, std::size_t count, const Bins& bins, std::uint64_t* counts) {
+    std::int32_t found[moments_chunk];
+    for (std::size_t at = 0; at < count; at += moments_chunk) {
+        const std::size_t some = std::min(moments_chunk, count - at);
+        HWY_DYNAMIC_DISPATCH(find_bins)(values + at, some, bins, found);
+        for (std::size_t i = 0; i < some; ++i) {
+            if (found[i] < bins.bins + 2) ++counts[found[i]];
+        }
+    }
+}
+
+}  // namespace ggufkit::quant
+#endif

@@ -1,0 +1,12 @@
+// A file that becomes shorter while it is looked at through its mapping: reading past its new end raises SIGBUS.
+#pragma once
+
+#include <string_view>
+
+namespace ggufkit::cli {
+
+// From now on such a read ends the program with a message and `code`, instead of by the signal. `tool` begins the
+// message. Once a program.
+void explain_shrunk_files(std::string_view tool, int code);
+
+}  // namespace ggufkit::cli

@@ -1,0 +1,13 @@
+// --check-data.
+#pragma once
+
+#include "common/console.hpp"
+#include "inspection.hpp"
+
+namespace ggufkit::info {
+
+// Adds what is wrong with tensor data to what is known of the header. 0, or the exit code where the data could not be
+// looked at, with a message.
+int check_data(cli::Console& console, Inspection& inspection, unsigned threads);
+
+}  // namespace ggufkit::info

@@ -1,0 +1,102 @@
+// --get KEY, KEY[I], KEY[FROM:TO]: values as they are, for scripts.
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "common/show.hpp"
+#include "core/text.hpp"
+#include "views.hpp"
+
+namespace ggufkit::info {
+
+using namespace cli;
+
+namespace {
+
+struct Asked {
+    std::string_view key;
+    std::optional<std::uint64_t> from{}, to{};  // elements of an array: one past the last; none: to its end
+    bool sliced = false;
+};
+
+std::optional<std::uint64_t> number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+// A key may hold brackets itself: only "[N]", "[N:N]", "[N:]", "[:N]" and "[:]" at its end are taken off.
+Asked read(std::string_view text) {
+    const std::size_t bracket = text.rfind('[');
+    if (bracket == text.npos || !text.ends_with(']')) return {.key = text};
+    const std::string_view inside = text.substr(bracket + 1, text.size() - bracket - 2);
+    const std::size_t colon = inside.find(':');
+    Asked asked{.key = text.substr(0, bracket), .from = number(inside.substr(0, colon)), .sliced = true};
+    if (colon == inside.npos) {
+        if (!asked.from) return {.key = text};
+        asked.to = *asked.from + 1;
+        return asked;
+    }
+    asked.to = number(inside.substr(colon + 1));
+    const bool sound = (asked.from || colon == 0) && (asked.to || colon + 1 == inside.size());
+    return sound ? asked : Asked{.key = text};
+}
+
+void print_value(Console& console, const ValueView& value) {
+    if (const auto text = value.as_string()) {
+        print_raw(console, *text);
+    } else if (const auto array = value.as_array()) {
+        for (const ValueView element : *array) print_value(console, element);
+    } else {
+        console.out.print("{}\n", element_text(value));
+    }
+}
+
+}  // namespace
+
+// To a terminal, nothing but text; to a pipe, the bytes.
+void print_raw(Console& console, std::string_view text) {
+    if (!console.terminal()) {
+        console.out.write(text);
+    } else {
+        for (std::size_t at = 0; at <= text.size();) {  // line ends stay
+            const std::size_t end = std::min(text.find('\n', at), text.size());
+            console.out.write(printable(text.substr(at, end - at)));
+            if (end < text.size()) console.out.write("\n");
+            at = end + 1;
+        }
+    }
+    if (!text.ends_with('\n')) console.out.write("\n");
+}
+
+Result<void> print_one(Console& console, const Model& model, std::string_view expression) {
+    const auto missing = [&](std::string detail) {
+        return fail({.code = Errc::not_found,
+                     .subject = fmt::format("key '{}'", printable(expression)),
+                     .detail = std::move(detail)});
+    };
+    const KeyValue* entry = model.header().find_key(expression);
+    Asked asked{.key = expression};
+    if (entry == nullptr) {
+        asked = read(expression);
+        entry = asked.sliced ? model.header().find_key(asked.key) : nullptr;
+    }
+    if (entry == nullptr) return missing("is not in this file");
+    if (!asked.sliced) {
+        print_value(console, entry->value);
+        return {};
+    }
+    const auto array = entry->value.as_array();
+    if (!array) return missing("is no array");
+    const std::uint64_t from = asked.from.value_or(0), to = asked.to.value_or(array->size());
+    if (from > to || to > array->size()) return missing(fmt::format("has {} elements", array->size()));
+    std::uint64_t index = 0;
+    for (const ValueView element : *array) {
+        if (index >= to) break;
+        if (index++ >= from) print_value(console, element);
+    }
+    return {};
+}
+
+}  // namespace ggufkit::info

@@ -1,0 +1,25 @@
+// --hash, --manifest, and --verify with a manifest.
+#pragma once
+
+#include <filesystem>
+#include <ggufkit/manifest.hpp>
+#include <optional>
+
+#include "common/console.hpp"
+#include "common/json.hpp"
+
+namespace ggufkit::info {
+
+// Writes a manifest under its name: whole, or not at all. What has that name is replaced only where it is a manifest.
+Result<void> save_manifest(const std::filesystem::path& path, const Manifest& manifest);
+
+// The manifest that a file holds; nothing where it holds something else, as a model does, or cannot be read.
+std::optional<Manifest> load_manifest(const std::filesystem::path& path);
+
+void write_hashes(cli::JsonWriter& json, const Manifest& manifest);
+
+// Hashes `file` again and prints what was found. The exit code: 0 where all of it holds.
+int verify_manifest(cli::Console& console, const std::filesystem::path& file, const std::filesystem::path& path,
+                    const Manifest& manifest, bool as_json);
+
+}  // namespace ggufkit::info

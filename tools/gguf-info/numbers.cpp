@@ -1,0 +1,178 @@
+#include "numbers.hpp"
+
+#include <fnmatch.h>
+
+#include "common/command_line.hpp"
+#include "common/interrupt.hpp"
+#include "common/json.hpp"
+#include "common/open.hpp"
+#include "common/progress.hpp"
+#include "common/show.hpp"
+#include "core/text.hpp"
+#include "manifest.hpp"
+#include "peek.hpp"
+#include "stats.hpp"
+#include "views.hpp"
+
+namespace ggufkit::info {
+
+using namespace cli;
+
+namespace {
+
+std::vector<ModelTensor> matching(const Model& model, const std::string& pattern) {
+    std::vector<ModelTensor> tensors;
+    for (const ModelTensor& tensor : model.tensors()) {
+        const std::string name(tensor.info->name);
+        if (pattern.empty() || ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0) tensors.push_back(tensor);
+    }
+    return tensors;
+}
+
+// What was found, before any of it is printed: nothing is left half printed by an error.
+struct Found {
+    std::vector<ModelTensor> stats_of{};
+    std::vector<TensorStats> stats{};
+    std::optional<PeekView> peek{};
+    std::optional<Manifest> manifest{};
+};
+
+// xxh3 is what people call the 128-bit XXH3 that xxh128sum prints.
+std::optional<HashKind> hash_kind(const NumberOptions& options) {
+    if (!options.hash) return HashKind::sha256;
+    return options.hash->empty() || *options.hash == "xxh3" ? HashKind::xxh128 : find_hash_kind(*options.hash);
+}
+
+class Search {
+  public:
+    Search(const Model& model, const NumberOptions& options) : model_(model), options_(options) {}
+
+    Result<Found> run() {
+        Found found;
+        if (options_.stats) {
+            found.stats_of = matching(model_, *options_.stats);
+            if (found.stats_of.empty()) {
+                return fail({.code = Errc::not_found,
+                             .subject = fmt::format("'{}'", *options_.stats),
+                             .detail = "fits no tensor"});
+            }
+            auto stats = ggufkit::stats(model_, found.stats_of, work<StatsOptions>());
+            if (!stats) return fail(std::move(stats).error());
+            found.stats = std::move(*stats);
+        }
+        if (!options_.peek.empty()) {
+            auto peek = find_peek(model_, options_.peek);
+            if (!peek) return fail(std::move(peek).error());
+            found.peek = std::move(*peek);
+        }
+        if (options_.hash || !options_.manifest.empty()) {
+            auto manifest = hash_model(model_, *hash_kind(options_), work<HashOptions>());
+            if (!manifest) return fail(std::move(manifest).error());
+            found.manifest = std::move(*manifest);
+        }
+        return found;
+    }
+
+  private:
+    // How any of the work is to be done.
+    template <class T>
+    T work() {
+        T how;
+        how.threads = options_.threads;
+        how.progress = [this](std::uint64_t done, std::uint64_t total) { bar_.update(done, total); };
+        how.stop = interrupt_.token();
+        return how;
+    }
+
+    const Interrupt interrupt_;
+    ProgressBar bar_;
+    const Model& model_;
+    const NumberOptions& options_;
+};
+
+void print_text(Console& console, const NumberOptions& options, const Found& found) {
+    bool any = false;
+    const auto section = [&](bool wanted, const auto& print) {
+        if (!wanted) return;
+        if (any) console.out.write("\n");
+        any = true;
+        print();
+    };
+    section(options.stats.has_value(), [&] { print_stats(console, {found.stats_of, found.stats}, options.in_full); });
+    section(found.peek.has_value(), [&] { print_peek(console, *found.peek); });
+    section(options.hash.has_value(), [&] { print_raw(console, found.manifest->text()); });
+}
+
+void print_json(Console& console, const std::filesystem::path& file, const NumberOptions& options, const Found& found) {
+    JsonWriter json(console.out);
+    json.begin_object().field("file", file.string());
+    if (options.stats) write_stats(json, {found.stats_of, found.stats});
+    if (found.peek) write_peek(json, *found.peek);
+    if (found.manifest) write_hashes(json, *found.manifest);
+    json.end_object().finish();
+}
+
+}  // namespace
+
+void add_number_options(CLI::App& app, NumberOptions& options) {
+    const auto optional_value = [&](const char* flag, std::optional<std::string>& value, const char* what) {
+        return app
+            .add_option_function<std::vector<std::string>>(
+                flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },
+                what)
+            ->expected(0, 1)
+            ->group("Tensor data");
+    };
+    optional_value("--stats", options.stats,
+                   "What the weights of every tensor (that GLOB\nfits) are like: range, rms, kurtosis, outliers,\n"
+                   "NaN, scales; of one, or with --long, with a\nhistogram")
+        ->type_name("[GLOB]");
+    app.add_option("--peek", options.peek,
+                   "Weights of one row, and the blocks that they are\nin: scales, codes, grid points, raw bytes.\n"
+                   "PLACE is NAME[row,column:count]; what is left\nout is 0 and one block")
+        ->type_name("PLACE")
+        ->group("Tensor data");
+    optional_value("--hash", options.hash,
+                   "A hash of every tensor and of the file: xxh3\n(default), sha256, sha1 or xxh64")
+        ->type_name("[KIND]");
+    app.add_option("--manifest", options.manifest,
+                   "Write these hashes (sha256 without --hash) to\nOUT, for --verify and sha256sum -c")
+        ->type_name("OUT")
+        ->group("Tensor data");
+    app.add_flag("--check-data", options.check_data,
+                 "As --check, and look through all tensor data\nfor NaN and infinities in scales and weights")
+        ->group("Tensor data");
+    app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")
+        ->type_name("N")
+        ->check(CLI::Range(1u, most_threads))
+        ->group("Tensor data");
+}
+
+std::string misuse(const NumberOptions& options) {
+    if (hash_kind(options)) return {};
+    return fmt::format("--hash: {} is no kind of hash; xxh3, sha256, sha1 and xxh64 are", printable(*options.hash));
+}
+
+int print_numbers(Console& console, const std::filesystem::path& file, const NumberOptions& options) {
+    const auto refuse = [&](const Error& error) {
+        const bool stopped = error.code == Errc::cancelled;
+        console.error(stopped ? "cancelled" : sentence(file, error));
+        return stopped ? cancelled : 1;
+    };
+    const auto model = open_model(file);
+    if (!model) return refuse(model.error());
+    const auto found = Search(*model, options).run();
+    if (!found) return refuse(found.error());
+    if (!options.manifest.empty()) {
+        const auto saved = save_manifest(options.manifest, *found->manifest);
+        if (!saved) return refuse(saved.error());
+    }
+    if (options.json) {
+        print_json(console, file, options, *found);
+    } else {
+        print_text(console, options, *found);
+    }
+    return 0;
+}
+
+}  // namespace ggufkit::info

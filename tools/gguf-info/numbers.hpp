@@ -1,0 +1,33 @@
+// What reads tensor data: statistics, single values, hashes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "common/console.hpp"
+
+namespace ggufkit::info {
+
+struct NumberOptions {
+    std::optional<std::string> stats;   // the pattern; empty: every tensor
+    std::string peek;                   // which weights; empty: none
+    std::optional<std::string> hash{};  // the name of a kind, or empty
+    std::string manifest;               // where to write it; empty: nowhere
+    bool check_data = false;            // told with what --check finds
+    bool in_full = false;
+    bool json = false;
+    unsigned threads = 0;
+
+    bool any() const { return stats.has_value() || !peek.empty() || hash.has_value() || !manifest.empty(); }
+};
+
+void add_number_options(CLI::App& app, NumberOptions& options);
+// What is wrong with them; nothing: empty.
+std::string misuse(const NumberOptions& options);
+
+// All that was asked for, one after the other. The exit code.
+int print_numbers(cli::Console& console, const std::filesystem::path& file, const NumberOptions& options);
+
+}  // namespace ggufkit::info

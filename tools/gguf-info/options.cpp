@@ -1,0 +1,113 @@
+#include "options.hpp"
+
+#include <vector>
+
+namespace ggufkit::info {
+
+bool any_section(const Options& options) {
+    return options.metadata || options.tensors || options.layers || options.types || options.tokenizer ||
+           options.chat_template || options.header_hex || options.check || options.numbers.check_data ||
+           !options.get.empty();
+}
+
+cli::Manual manual() {
+    return {
+        .name = "gguf-info",
+        .purpose = "what a GGUF model is, what is in it, what is wrong with it",
+        .usage =
+            "  gguf-info FILE                    a summary on one screen\n"
+            "  gguf-info FILE --SECTION...       one or more of the sections below\n"
+            "  gguf-info FILE --get KEY          a value as it is, for scripts\n"
+            "  gguf-info FILE --stats [GLOB]     what the weights are like, tensor by tensor\n"
+            "  gguf-info FILE --peek PLACE       single weights and the blocks they are in\n"
+            "  gguf-info FILE --hash [KIND]      a hash of every tensor and of the file\n"
+            "  gguf-info FILE --verify SOURCE    whether FILE was made from SOURCE, or still\n"
+            "                                    has the hashes of a manifest\n"
+            "  gguf-info --list-types\n",
+        .epilogue = R"(Any shard of a split model stands for all of it. Files that break the rules are
+shown as far as they can be read. On a terminal long names and values are cut to
+its width (or to COLUMNS); in a pipe names and strings are whole, and --json has
+every array in full. GLOB is a pattern of the shell: quote it.
+
+FILE may be compressed (.gguf.zst), or - for standard input: then it is unpacked
+into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file
+with a seek table, as gguf-requant writes them, only the header is unpacked
+unless --check or an option of tensor data asks for all.
+
+Examples:
+  gguf-info model-Q4_K_M.gguf
+  gguf-info model.gguf --metadata '*rope*'
+  gguf-info model.gguf --get 'tokenizer.ggml.tokens[100:110]'
+  gguf-info model.gguf --tensors 'blk.0.*' --long
+  gguf-info model.gguf --tensors --sort size | head      # the largest tensors
+  gguf-info model.gguf --template > template.jinja
+  gguf-info model.gguf --header-hex | less               # how GGUF works
+  gguf-info download.gguf --check --strict               # is the file sound?
+  curl -s https://example.org/model.gguf | gguf-info -
+  gguf-info model-Q4_K_M.gguf --verify model-f16.gguf
+  gguf-info model.gguf --check-data                      # any NaN in it?
+  gguf-info model.gguf --stats 'blk.*.attn_q.weight'
+  gguf-info model.gguf --stats output.weight             # one, with a histogram
+  gguf-info model.gguf --peek 'blk.0.attn_q.weight[3,256:32]'
+  gguf-info model.gguf --manifest model.sha256           # before an upload;
+  gguf-info model.gguf --verify model.sha256             # after a download
+  gguf-info model.gguf --json | jq '.tensors[] | select(.type == "F32").name'
+
+Exit codes:
+  0    read, and with --check valid, with --verify as it should be
+  1    the file could not be read, --check or --verify found faults, or what was
+       asked for is not in it
+  2    misuse
+  130  cancelled by Ctrl-C or a request to terminate
+)",
+    };
+}
+
+void add_options(CLI::App& app, Options& options) {
+    app.add_option("FILE", options.file, "A GGUF file, any shard of a split model, or -\nfor standard input");
+    const auto pattern = [&](const char* flag, std::optional<std::string>& value, const char* what) {
+        app.add_option_function<std::vector<std::string>>(
+               flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },
+               what)
+            ->type_name("[GLOB]")
+            ->expected(0, 1)
+            ->group("Sections");
+    };
+    pattern("--metadata", options.metadata, "Every key (that GLOB fits), its type and value");
+    pattern("--tensors", options.tensors, "Every tensor: name, type, shape, offset in the\ndata section, bytes");
+    app.add_flag("--layers", options.layers, "Tensors, weights, bytes and bits a weight of\neach layer")
+        ->group("Sections");
+    app.add_flag("--types", options.types, "The same of each tensor type")->group("Sections");
+    app.add_flag("--tokenizer", options.tokenizer,
+                 "Its kind, tokens by kind, special tokens, and\nwhether all of it fits together")
+        ->group("Sections");
+    app.add_flag("--template", options.chat_template, "The chat template as text")->group("Sections");
+    app.add_flag("--header-hex", options.header_hex, "The header byte by byte, each field explained")
+        ->group("Sections");
+    app.add_flag("--check", options.check,
+                 "Every fault, its place and the rule it breaks;\nexit with 1 where the file is invalid")
+        ->group("Sections");
+    app.add_option("--get", options.get,
+                   "Print the value of KEY as it is; KEY[3] and\nKEY[3:9] are elements of an array")
+        ->type_name("KEY");
+    app.add_option("--sort", options.sort, "file (default), name, size or type: the order\nof keys and tensors")
+        ->type_name("ORDER")
+        ->check(CLI::IsMember({"file", "name", "size", "type"}));
+    app.add_flag("--long", options.in_full, "More about each tensor");
+    app.add_flag("--strict", options.strict, "Trailing bytes and non-zero padding are errors");
+    app.add_option("--profile", options.profile,
+                   "spec: what the format allows (default);\nllama: what llama.cpp will load")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"spec", "llama"}));
+    app.add_option(
+           "--verify", options.source,
+           "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance; or "
+           "FILE with SOURCE, a manifest\nof --manifest, sha256sum or llama-gguf-hash")
+        ->type_name("SOURCE")
+        ->excludes("--metadata", "--tensors", "--check");
+    add_number_options(app, options.numbers);
+    app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
+    app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
+}
+
+}  // namespace ggufkit::info

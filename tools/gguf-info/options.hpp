@@ -1,0 +1,39 @@
+// What gguf-info can be asked for.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/command_line.hpp"
+#include "numbers.hpp"
+
+namespace ggufkit::info {
+
+struct Options {
+    std::string file;
+    std::optional<std::string> metadata;  // the pattern
+    std::optional<std::string> tensors;
+    std::string sort = "file";
+    bool in_full = false;
+    std::string get;
+    bool layers = false;
+    bool types = false;
+    bool chat_template = false;
+    bool tokenizer = false;
+    bool header_hex = false;
+    bool check = false;
+    bool json = false;
+    bool strict = false;
+    bool list_types = false;
+    std::optional<std::string> source;
+    std::string profile = "spec";
+    NumberOptions numbers{};
+};
+
+// Whether some of the header is asked for.
+bool any_section(const Options& options);
+
+cli::Manual manual();
+void add_options(CLI::App& app, Options& options);
+
+}  // namespace ggufkit::info

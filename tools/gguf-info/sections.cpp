@@ -1,0 +1,150 @@
+// Sums by layer and type, the tokenizer, texts.
+#include <algorithm>
+#include <array>
+#include <ggufkit/format.hpp>
+#include <ggufkit/quantize.hpp>
+#include <optional>
+
+#include "common/show.hpp"
+#include "common/table.hpp"
+#include "common/text.hpp"
+#include "core/text.hpp"
+#include "tally.hpp"
+#include "views.hpp"
+
+namespace ggufkit::info {
+
+using namespace cli;
+
+namespace {
+
+constexpr int bar_cells = 24;
+
+void print_histogram(Console& console, const Histogram& rows, std::string_view title) {
+    Tally all;
+    std::uint64_t most = 0;
+    for (const auto& [name, tally] : rows) {
+        all.add(tally);
+        most = std::max(most, tally.bytes);
+    }
+    Table table({{.title = title, .cut = Cut::middle},
+                 {.title = "TENSORS", .right = true},
+                 {.title = "WEIGHTS", .right = true},
+                 {.title = "BYTES", .right = true},
+                 {.title = "BPW", .right = true},
+                 {.style = Style::cyan}});
+    const auto add = [&](const std::string& name, const Tally& tally, const std::string& drawn) {
+        table.add({name, grouped(tally.tensors), grouped(tally.elements), grouped(tally.bytes),
+                   fmt::format("{:.3f}", tally.bpw()), drawn});
+    };
+    for (const auto& [name, tally] : rows) {
+        add(name, tally, most == 0 ? "" : bar(static_cast<double>(tally.bytes) / static_cast<double>(most), bar_cells));
+    }
+    add("all", all, "");
+    table.print(console, console.width());
+}
+
+// What a token is for, by tokenizer.ggml.token_type.
+constexpr std::array<std::string_view, 7> token_kinds{"undefined",    "normal", "unknown", "control",
+                                                      "user-defined", "unused", "byte"};
+
+void print_token_kinds(Console& console, const ModelView& view) {
+    const auto kinds = view.get_array("tokenizer.ggml.token_type");
+    if (!kinds) return;
+    std::array<std::uint64_t, token_kinds.size() + 1> counts{};
+    for (const ValueView kind : *kinds) {
+        ++counts[std::min<std::uint64_t>(kind.as_unsigned().value_or(token_kinds.size()), token_kinds.size())];
+    }
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        if (counts[i] == 0) continue;
+        console.out.print("  {:<14} {:>9}\n", i < token_kinds.size() ? token_kinds[i] : "of no kind",
+                          grouped(counts[i]));
+    }
+}
+
+// tokenizer.ggml.bos_token_id and its like, with the token's text.
+void print_special_tokens(Console& console, const ModelView& view) {
+    constexpr std::string_view prefix = "tokenizer.ggml.", suffix = "_token_id";
+    const auto tokens = view.get_array("tokenizer.ggml.tokens");
+    Table table({{}, {.right = true}, {.cut = Cut::end}}, "  ");
+    for (const KeyValue& entry : view.metadata()) {
+        const std::string_view key = entry.key;
+        if (!key.starts_with(prefix) || !key.ends_with(suffix) || key.size() <= prefix.size() + suffix.size()) continue;
+        const auto id = entry.value.as_unsigned();
+        if (!id) continue;
+        const bool known = tokens && *id < tokens->size();
+        table.add({printable(key.substr(prefix.size(), key.size() - prefix.size() - suffix.size())),
+                   std::to_string(*id), known ? element_text(*tokens->at(*id)) : std::string("no such token")});
+    }
+    if (table.empty()) return;
+    console.out.write("\nspecial tokens\n");
+    table.print(console, console.width());
+}
+
+std::string count_of(const ModelView& view, std::string_view key) {
+    const auto array = view.get_array(key);
+    return array ? grouped(array->size()) : "none";
+}
+
+}  // namespace
+
+void print_layers(Console& console, const Model& model) { print_histogram(console, count_layers(model), "LAYER"); }
+
+void print_types(Console& console, const Model& model) { print_histogram(console, count_types(model), "TYPE"); }
+
+bool print_template(Console& console, const Model& model) {
+    const auto text = model.header().get_string("tokenizer.chat_template");
+    if (!text) return false;
+    print_raw(console, *text);
+    return true;
+}
+
+bool print_tokenizer(Console& console, const Inspection& inspection) {
+    const ModelView& view = inspection.model->header();
+    if (!view.find_key("tokenizer.ggml.tokens") && !view.find_key("tokenizer.ggml.model")) return false;
+    console.out.print("model    {}\n", printable(view.get_string("tokenizer.ggml.model").value_or("not stated")));
+    if (const auto pre = view.get_string("tokenizer.ggml.pre")) console.out.print("pre      {}\n", printable(*pre));
+    console.out.print("tokens   {}\n", count_of(view, "tokenizer.ggml.tokens"));
+    print_token_kinds(console, view);
+    console.out.print("scores   {}\nmerges   {}\n", count_of(view, "tokenizer.ggml.scores"),
+                      count_of(view, "tokenizer.ggml.merges"));
+    print_special_tokens(console, view);
+
+    std::vector<std::string> faults;
+    for (const Diagnostic& found : inspection.diagnostics) {
+        if (found.error.subject.find("tokenizer.") != std::string::npos) faults.push_back(found.error.message());
+    }
+    console.out.write(faults.empty() ? "\nconsistent\n" : "\ninconsistent\n");
+    for (const std::string& fault : faults) console.out.print("  {}\n", fault);
+    return true;
+}
+
+void print_known_types(Console& console) {
+    static constexpr std::array<std::string_view, 4> standings{"weights", "activations only", "removed",
+                                                               "of ik_llama.cpp"};
+    Table table({{.title = "ID", .right = true},
+                 {.title = "TENSOR TYPE"},
+                 {.title = "BPW", .right = true},
+                 {.title = "BLOCK", .right = true},
+                 {.title = "BYTES", .right = true},
+                 {.title = "FOR"},
+                 {.title = "HERE"}});
+    for (const FormatInfo& format : formats()) {
+        const bool usable = format.usable();
+        const bool decoded = usable && can_dequantize(format.type()), encoded = usable && can_quantize(format.type());
+        table.add({std::to_string(format.id), format.name, usable ? fmt::format("{:.4f}", format.bpw()) : "",
+                   usable ? std::to_string(format.block_elements) : "",
+                   usable ? std::to_string(format.block_bytes) : "",
+                   standings[static_cast<std::size_t>(format.standing)],
+                   encoded && decoded ? "read and made"
+                   : decoded          ? "read"
+                                      : "named"});
+    }
+    table.print(console, console.width());
+    console.out.write("\n");
+    Table files({{.title = "ID", .right = true}, {.title = "FILE TYPE"}, {.title = "WHAT IT IS", .cut = Cut::end}});
+    for (const FileType& type : file_types()) files.add({std::to_string(type.id), type.name, type.summary});
+    files.print(console, console.width());
+}
+
+}  // namespace ggufkit::info

@@ -1,0 +1,22 @@
+// --stats.
+#pragma once
+
+#include <ggufkit/stats.hpp>
+#include <span>
+#include <vector>
+
+#include "common/console.hpp"
+#include "common/json.hpp"
+
+namespace ggufkit::info {
+
+struct StatsView {
+    std::span<const ModelTensor> tensors;
+    std::span<const TensorStats> stats;  // of each
+};
+
+// A line a tensor; of a single one, or with `in_full`, all there is to say and a histogram.
+void print_stats(cli::Console& console, const StatsView& view, bool in_full);
+void write_stats(cli::JsonWriter& json, const StatsView& view);
+
+}  // namespace ggufkit::info
