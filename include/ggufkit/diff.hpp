@@ -1,22 +1,26 @@
-// Comparing two models: metadata, structure, bytes.
+// Comparing two models: metadata, structure, bytes, values.
 //
-// Purpose: what was added, removed and changed between two models. Only the models count, not how files hold them:
-//   shards, version, byte order, alignment (and the keys that say so: general.alignment, split.*), the order of
-//   keys and tensors make no difference.
-// Ownership: a Diff owns its names and borrows values and tensor infos from the two models.
-// Thread-safety: one call runs its own threads over immutable models.
+// Purpose: what was added, removed and changed between two models, and how far the numbers are apart. Only the models
+//   count, not how files hold them: shards, version, byte order, alignment (and the keys that say so:
+//   general.alignment, split.*), the order of keys and tensors make no difference.
+// Ownership: a Diff owns its names and borrows values and tensors from the two models.
+// Thread-safety: one call runs its own threads over immutable models. What it returns depends neither on their number
+//   nor on the instruction set.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include <ggufkit/digest.hpp>
 #include <ggufkit/error.hpp>
+#include <ggufkit/error_sums.hpp>
+#include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
 
 namespace ggufkit {
@@ -29,14 +33,24 @@ struct KeyChange {
     std::optional<ValueView> b;  // absent: removed
 };
 
+// Blocks of two tensors of one type; of a type without blocks, its elements.
+struct BlockDifference {
+    static constexpr std::size_t most = 8;
+    std::uint64_t blocks = 0;            // that there are
+    std::uint64_t differ = 0;            // how many of them have other bytes
+    std::vector<std::uint64_t> first{};  // which, no more than `most`
+};
+
 struct TensorChange {
-    std::string name;
-    const TensorInfo* a = nullptr;  // null: added
-    const TensorInfo* b = nullptr;  // null: removed
+    std::string name;                // in A, or in B where A has none
+    const ModelTensor* a = nullptr;  // null: added
+    const ModelTensor* b = nullptr;  // null: removed
+    bool renamed = false;            // the same type, shape and bytes under a name that the other does not have
     bool retyped = false;
     bool reshaped = false;             // trailing dimensions of 1 do not count
     bool bytes_differ = false;         // only looked at where type and shape agree
-    std::optional<Digest> digest_a{};  // where bytes differ
+    BlockDifference blocks{};          // where bytes differ
+    std::optional<Digest> digest_a{};  // where bytes differ, and DiffOptions::digests
     std::optional<Digest> digest_b{};
 };
 
@@ -49,6 +63,12 @@ struct Diff {
 
 struct DiffOptions {
     unsigned threads = 0;  // 0: as many as the machine has
+    // Keys that do not count: patterns as a shell has them, with * ? [a-z].
+    std::vector<std::string> ignored_keys{};
+    // Floats x and y in metadata are equal where |x - y| is no more than this share of the greater one.
+    double tolerance = 0;
+    bool bytes = true;    // off: only metadata and structure are looked at, and nothing is found to be renamed
+    bool digests = true;  // of tensors whose bytes differ
     // Bytes of A that were compared with B's, and how many there are to compare; called from one thread at a time.
     std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
     std::stop_token stop{};  // requested: CANCELLED
@@ -56,5 +76,74 @@ struct DiffOptions {
 
 // Errors: those of Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
 Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options = {});
+
+// ---------------------------------------------------------------- values
+
+struct TensorPair {
+    const ModelTensor* a;
+    const ModelTensor* b;
+};
+
+// Whether both are there, have one shape, and types that can be decoded.
+bool has_values_to_compare(const TensorPair& pair);
+
+// What a sample says of the whole: with 95 % confidence the number lies within.
+struct Interval {
+    double low;
+    double high;
+};
+
+struct ValueDifference {
+    ErrorSums sums;            // w of A, v of B
+    bool sampled = false;      // the sums are of a part of the weights
+    Interval relative_rmse{};  // where sampled
+};
+
+struct ValueOptions {
+    unsigned threads = 0;
+    const Imatrix* imatrix = nullptr;  // weighs errors; found by the name in A, ignored where its size does not fit
+    // 0: all values. Else so many runs of up to 2048 values of each tensor (at least 2), one out of each of so many equal
+    // parts, at a place that only depends on the tensor's name. The interval takes them for a simple random sample
+    // without replacement, and Σe²/Σw² for a ratio estimate of it: r ± 1.96·√((1 − n/N)·s²/n)/mean(w²), with s² the
+    // variance of e² − r·w² between runs; then the root.
+    std::uint64_t sample = 0;
+    // Weights that were compared, and how many there are.
+    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
+    std::stop_token stop{};
+};
+
+// Of pairs that have values to compare, in their order. Memory: some 20 KiB a thread. Errors as compare() has them.
+Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model& b, std::span<const TensorPair> pairs,
+                                                    const ValueOptions& options = {});
+
+// Several pairs as one. max_at of its sums says nothing.
+struct ValueTotal {
+    std::string name;  // the part, or the number of the layer, as place_of() has them; empty for the whole
+    std::uint64_t tensors = 0;
+    ErrorSums sums{};
+};
+
+enum class ValueGrouping : std::uint8_t {
+    whole,  // one total
+    part,   // in order of their first tensor
+    layer,  // in order of number; tensors of no layer are left out
+};
+
+// `differences` are those of `pairs`.
+std::vector<ValueTotal> totals(std::span<const TensorPair> pairs, std::span<const ValueDifference> differences,
+                               ValueGrouping grouping);
+
+// ---------------------------------------------------------------- two of one base
+
+// How far two models are from the one they were made of.
+struct Ranking {
+    std::vector<TensorPair> pairs_a;  // tensors of the base and those of A, in the order of the base,
+    std::vector<TensorPair> pairs_b;  // and of B: the same tensors
+    std::vector<ValueDifference> a;   // of pairs_a
+    std::vector<ValueDifference> b;
+    std::vector<std::string> not_compared;  // those of the base that A or B lacks, or has in another shape
+};
+
+Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options = {});
 
 }  // namespace ggufkit

@@ -8,39 +8,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include <ggufkit/error_sums.hpp>
+#include <ggufkit/place.hpp>
 #include <ggufkit/plan.hpp>
 
 namespace ggufkit {
-
-// Sums over some weights: w as read, v as they decode after the work, e = v - w, i the importance of a weight's column.
-struct ErrorSums {
-    std::uint64_t elements = 0;
-    double w2 = 0;
-    double v2 = 0;
-    double wv = 0;
-    double e2 = 0;
-    double e = 0;
-    double iw2 = 0;
-    double ie2 = 0;
-    double max_error = 0;      // the greatest |e|
-    std::uint64_t max_at = 0;  // the index of the first weight that has it
-
-    // Takes in the sums of the weights that follow.
-    void add(const ErrorSums& next);
-
-    double rms() const;            // of w
-    double relative_rmse() const;  // √(Σe²/Σw²): 0 where nothing was lost, 1 where the error is as large as the weights
-    double sqnr_db() const;        // 10·log₁₀(Σw²/Σe²); infinity where nothing was lost
-    double cosine() const;         // of the angle between w and v; 1 where both are zero
-    double bias() const;           // the mean of e, in units of rms()
-    double gain() const;           // Σwv/Σw²: below 1 where weights come out smaller
-    std::optional<double> weighted_relative_rmse() const;  // √(Σie²/Σiw²); absent where no importance was given
-};
 
 struct TensorQuality {
     bool measured = false;  // a tensor that is copied loses nothing, and is not decoded to find that out
@@ -51,14 +26,6 @@ struct TensorQuality {
 struct QualityReport {
     std::vector<TensorQuality> tensors;  // as in Plan::tensors
 };
-
-// Where a tensor stands in its model, as its name says: "blk.3.attn_q.weight" is attn_q of layer 3; "output.weight" is
-// output, of no layer; "v.blk.0.ffn_up.weight" is v.ffn_up of layer 0.
-struct TensorPlace {
-    std::optional<std::uint64_t> layer;
-    std::string part;
-};
-TensorPlace place_of(std::string_view tensor);
 
 // Several tensors as one. `sums` is of those that were measured; its max_at says nothing.
 struct QualityTotal {

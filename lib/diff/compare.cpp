@@ -2,158 +2,232 @@
 #include <array>
 #include <cstring>
 #include <ggufkit/diff.hpp>
-#include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "core/parallel.hpp"
+#include "diff/bytes.hpp"
+#include "diff/metadata.hpp"
 #include "quant/digest.hpp"
 
 namespace ggufkit {
 
 namespace {
 
-// What a key says about the file rather than the model.
-bool is_about_container(std::string_view key) {
-    static constexpr std::array<std::string_view, 4> keys{"general.alignment", "split.no", "split.count",
-                                                          "split.tensors.count"};
-    return std::ranges::find(keys, key) != keys.end();
-}
+using diff::Bytes;
+using diff::order_of;
 
-// ---------------------------------------------------------------- metadata
+// Compared at a time: enough to be worth handing out, little enough to stay in a cache.
+constexpr std::uint64_t piece_bytes = 1 << 20;
 
-std::vector<KeyChange> compare_metadata(const ModelView& a, const ModelView& b) {
-    using enum KeyChange::Kind;
-    std::vector<KeyChange> changes;
-    for (const KeyValue& entry : a.metadata()) {
-        if (is_about_container(entry.key)) continue;
-        const KeyValue* other = b.find_key(entry.key);
-        if (other == nullptr) {
-            changes.push_back({removed, std::string(entry.key), entry.value, std::nullopt});
-        } else if (entry.value != other->value) {
-            changes.push_back({changed, std::string(entry.key), entry.value, other->value});
+std::vector<TensorChange> pair_up(const Model& a, const Model& b) {
+    std::vector<TensorChange> pairs;
+    for (const ModelTensor& tensor : a.tensors()) {
+        const ModelTensor* other = b.find_tensor(tensor.info->name);
+        TensorChange pair{.name = std::string(tensor.info->name), .a = &tensor, .b = other};
+        if (other != nullptr) {
+            pair.retyped = tensor.info->type_id != other->info->type_id;
+            pair.reshaped = tensor.info->ne != other->info->ne;
         }
+        pairs.push_back(std::move(pair));
     }
-    for (const KeyValue& entry : b.metadata()) {
-        if (is_about_container(entry.key) || a.find_key(entry.key) != nullptr) continue;
-        changes.push_back({added, std::string(entry.key), std::nullopt, entry.value});
-    }
-    std::ranges::sort(changes, {}, &KeyChange::key);
-    return changes;
-}
-
-// ---------------------------------------------------------------- tensors
-
-struct Pair {
-    const ModelTensor* a;  // null: only in B
-    const ModelTensor* b;  // null: only in A
-};
-
-std::vector<Pair> pair_up(const Model& a, const Model& b) {
-    std::vector<Pair> pairs;
-    for (const ModelTensor& tensor : a.tensors()) pairs.push_back({&tensor, b.find_tensor(tensor.info->name)});
     for (const ModelTensor& tensor : b.tensors()) {
-        if (a.find_tensor(tensor.info->name) == nullptr) pairs.push_back({nullptr, &tensor});
+        if (a.find_tensor(tensor.info->name) != nullptr) continue;
+        pairs.push_back({.name = std::string(tensor.info->name), .b = &tensor});
     }
     return pairs;
 }
 
-// One side of a comparison: a tensor's bytes where they lie. The kernel may forget them when we have seen them.
-class Bytes {
-  public:
-    static Result<Bytes> of(const Model& model, const ModelTensor& tensor) {
-        const auto bytes = model.data(tensor);
-        if (!bytes) return fail(bytes.error());
-        return Bytes(model, tensor, *bytes);
-    }
-    Bytes(Bytes&& other) noexcept
-        : model_(std::exchange(other.model_, nullptr)), tensor_(other.tensor_), bytes_(other.bytes_) {}
-    Bytes& operator=(Bytes&&) = delete;
-    ~Bytes() {
-        if (model_ != nullptr) model_->advise(tensor_->shard, begin(), bytes_.size(), Access::dont_need);
-    }
+bool has_bytes_to_compare(const TensorChange& pair) {
+    return pair.a != nullptr && pair.b != nullptr && !pair.retyped && !pair.reshaped;
+}
 
-    ByteOrder order() const { return view().byte_order(); }
-    bool identical(const Bytes& other) const {
-        return order() == other.order() && bytes_.size() == other.bytes_.size() &&
-               (bytes_.empty() || std::memcmp(bytes_.data(), other.bytes_.data(), bytes_.size()) == 0);
-    }
-    Digest digest() const { return quant::digest_bytes(bytes_, *tensor_->info->format, order()); }
+bool differs(const TensorChange& pair) { return !has_bytes_to_compare(pair) || pair.renamed || pair.bytes_differ; }
 
-  private:
-    Bytes(const Model& model, const ModelTensor& tensor, std::span<const std::byte> bytes)
-        : model_(&model), tensor_(&tensor), bytes_(bytes) {
-        model.advise(tensor.shard, begin(), bytes.size(), Access::will_need);
-    }
-    const ModelView& view() const { return model_->shard(tensor_->shard); }
-    std::uint64_t begin() const { return static_cast<std::uint64_t>(bytes_.data() - view().file().data()); }
+// ---------------------------------------------------------------- bytes
 
-    const Model* model_;
-    const ModelTensor* tensor_;
-    std::span<const std::byte> bytes_;
+// Whole blocks of a pair that has bytes to compare.
+struct Piece {
+    TensorChange* pair;
+    std::span<const std::byte> a;  // all of the tensor
+    std::span<const std::byte> b;
+    std::uint64_t begin;
+    std::uint64_t size;
 };
 
-Result<TensorChange> compare_pair(const Model& model_a, const Model& model_b, const Pair& pair) {
-    const TensorInfo* info_a = pair.a == nullptr ? nullptr : pair.a->info;
-    const TensorInfo* info_b = pair.b == nullptr ? nullptr : pair.b->info;
-    TensorChange change{.name = std::string((info_a == nullptr ? info_b : info_a)->name), .a = info_a, .b = info_b};
-    if (info_a == nullptr || info_b == nullptr) return change;
-    change.retyped = info_a->type_id != info_b->type_id;
-    change.reshaped = info_a->ne != info_b->ne;
-    if (change.retyped || change.reshaped) return change;
-
-    const auto a = Bytes::of(model_a, *pair.a);
-    if (!a) return fail(a.error());
-    const auto b = Bytes::of(model_b, *pair.b);
-    if (!b) return fail(b.error());
-    if (a->identical(*b)) return change;
-    const Digest digest_a = a->digest();
-    const Digest digest_b = b->digest();
-    if (digest_a == digest_b) return change;
-    change.bytes_differ = true;
-    change.digest_a = digest_a;
-    change.digest_b = digest_b;
-    return change;
+Result<std::vector<Piece>> cut(const Model& model_a, const Model& model_b, std::vector<TensorChange>& pairs) {
+    std::vector<Piece> pieces;
+    for (TensorChange& pair : pairs) {
+        if (!has_bytes_to_compare(pair)) continue;
+        const auto a = model_a.data(*pair.a);
+        if (!a) return fail(a.error());
+        const auto b = model_b.data(*pair.b);
+        if (!b) return fail(b.error());
+        const std::uint64_t block = pair.a->info->format->block_bytes, step = piece_bytes / block * block;
+        pair.blocks.blocks = a->size() / block;
+        for (std::uint64_t begin = 0; begin < a->size(); begin += step) {
+            pieces.push_back({&pair, *a, *b, begin, std::min<std::uint64_t>(step, a->size() - begin)});
+        }
+    }
+    return pieces;
 }
 
-bool differs(const TensorChange& change) {
-    return change.a == nullptr || change.b == nullptr || change.retyped || change.reshaped || change.bytes_differ;
+bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
+    return std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-// What comparing a pair reads, to measure progress by.
-std::uint64_t bytes_to_read(const Pair& pair) {
-    return pair.a == nullptr || pair.b == nullptr ? 0 : pair.a->info->bytes().value_or(0);
+BlockDifference compare_piece(const Model& model_a, const Model& model_b, const Piece& piece,
+                              std::vector<std::byte>& memory) {
+    const Bytes bytes_a(model_a, *piece.pair->a, piece.a, piece.begin, piece.size);
+    const Bytes bytes_b(model_b, *piece.pair->b, piece.b, piece.begin, piece.size);
+    const auto a = bytes_a.get();
+    auto b = bytes_b.get();
+    const FormatInfo& format = *piece.pair->a->info->format;
+    if (order_of(model_a, *piece.pair->a) != order_of(model_b, *piece.pair->b)) b = diff::turned(format, b, memory);
+    BlockDifference difference;
+    if (same_bytes(a, b)) return difference;
+    const std::size_t block = format.block_bytes;
+    for (std::size_t at = 0; at < a.size(); at += block) {
+        if (same_bytes(a.subspan(at, block), b.subspan(at, block))) continue;
+        ++difference.differ;
+        if (difference.first.size() < BlockDifference::most) difference.first.push_back((piece.begin + at) / block);
+    }
+    return difference;
+}
+
+void take_in(TensorChange& pair, const BlockDifference& found) {
+    pair.bytes_differ = pair.bytes_differ || found.differ > 0;
+    pair.blocks.differ += found.differ;
+    for (const std::uint64_t block : found.first) {
+        if (pair.blocks.first.size() < BlockDifference::most) pair.blocks.first.push_back(block);
+    }
+}
+
+Result<void> compare_bytes(const Model& a, const Model& b, std::vector<TensorChange>& pairs,
+                           const DiffOptions& options) {
+    const auto pieces = cut(a, b, pairs);
+    if (!pieces) return fail(pieces.error());
+    std::uint64_t total = 0, done = 0;
+    for (const Piece& piece : *pieces) total += piece.size;
+
+    const unsigned workers = worker_count(pieces->size(), options.threads);
+    std::vector<BlockDifference> found(std::size_t{4} * workers);
+    std::vector<std::vector<std::byte>> memory(workers);
+    return parallel_in_order(
+        pieces->size(), workers, found.size(), options.stop,
+        [&](std::size_t i, std::size_t slot, unsigned worker) -> Result<void> {
+            found[slot] = compare_piece(a, b, (*pieces)[i], memory[worker]);
+            return {};
+        },
+        [&](std::size_t i, std::size_t slot) -> Result<void> {
+            take_in(*(*pieces)[i].pair, found[slot]);
+            if (options.progress) options.progress(done += (*pieces)[i].size, total);
+            return {};
+        });
+}
+
+// ---------------------------------------------------------------- digests
+
+Result<std::vector<Digest>> digests_of(const Model& model, std::span<const ModelTensor> tensors,
+                                       const DiffOptions& options) {
+    return digests(model, tensors, {.threads = options.threads, .stop = options.stop});
+}
+
+Result<void> add_digests(const Model& a, const Model& b, std::vector<TensorChange>& pairs, const DiffOptions& options) {
+    std::vector<TensorChange*> differing;
+    std::vector<ModelTensor> in_a, in_b;
+    for (TensorChange& pair : pairs) {
+        if (!pair.bytes_differ) continue;
+        differing.push_back(&pair);
+        in_a.push_back(*pair.a);
+        in_b.push_back(*pair.b);
+    }
+    const auto of_a = digests_of(a, in_a, options);
+    if (!of_a) return fail(of_a.error());
+    const auto of_b = digests_of(b, in_b, options);
+    if (!of_b) return fail(of_b.error());
+    for (std::size_t i = 0; i < differing.size(); ++i) {
+        differing[i]->digest_a = (*of_a)[i];
+        differing[i]->digest_b = (*of_b)[i];
+    }
+    return {};
+}
+
+// ---------------------------------------------------------------- renamed
+
+// What is compared before any digest is made.
+std::string structure_of(const ModelTensor& tensor) {
+    std::string key = std::to_string(tensor.info->type_id);
+    for (const std::uint64_t dim : tensor.info->ne) key += ' ' + std::to_string(dim);
+    return key;
+}
+
+// Those of `lonely` that could be one of `others` under another name.
+std::vector<TensorChange*> candidates(const std::vector<TensorChange*>& lonely,
+                                      const std::vector<TensorChange*>& others) {
+    std::unordered_map<std::string, bool> structures;
+    const auto tensor_of = [](const TensorChange* pair) { return pair->a != nullptr ? pair->a : pair->b; };
+    for (const TensorChange* pair : others) structures[structure_of(*tensor_of(pair))] = true;
+    std::vector<TensorChange*> found;
+    for (TensorChange* pair : lonely) {
+        if (structures.contains(structure_of(*tensor_of(pair)))) found.push_back(pair);
+    }
+    return found;
+}
+
+// Tensors of A alone and of B alone with the same content become one pair; of several with the same, the first ones.
+Result<void> find_renamed(const Model& a, const Model& b, std::vector<TensorChange>& pairs,
+                          const DiffOptions& options) {
+    std::vector<TensorChange*> removed, added;
+    for (TensorChange& pair : pairs) {
+        if (pair.b == nullptr) removed.push_back(&pair);
+        if (pair.a == nullptr) added.push_back(&pair);
+    }
+    const auto from = candidates(removed, added), to = candidates(added, removed);
+    std::vector<ModelTensor> in_a, in_b;
+    for (const TensorChange* pair : from) in_a.push_back(*pair->a);
+    for (const TensorChange* pair : to) in_b.push_back(*pair->b);
+    const auto of_a = digests_of(a, in_a, options);
+    if (!of_a) return fail(of_a.error());
+    const auto of_b = digests_of(b, in_b, options);
+    if (!of_b) return fail(of_b.error());
+
+    // A map of lists from the back, so that the first is taken first.
+    std::unordered_map<std::string, std::vector<TensorChange*>> by_content;
+    for (std::size_t i = to.size(); i-- > 0;) {
+        by_content[structure_of(*to[i]->b) + (*of_b)[i].hex()].push_back(to[i]);
+    }
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        const auto same = by_content.find(structure_of(*from[i]->a) + (*of_a)[i].hex());
+        if (same == by_content.end() || same->second.empty()) continue;
+        from[i]->b = std::exchange(same->second.back()->b, nullptr);
+        from[i]->renamed = true;
+        same->second.pop_back();
+    }
+    std::erase_if(pairs, [](const TensorChange& pair) { return pair.a == nullptr && pair.b == nullptr; });
+    return {};
 }
 
 }  // namespace
 
 Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options) {
-    const std::vector<Pair> pairs = pair_up(a, b);
-    std::uint64_t total = 0;
-    for (const Pair& pair : pairs) total += bytes_to_read(pair);
-
-    std::mutex mutex;
-    std::uint64_t done = 0;
-    std::vector<TensorChange> changes(pairs.size());
-    auto compared =
-        parallel_for(pairs.size(), options.threads, options.stop, [&](std::size_t i, unsigned) -> Result<void> {
-            auto change = compare_pair(a, b, pairs[i]);
-            if (!change) return fail(std::move(change).error());
-            changes[i] = std::move(*change);
-            if (options.progress) {
-                const std::lock_guard lock(mutex);
-                options.progress(done += bytes_to_read(pairs[i]), total);
-            }
-            return {};
-        });
-    if (!compared) return fail(std::move(compared).error());
+    std::vector<TensorChange> pairs = pair_up(a, b);
+    if (options.bytes) {
+        if (auto done = compare_bytes(a, b, pairs, options); !done) return fail(std::move(done).error());
+        if (auto done = find_renamed(a, b, pairs, options); !done) return fail(std::move(done).error());
+        if (options.digests) {
+            if (auto done = add_digests(a, b, pairs, options); !done) return fail(std::move(done).error());
+        }
+    }
     for (const Model* model : {&a, &b}) {
         if (auto unchanged = model->check_unchanged(); !unchanged) return fail(std::move(unchanged).error());
     }
-
-    std::erase_if(changes, [](const TensorChange& change) { return !differs(change); });
-    const std::size_t equal = pairs.size() - changes.size();
-    return Diff{
-        .metadata = compare_metadata(a.header(), b.header()), .tensors = std::move(changes), .tensors_equal = equal};
+    const std::size_t all = pairs.size();
+    std::erase_if(pairs, [](const TensorChange& pair) { return !differs(pair); });
+    const std::size_t equal = all - pairs.size();
+    return Diff{.metadata = diff::compare_metadata(a.header(), b.header(), options),
+                .tensors = std::move(pairs),
+                .tensors_equal = equal};
 }
 
 }  // namespace ggufkit

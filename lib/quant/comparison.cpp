@@ -20,7 +20,8 @@ const hn::Rebind<float, decltype(tag)> narrow;
 void add_errors(const float* w_begin, const float* v_begin, std::size_t count, std::size_t part, Comparison& sums) {
     auto w2 = hn::LoadU(tag, &sums.w2[part]), v2 = hn::LoadU(tag, &sums.v2[part]), wv = hn::LoadU(tag, &sums.wv[part]);
     auto e2 = hn::LoadU(tag, &sums.e2[part]), e1 = hn::LoadU(tag, &sums.e[part]);
-    auto max = hn::LoadU(tag, &sums.max_error[part]);
+    auto max = hn::LoadU(tag, &sums.max_error[part]), equal = hn::LoadU(tag, &sums.equal[part]);
+    const auto zero = hn::Zero(tag), one = hn::Set(tag, 1.0);
     for (std::size_t at = part; at < count; at += parts) {
         const auto w = hn::PromoteTo(tag, hn::LoadU(narrow, w_begin + at));
         const auto v = hn::PromoteTo(tag, hn::LoadU(narrow, v_begin + at));
@@ -31,6 +32,7 @@ void add_errors(const float* w_begin, const float* v_begin, std::size_t count, s
         e2 += e * e;
         e1 += e;
         max = hn::Max(max, hn::Abs(e));
+        equal += hn::IfThenElseZero(e == zero, one);
     }
     hn::StoreU(w2, tag, &sums.w2[part]);
     hn::StoreU(v2, tag, &sums.v2[part]);
@@ -38,6 +40,7 @@ void add_errors(const float* w_begin, const float* v_begin, std::size_t count, s
     hn::StoreU(e2, tag, &sums.e2[part]);
     hn::StoreU(e1, tag, &sums.e[part]);
     hn::StoreU(max, tag, &sums.max_error[part]);
+    hn::StoreU(equal, tag, &sums.equal[part]);
 }
 
 void add_weighed(const float* w_begin, const float* v_begin, const float* i_begin, std::size_t count, std::size_t part,
@@ -69,6 +72,7 @@ void compare(const float* w, const float* v, const float* i, std::size_t count, 
         sums.e2[part] += e * e;
         sums.e[part] += e;
         sums.max_error[part] = std::max(sums.max_error[part], std::abs(e));
+        sums.equal[part] += e == 0 ? 1 : 0;
         if (i == nullptr) continue;
         sums.iw2[part] += i[at] * (wide_w * wide_w);
         sums.ie2[part] += i[at] * (e * e);

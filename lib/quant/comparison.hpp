@@ -18,6 +18,7 @@ struct Comparison {
     Parts e2{};         // Σe², e = v - w
     Parts e{};          // Σe
     Parts max_error{};  // the greatest |e|
+    Parts equal{};      // how many e are 0
     Parts iw2{};        // Σiw²
     Parts ie2{};        // Σie²
 };

@@ -2,61 +2,28 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <ggufkit/quantize.hpp>
 
-#include "quant/comparison.hpp"
+#include "quant/error_meter.hpp"
 
 namespace ggufkit::requant {
-
-namespace {
-
-// Values compared at a time: a multiple of every block, small enough for the stack.
-constexpr std::size_t chunk_elements = 2048;
-
-double total(const quant::Comparison::Parts& parts) {
-    double sum = 0;
-    for (const double part : parts) sum += part;
-    return sum;
-}
-
-std::size_t find_error(std::span<const float> values, std::span<const float> decoded, double error) {
-    std::size_t at = 0;
-    while (std::abs(static_cast<double>(decoded[at]) - values[at]) != error) ++at;
-    return at;
-}
-
-}  // namespace
 
 Result<ErrorSums> measure(std::span<const float> values, std::size_t ne0, TensorType type,
                           std::span<const std::byte> blocks, std::span<const float> importance) {
     const FormatInfo& format = format_of(type);
-    std::array<float, chunk_elements> memory;
-    quant::Comparison parts;
-    ErrorSums sums{.elements = values.size()};
+    std::array<float, quant::ErrorMeter::longest> memory;
+    quant::ErrorMeter meter;
     for (std::size_t at = 0; at < values.size();) {
         const std::size_t column = at % ne0;
-        const auto chunk = values.subspan(at, std::min(chunk_elements, ne0 - column));
+        const auto chunk = values.subspan(at, std::min(memory.size(), ne0 - column));
         const auto decoded = std::span(memory).first(chunk.size());
         const auto made = blocks.subspan(at / format.block_elements * format.block_bytes,
                                          chunk.size() / format.block_elements * format.block_bytes);
         if (auto done = dequantize_rows(type, made, decoded); !done) return fail(std::move(done).error());
-        quant::compare(chunk.data(), decoded.data(), importance.empty() ? nullptr : &importance[column], chunk.size(),
-                       parts);
-        if (const double greatest = std::ranges::max(parts.max_error); greatest > sums.max_error) {
-            sums.max_error = greatest;
-            sums.max_at = at + find_error(chunk, decoded, greatest);
-        }
+        meter.add(chunk, decoded, importance.empty() ? importance : importance.subspan(column, chunk.size()));
         at += chunk.size();
     }
-    sums.w2 = total(parts.w2);
-    sums.v2 = total(parts.v2);
-    sums.wv = total(parts.wv);
-    sums.e2 = total(parts.e2);
-    sums.e = total(parts.e);
-    sums.iw2 = total(parts.iw2);
-    sums.ie2 = total(parts.ie2);
-    return sums;
+    return meter.sums();
 }
 
 void QualityCollector::add(std::size_t tensor, std::uint64_t piece, const ErrorSums& sums, double seconds) {

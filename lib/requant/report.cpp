@@ -1,8 +1,5 @@
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <ggufkit/report.hpp>
-#include <limits>
 #include <map>
 
 namespace ggufkit {
@@ -23,55 +20,6 @@ std::string group_of(const PlannedTensor& tensor, Grouping grouping) {
 }
 
 }  // namespace
-
-void ErrorSums::add(const ErrorSums& next) {
-    if (next.max_error > max_error) {
-        max_error = next.max_error;
-        max_at = elements + next.max_at;
-    }
-    elements += next.elements;
-    w2 += next.w2;
-    v2 += next.v2;
-    wv += next.wv;
-    e2 += next.e2;
-    e += next.e;
-    iw2 += next.iw2;
-    ie2 += next.ie2;
-}
-
-double ErrorSums::rms() const { return elements == 0 ? 0 : std::sqrt(w2 / static_cast<double>(elements)); }
-
-double ErrorSums::relative_rmse() const { return e2 == 0 ? 0 : std::sqrt(e2 / w2); }
-
-double ErrorSums::sqnr_db() const {
-    return e2 == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(w2 / e2);
-}
-
-double ErrorSums::cosine() const {
-    if (e2 == 0) return 1;
-    return w2 == 0 || v2 == 0 ? 0 : std::min(1.0, wv / (std::sqrt(w2) * std::sqrt(v2)));
-}
-
-double ErrorSums::bias() const { return e == 0 ? 0 : e / static_cast<double>(elements) / rms(); }
-
-double ErrorSums::gain() const { return w2 == 0 ? 1 : wv / w2; }
-
-std::optional<double> ErrorSums::weighted_relative_rmse() const {
-    return iw2 == 0 ? std::nullopt : std::optional(std::sqrt(ie2 / iw2));
-}
-
-TensorPlace place_of(std::string_view tensor) {
-    constexpr std::string_view block = "blk.", ending = ".weight";
-    if (tensor.ends_with(ending)) tensor.remove_suffix(ending.size());
-    std::size_t at = tensor.find(block);
-    while (at != tensor.npos && at != 0 && tensor[at - 1] != '.') at = tensor.find(block, at + 1);
-    if (at == tensor.npos) return {std::nullopt, std::string(tensor)};
-    std::uint64_t layer = 0;
-    const char* const end = tensor.data() + tensor.size();
-    const auto [after, error] = std::from_chars(tensor.data() + at + block.size(), end, layer);
-    if (error != std::errc{} || after == end || *after != '.') return {std::nullopt, std::string(tensor)};
-    return {layer, std::string(tensor.substr(0, at)).append(after + 1, end)};
-}
 
 std::vector<QualityTotal> totals(const Plan& plan, const QualityReport& report, Grouping grouping) {
     std::vector<QualityTotal> all;

@@ -131,8 +131,8 @@ TEST_CASE("tensors that were removed, added, retyped, reshaped or have other byt
     CHECK(tensors[2].name == "blk.0.attn_q.weight");
     CHECK(tensors[2].retyped);
     CHECK_FALSE(tensors[2].bytes_differ);
-    CHECK(tensors[2].a->format->type() == TensorType::Q4_K);
-    CHECK(tensors[2].b->format->type() == TensorType::Q5_K);
+    CHECK(tensors[2].a->info->format->type() == TensorType::Q4_K);
+    CHECK(tensors[2].b->info->format->type() == TensorType::Q5_K);
     CHECK(tensors[3].name == "blk.1.attn_v.weight");
     CHECK(tensors[3].reshaped);
     CHECK_FALSE(tensors[3].retyped);

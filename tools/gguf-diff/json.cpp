@@ -1,6 +1,10 @@
 #include "common/json.hpp"
 
+#include <ggufkit/place.hpp>
+#include <utility>
+
 #include "common/show.hpp"
+#include "error_json.hpp"
 #include "views.hpp"
 
 namespace ggufkit::diff {
@@ -20,24 +24,72 @@ void write_value(JsonWriter& json, std::string_view side, const std::optional<Va
     json.begin_object().field("type", name(value->type())).field("value", *value).end_object();
 }
 
-void write_tensor(JsonWriter& json, std::string_view side, const TensorInfo* tensor,
-                  const std::optional<Digest>& digest) {
+void write_list(JsonWriter& json, std::string_view name, const ListChange& list) {
+    json.key(name).begin_object().field("a", list.size_a).field("b", list.size_b).field("added", list.added);
+    json.field("removed", list.removed).field("moved", list.moved).end_object();
+}
+
+void write_tokenizer(JsonWriter& json, const std::optional<TokenizerChange>& change) {
+    if (!change) {
+        json.null();
+        return;
+    }
+    json.begin_object();
+    write_list(json, "tokens", change->tokens);
+    write_list(json, "merges", change->merges);
+    json.field("scores", change->scores).field("max_score_change", change->max_score_change);
+    json.field("types", change->types).end_object();
+}
+
+void write_side(JsonWriter& json, std::string_view side, const ModelTensor* tensor,
+                const std::optional<Digest>& digest) {
     json.key(side);
     if (tensor == nullptr) {
         json.null();
         return;
     }
-    json.begin_object().field("type", cli::type_text(*tensor)).field("shape", tensor->shape());
-    json.field("bytes", tensor->bytes().value_or(0));
+    json.begin_object().field("type", cli::type_text(*tensor->info)).field("shape", tensor->info->shape());
+    json.field("bytes", tensor->info->bytes().value_or(0));
     if (digest) json.field("xxh3_128", digest->hex());
+    json.end_object();
+}
+
+void write_tensor(JsonWriter& json, const TensorChange& change, const ValueDifference* values) {
+    const auto [layer, part] = place_of(change.name);
+    json.begin_object()
+        .field("name", change.name)
+        .field("change", change.renamed ? "renamed" : change_name(change.a != nullptr, change.b != nullptr))
+        .field("part", part);
+    write_optional(json, "layer", layer);
+    if (change.renamed) json.field("new_name", change.b->info->name);
+    json.field("retyped", change.retyped).field("reshaped", change.reshaped).field("bytes_differ", change.bytes_differ);
+    if (change.blocks.differ != 0) {
+        json.key("blocks").begin_object().field("count", change.blocks.blocks).field("differ", change.blocks.differ);
+        json.field("first", std::span<const std::uint64_t>(change.blocks.first)).end_object();
+    }
+    write_side(json, "a", change.a, change.digest_a);
+    write_side(json, "b", change.b, change.digest_b);
+    json.key("error");
+    if (values == nullptr) {
+        json.null();
+    } else {
+        write_error(json, values->sums, change.a->info, values->sampled ? &values->relative_rmse : nullptr);
+    }
     json.end_object();
 }
 
 }  // namespace
 
-void print_json(cli::Console& console, const Diff& diff) {
-    JsonWriter json(console.out);
-    json.begin_object().field("same", diff.same()).key("metadata").begin_array();
+std::string comparison_json(const Comparison& comparison) {
+    const Diff& diff = comparison.diff;
+    cli::Output text(cli::Output::Sink::memory);
+    JsonWriter json(text);
+    json.begin_object()
+        .field("a", comparison.names.a)
+        .field("b", comparison.names.b)
+        .field("same", diff.same())
+        .field("sample", comparison.sample);
+    json.key("metadata").begin_array();
     for (const KeyChange& change : diff.metadata) {
         json.begin_object()
             .field("key", change.key)
@@ -46,19 +98,25 @@ void print_json(cli::Console& console, const Diff& diff) {
         write_value(json, "b", change.b);
         json.end_object();
     }
-    json.end_array().key("tensors").begin_array();
-    for (const TensorChange& change : diff.tensors) {
-        json.begin_object()
-            .field("name", change.name)
-            .field("change", change_name(change.a != nullptr, change.b != nullptr));
-        json.field("retyped", change.retyped)
-            .field("reshaped", change.reshaped)
-            .field("bytes_differ", change.bytes_differ);
-        write_tensor(json, "a", change.a, change.digest_a);
-        write_tensor(json, "b", change.b, change.digest_b);
-        json.end_object();
+    json.end_array().key("tokenizer");
+    write_tokenizer(json, comparison.tokenizer);
+    json.key("tensors").begin_array();
+    for (std::size_t i = 0; i < diff.tensors.size(); ++i) {
+        write_tensor(json, diff.tensors[i], comparison.values_of(i));
     }
-    json.end_array().field("tensors_equal", diff.tensors_equal).end_object().finish();
+    json.end_array().field("tensors_equal", diff.tensors_equal);
+    json.key("total");
+    if (comparison.pairs.empty()) {
+        json.null();
+    } else {
+        write_error(json, whole(comparison), nullptr, nullptr);
+    }
+    for (const auto& [list, grouping] :
+         {std::pair("parts", ValueGrouping::part), std::pair("layers", ValueGrouping::layer)}) {
+        write_totals(json, list, totals(comparison.pairs, comparison.values, grouping), grouping);
+    }
+    json.end_object().finish();
+    return text.take();
 }
 
 }  // namespace ggufkit::diff

@@ -1,102 +1,131 @@
 // gguf-diff: what differs between two models.
 #include <ggufkit/diff.hpp>
+#include <optional>
 
 #include "common/command_line.hpp"
 #include "common/open.hpp"
-#include "common/progress.hpp"
 #include "common/show.hpp"
+#include "comparison.hpp"
+#include "duel.hpp"
+#include "limits.hpp"
+#include "options.hpp"
+#include "page.hpp"
 #include "patch.hpp"
 #include "views.hpp"
 
 namespace {
 
 using namespace ggufkit;
+using diff::Options;
 
 constexpr int different = 1;
 constexpr int trouble = 2;
 
-const cli::Manual manual{
-    .name = "gguf-diff",
-    .purpose = "what differs between two GGUF models: metadata, structure, bytes",
-    .usage =
-        "  gguf-diff A B                             what differs\n"
-        "  gguf-diff OLD NEW --patch PATCH           a small file that makes NEW of OLD\n"
-        "  gguf-diff --apply PATCH OLD NEW           NEW again, byte for byte\n"
-        "  gguf-diff --apply PATCH FILE --in-place\n",
-    .epilogue = R"(Models are compared, not files: split or not, version, byte order, alignment and
-the order of keys and tensors make no difference. Any shard of a split model
-stands for all of it. Lines begin with - for what only A has, + for what only B
-has, ~ for what both have and differs. Where only bytes differ, the first digits
-of their XXH3-128 are shown; --json has all of them.
+class Command {
+  public:
+    Command(const Options& options, const cli::CommandLine& line, cli::Console& console)
+        : options_(options), line_(line), console_(console) {}
 
-Either may be compressed (.gguf.zst), and one of them - for standard input: then
-it is unpacked into a file without a name in TMPDIR, or else /var/tmp.
-
-Examples:
-  gguf-diff model-f16.gguf model-Q8_0.gguf
-  gguf-diff original.gguf shards-00001-of-00004.gguf && echo the same
-  gguf-requant m.gguf - Q4_K_M | gguf-diff m-Q4_K_M.gguf -
-  gguf-diff a.gguf b.gguf --json | jq '.tensors[].name'
-  gguf-diff model.gguf model-fixed-template.gguf --patch fix.ggufpatch
-  gguf-diff --apply fix.ggufpatch model.gguf model-fixed-template.gguf
-
-Exit codes:
-  0  the same; with --patch and --apply: done
-  1  different
-  2  trouble: misuse, or a file that could not be read
-)",
-};
-
-struct Options {
-    std::string a;
-    std::string b;
-    unsigned threads = 0;
-    bool json = false;
-    diff::PatchRequest patch;
-};
-
-int compare_files(const Options& options, const cli::CommandLine& line, cli::Console& console) {
-    if (options.patch.any()) {
-        return diff::run_patch({options.patch, options.a, options.b, options.threads, options.json}, line, console);
+    int run() {
+        if (options_.patch.any()) {
+            const diff::PatchRun run{options_.patch, options_.a, options_.b, options_.threads, options_.json, options_.force};
+            return options_.c.empty() ? diff::run_patch(run, line_, console_)
+                                      : line_.refuse(console_, "a patch is between two files");
+        }
+        if (options_.patch.in_place) return line_.refuse(console_, "--in-place is for --apply");
+        if (options_.b.empty()) return line_.refuse(console_, "B is missing");
+        const bool three = !options_.c.empty();
+        if ((options_.a == "-") + (options_.b == "-") + (options_.c == "-") > 1) {
+            return line_.refuse(console_, "only one of the models can be standard input");
+        }
+        if (three && (options_.brief || !options_.fail_above.empty() || options_.html)) {
+            return line_.refuse(console_, "--brief, --fail-above and --html are for two models");
+        }
+        if (options_.html) {
+            const auto free = diff::check_page_place(*options_.html, options_.force);
+            if (!free) return refuse(cli::sentence(free.error()));
+        }
+        const auto limits = diff::read_limits(options_.fail_above);
+        if (!limits) return line_.refuse(console_, limits.error().detail);
+        std::optional<Imatrix> imatrix;
+        if (options_.imatrix) {
+            auto opened = Imatrix::open(*options_.imatrix);
+            if (!opened) return refuse(cli::sentence(*options_.imatrix, opened.error()));
+            imatrix = std::move(*opened);
+        }
+        const Imatrix* const weights = imatrix ? &*imatrix : nullptr;
+        const auto a = open(options_.a);
+        const auto b = a ? open(options_.b) : std::nullopt;
+        if (!a || !b) return trouble;
+        return three ? rank(*a, *b, weights) : compare(*a, *b, weights, *limits);
     }
-    if (options.patch.in_place) return line.refuse(console, "--in-place is for --apply");
-    if (options.b.empty()) return line.refuse(console, "B is missing");
-    if (options.a == "-" && options.b == "-") return line.refuse(console, "only one of A and B can be standard input");
-    const auto refuse = [&](const std::string& message) {
-        console.error(message);
+
+  private:
+    int compare(const Model& a, const Model& b, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) const {
+        const auto comparison =
+            diff::compare_models(a, b, {cli::shown(options_.a), cli::shown(options_.b)}, options_, imatrix);
+        if (!comparison) return refuse(cli::sentence(comparison.error()));
+        if (options_.html) {
+            const auto written = diff::write_page(*options_.html, *comparison, a, b, options_.force);
+            if (!written) return refuse(cli::sentence(written.error()));
+        }
+        show(*comparison);
+        return verdict(*comparison, limits);
+    }
+
+    int rank(const Model& base, const Model& a, const Imatrix* imatrix) const {
+        const auto b = open(options_.c);
+        if (!b) return trouble;
+        const auto duel = diff::fight(base, a, *b, options_, imatrix);
+        if (!duel) return refuse(cli::sentence(duel.error()));
+        if (options_.json) {
+            console_.out.write(diff::duel_json(*duel));
+        } else {
+            diff::print_duel(console_, *duel, options_.all);
+        }
+        return duel->same() ? 0 : different;
+    }
+
+    // Nothing where that failed and was said.
+    std::optional<Model> open(const std::string& file) const {
+        auto model = cli::open_model(file, {.threads = options_.threads});
+        if (model) return std::move(*model);
+        console_.error(cli::sentence(file, model.error()));
+        return {};
+    }
+
+    void show(const diff::Comparison& comparison) const {
+        if (options_.json) {
+            console_.out.write(diff::comparison_json(comparison));
+        } else if (options_.brief) {
+            diff::print_brief(console_, comparison.diff);
+        } else {
+            diff::print_text(console_, comparison, options_.all);
+        }
+    }
+
+    int verdict(const diff::Comparison& comparison, const std::vector<diff::Limit>& limits) const {
+        if (limits.empty()) return comparison.diff.same() ? 0 : different;
+        const auto found = diff::breaches(comparison, limits);
+        for (const auto& [tensor, what] : found) console_.error(fmt::format("tensor '{}' {}", tensor, what));
+        return found.empty() ? 0 : different;
+    }
+
+    int refuse(const std::string& message) const {
+        console_.error(message);
         return trouble;
-    };
-    const auto a = cli::open_model(options.a, {.threads = options.threads});
-    if (!a) return refuse(cli::sentence(options.a, a.error()));
-    const auto b = cli::open_model(options.b, {.threads = options.threads});
-    if (!b) return refuse(cli::sentence(options.b, b.error()));
-
-    const auto diff = [&] {
-        cli::ProgressBar bar;
-        const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
-        return compare(*a, *b, {.threads = options.threads, .progress = progress});
-    }();
-    if (!diff) return refuse(cli::sentence(diff.error()));
-    if (options.json) {
-        diff::print_json(console, *diff);
-    } else {
-        diff::print_text(console, *diff, {cli::shown(options.a), cli::shown(options.b)});
     }
-    return diff->same() ? 0 : different;
-}
+
+    const Options& options_;
+    const cli::CommandLine& line_;
+    cli::Console& console_;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
     Options options;
-    cli::CommandLine line(manual, trouble);
-    auto& app = line.app();
-    app.add_option("A", options.a, "A GGUF file, any shard of a split model, or -\nfor standard input")->required();
-    app.add_option("B", options.b, "The one to compare it with");
-    app.add_option("--threads", options.threads, "How many threads read and compare\n(default: one for each CPU)")
-        ->type_name("N")
-        ->check(CLI::Range(1u, cli::most_threads));
-    app.add_flag("--json", options.json, "Print the differences as JSON: see spec/json.md");
-    diff::add_patch_options(app, options.patch);
-    return line.run(argc, argv, [&](cli::Console& console) { return compare_files(options, line, console); });
+    cli::CommandLine line(diff::manual(), trouble);
+    diff::add_options(line.app(), options);
+    return line.run(argc, argv, [&](cli::Console& console) { return Command(options, line, console).run(); });
 }

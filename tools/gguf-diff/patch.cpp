@@ -81,7 +81,6 @@ void add_patch_options(CLI::App& app, PatchRequest& request) {
                  "With --apply: turn A itself into what the\npatch makes, where nothing in it has to move;\n"
                  "kill it at any moment and run it again")
         ->group(group);
-    app.add_flag("--force", request.force, "Replace a finished PATCH or B")->group(group);
     app.add_option("--zstd-level", request.zstd_level, "Of what a patch holds: 1 to 19 (default: 3)")
         ->type_name("N")
         ->check(CLI::Range(1, 19))
@@ -95,7 +94,7 @@ int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& c
         cli::ProgressBar bar;
         return carry_out(run, {.threads = run.threads,
                                .zstd_level = run.request.zstd_level,
-                               .overwrite = run.request.force,
+                               .overwrite = run.force,
                                .progress = [&](std::uint64_t at, std::uint64_t of) { bar.update(at, of); },
                                .stop = interrupt.token()});
     }();

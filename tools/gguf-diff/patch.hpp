@@ -12,7 +12,6 @@ struct PatchRequest {
     std::optional<std::string> make;   // the patch to write
     std::optional<std::string> apply;  // the patch to apply
     bool in_place = false;
-    bool force = false;
     int zstd_level = 3;
 
     bool any() const { return make || apply; }
@@ -27,6 +26,7 @@ struct PatchRun {
     std::string b;
     unsigned threads;
     bool json;
+    bool force;
 };
 int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& console);
 

@@ -1,19 +1,35 @@
-// A Diff for people and for programs.
+// A Comparison for people and for programs.
 #pragma once
 
-#include <ggufkit/diff.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "common/console.hpp"
+#include "comparison.hpp"
 
 namespace ggufkit::diff {
 
-struct Names {
-    std::string a;
-    std::string b;
-};
+// `in_full`: every tensor, and all of every long value.
+void print_text(cli::Console& console, const Comparison& comparison, bool in_full);
+void print_brief(cli::Console& console, const Diff& diff);
+std::string comparison_json(const Comparison& comparison);  // spec/json.md, ends with a newline
 
-void print_text(cli::Console& console, const Diff& diff, const Names& names);
-void print_json(cli::Console& console, const Diff& diff);  // spec/json.md
+inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by line
+
+// One of the long lists of a tokenizer, which are told of together.
+bool is_tokenizer_list(std::string_view key);
+
+// The parts of print_text().
+void print_keys(cli::Console& console, const std::vector<KeyChange>& changes);
+void print_details(cli::Console& console, const Comparison& comparison, bool in_full);
+void print_more(cli::Console& console, std::size_t hidden, std::string_view what);
+void print_sample(cli::Console& console, std::uint64_t sample);  // nothing where all was looked at
+// A bar a layer.
+void print_layers(cli::Console& console, std::span<const ValueTotal> layers, std::string_view title);
+void print_tensors(cli::Console& console, const Comparison& comparison, bool in_full);
 
 }  // namespace ggufkit::diff

@@ -1,0 +1,26 @@
+#include <ggufkit/diff.hpp>
+
+namespace ggufkit {
+
+Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options) {
+    Ranking ranking;
+    for (const ModelTensor& tensor : base.tensors()) {
+        const TensorPair to_a{&tensor, a.find_tensor(tensor.info->name)};
+        const TensorPair to_b{&tensor, b.find_tensor(tensor.info->name)};
+        if (has_values_to_compare(to_a) && has_values_to_compare(to_b)) {
+            ranking.pairs_a.push_back(to_a);
+            ranking.pairs_b.push_back(to_b);
+        } else {
+            ranking.not_compared.emplace_back(tensor.info->name);
+        }
+    }
+    auto of_a = compare_values(base, a, ranking.pairs_a, options);
+    if (!of_a) return fail(std::move(of_a).error());
+    auto of_b = compare_values(base, b, ranking.pairs_b, options);
+    if (!of_b) return fail(std::move(of_b).error());
+    ranking.a = std::move(*of_a);
+    ranking.b = std::move(*of_b);
+    return ranking;
+}
+
+}  // namespace ggufkit

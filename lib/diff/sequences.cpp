@@ -1,0 +1,62 @@
+// Lines and elements as numbers: equal ones have the same.
+#include <algorithm>
+#include <ggufkit/sequence_diff.hpp>
+#include <string>
+#include <unordered_map>
+
+namespace ggufkit {
+
+namespace {
+
+class Numbering {
+  public:
+    std::uint64_t of(std::string_view text) {
+        return known_.try_emplace(std::string(text), known_.size()).first->second;
+    }
+
+  private:
+    std::unordered_map<std::string, std::uint64_t> known_;
+};
+
+std::vector<std::uint64_t> numbers_of(const ArrayView& array, Numbering& numbering) {
+    std::vector<std::uint64_t> numbers;
+    numbers.reserve(array.size());
+    for (const ValueView element : array) {
+        const Value plain = Value::copy_of(element);  // little-endian, whatever the file
+        const auto bytes = plain.view().bytes();
+        numbers.push_back(numbering.of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    }
+    return numbers;
+}
+
+}  // namespace
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+    std::vector<std::string_view> lines;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        lines.push_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
+}
+
+std::vector<Hunk> diff_lines(std::string_view a, std::string_view b, std::uint64_t context) {
+    Numbering numbering;
+    const auto numbers = [&](std::string_view text) {
+        std::vector<std::uint64_t> result;
+        for (const std::string_view line : lines_of(text)) result.push_back(numbering.of(line));
+        return result;
+    };
+    const auto in_a = numbers(a), in_b = numbers(b);
+    return hunks_of(edits_between(in_a, in_b), context);
+}
+
+std::vector<Hunk> diff_elements(const ArrayView& a, const ArrayView& b, std::uint64_t context) {
+    if (a.element_type() != b.element_type() || std::max(a.size(), b.size()) > longest_array_to_diff) return {};
+    Numbering numbering;
+    const auto in_a = numbers_of(a, numbering), in_b = numbers_of(b, numbering);
+    return hunks_of(edits_between(in_a, in_b), context);
+}
+
+}  // namespace ggufkit

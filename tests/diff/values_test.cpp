@@ -1,0 +1,329 @@
+// compare_values(), rank() and totals() against sums made in the plainest way.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <ggufkit/diff.hpp>
+#include <ggufkit/plan.hpp>
+#include <ggufkit/requant.hpp>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "quant/simd/target.hpp"
+#include "support/oracle.hpp"
+#include "support/small_model.hpp"
+#include "support/temporary.hpp"
+
+using namespace ggufkit;
+using namespace ggufkit::test;
+
+namespace {
+
+const std::string f16 = GGUFKIT_TEST_DATA "/tiny-llama-f16.gguf";
+const std::string q8_0 = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf";
+const std::string matrix = GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf";
+
+Model open(const std::filesystem::path& path) {
+    auto model = Model::open(path);
+    REQUIRE_MESSAGE(model, (model ? "" : model.error().message()));
+    return std::move(*model);
+}
+
+void requantize(const std::string& type, const std::filesystem::path& output, std::uint64_t shard_tensors = 0) {
+    const Model model = open(f16);
+    Recipe recipe;
+    recipe.file_type = find_file_type(type);
+    REQUIRE(recipe.file_type != nullptr);
+    if (shard_tensors != 0) recipe.split.max_tensors = shard_tensors;
+    const auto plan = make_plan(model, recipe);
+    REQUIRE(plan);
+    REQUIRE(execute(model, *plan, output));
+}
+
+std::vector<TensorPair> pairs_of(const Model& a, const Model& b) {
+    std::vector<TensorPair> pairs;
+    for (const ModelTensor& tensor : a.tensors()) {
+        const TensorPair pair{&tensor, b.find_tensor(tensor.info->name)};
+        if (has_values_to_compare(pair)) pairs.push_back(pair);
+    }
+    return pairs;
+}
+
+std::vector<float> decoded(const Model& model, const ModelTensor& tensor) {
+    std::vector<float> values(*tensor.info->elements());
+    const auto data = *model.data(tensor);
+    std::vector<std::byte> blocks(data.begin(), data.end());
+    if (model.shard(tensor.shard).byte_order() == ByteOrder::big) swap_block_bytes(*tensor.info->format, blocks);
+    REQUIRE(dequantize_rows(tensor.info->format->type(), blocks, values));
+    return values;
+}
+
+void check_close(double ours, double wanted) {
+    CHECK((ours == wanted || ours == doctest::Approx(wanted).epsilon(1e-9)));
+}
+
+// The whole tensor at once, in long doubles.
+void check_pair(const Model& a, const Model& b, const TensorPair& pair, const ValueDifference& difference,
+                const Imatrix* imatrix) {
+    CAPTURE(pair.a->info->name);
+    const auto w = decoded(a, *pair.a), v = decoded(b, *pair.b);
+    const auto importance = imatrix == nullptr ? std::span<const float>() : imatrix->find(pair.a->info->name);
+    long double w2 = 0, v2 = 0, wv = 0, e2 = 0, e = 0, iw2 = 0, ie2 = 0, max = 0;
+    std::uint64_t equal = 0, max_at = 0;
+    for (std::size_t n = 0; n < w.size(); ++n) {
+        const long double x = w[n], y = v[n], error = y - x;
+        w2 += x * x, v2 += y * y, wv += x * y, e2 += error * error, e += error;
+        equal += w[n] == v[n] ? 1 : 0;
+        if (std::abs(error) > max) max = std::abs(error), max_at = n;
+        if (importance.empty()) continue;
+        const long double i = importance[n % pair.a->info->ne[0]];
+        iw2 += i * x * x, ie2 += i * error * error;
+    }
+    const ErrorSums& sums = difference.sums;
+    CHECK_FALSE(difference.sampled);
+    CHECK(sums.elements == w.size());
+    CHECK(sums.not_finite == 0);
+    CHECK(sums.equal == equal);
+    CHECK(sums.max_error == static_cast<double>(max));
+    CHECK(sums.max_at == max_at);
+    check_close(sums.relative_rmse(), static_cast<double>(std::sqrt(e2 / w2)));
+    check_close(sums.sqnr_db(), static_cast<double>(10 * std::log10(w2 / e2)));
+    check_close(sums.cosine(), static_cast<double>(wv / std::sqrt(w2 * v2)));
+    CHECK(std::abs(sums.e - static_cast<double>(e)) < 1e-9);
+    CHECK(sums.weighted_relative_rmse().has_value() == !importance.empty());
+    if (!importance.empty()) check_close(*sums.weighted_relative_rmse(), static_cast<double>(std::sqrt(ie2 / iw2)));
+}
+
+void check_files(const std::filesystem::path& path_a, const std::filesystem::path& path_b,
+                 const Imatrix* imatrix = nullptr) {
+    const Model a = open(path_a), b = open(path_b);
+    const auto pairs = pairs_of(a, b);
+    REQUIRE(pairs.size() > 0);
+    const auto values = compare_values(a, b, pairs, {.threads = 2, .imatrix = imatrix});
+    REQUIRE(values);
+    REQUIRE(values->size() == pairs.size());
+    for (std::size_t i = 0; i < pairs.size(); ++i) check_pair(a, b, pairs[i], (*values)[i], imatrix);
+}
+
+std::vector<unsigned char> bytes_of(const std::vector<ValueDifference>& values) {
+    std::vector<unsigned char> bytes;
+    for (const ValueDifference& value : values) {
+        const auto* const begin = reinterpret_cast<const unsigned char*>(&value.sums);
+        bytes.insert(bytes.end(), begin, begin + sizeof value.sums);
+    }
+    return bytes;
+}
+
+SmallModel floats(std::string_view name, std::vector<std::uint64_t> ne, const std::vector<float>& values) {
+    SmallModel model;
+    model.tensor(name, TensorType::F32, std::move(ne));
+    REQUIRE(model.tensors[0].bytes.size() == values.size() * sizeof(float));
+    std::memcpy(model.tensors[0].bytes.data(), values.data(), model.tensors[0].bytes.size());
+    return model;
+}
+
+}  // namespace
+
+TEST_CASE("values: real pairs of every kind, against plain sums") {
+    const TemporaryFolder folder;
+    SUBCASE("F16 and Q8_0") { check_files(f16, q8_0); }
+    SUBCASE("with an importance matrix") {
+        const auto imatrix = Imatrix::open(matrix);
+        REQUIRE(imatrix);
+        check_files(f16, q8_0, &*imatrix);
+    }
+    SUBCASE("Q8_0 and a Q4_K_M of ours") {
+        requantize("Q4_K_M", folder / "m.gguf");
+        check_files(q8_0, folder / "m.gguf");
+    }
+    SUBCASE("F16 and shards") {
+        requantize("Q2_K", folder / "m.gguf", 10);
+        check_files(f16, folder / "m-00001-of-00006.gguf");
+    }
+}
+
+TEST_CASE("values: the reference's Q4_K_M against ours, and against F16") {
+    REQUIRE_REFERENCE();
+    const TemporaryFolder folder;
+    requantize("Q4_K_M", folder / "ours.gguf");
+    const CommandResult made = oracle({"quantize", f16, folder / "theirs.gguf", "15", "2"});
+    REQUIRE_MESSAGE(made.exit_code == 0, made.err);
+    check_files(folder / "ours.gguf", folder / "theirs.gguf");
+    check_files(f16, folder / "theirs.gguf");
+}
+
+TEST_CASE("values: both byte orders, of every type that can be decoded") {
+    const TemporaryFolder folder;
+    SmallModel a, b;
+    for (const FormatInfo& format : formats()) {
+        if (!can_dequantize(format.type())) continue;
+        a.tensor(std::string(format.name), format.type(), {256, 3});
+        b.tensor(std::string(format.name), format.type(), {256, 3}, 1);
+    }
+    const auto path_a = a.save(folder / "a.gguf");
+    const Model model_a = open(path_a), big = open(b.save(folder / "big.gguf", {.order = ByteOrder::big}));
+    const Model little = open(b.save(folder / "little.gguf"));
+    const auto from_big = compare_values(model_a, big, pairs_of(model_a, big));
+    const auto from_little = compare_values(model_a, little, pairs_of(model_a, little));
+    REQUIRE(from_big);
+    REQUIRE(from_little);
+    CHECK(from_big->size() > 30);
+    CHECK(bytes_of(*from_big) == bytes_of(*from_little));
+}
+
+TEST_CASE("values: the same to the bit with any number of threads, on every instruction set, also of a sample") {
+    const TemporaryFolder folder;
+    SmallModel a, b;
+    a.tensor("long", TensorType::Q8_0, {1 << 21, 2}).tensor("odd", TensorType::F16, {3001, 7});
+    b.tensor("long", TensorType::Q4_K, {1 << 21, 2}).tensor("odd", TensorType::F32, {3001, 7});
+    const Model model_a = open(a.save(folder / "a.gguf")), model_b = open(b.save(folder / "b.gguf"));
+    const auto pairs = pairs_of(model_a, model_b);
+    const std::string best(quant::simd_target());
+    for (const std::uint64_t sample : {0, 700}) {
+        const auto first = compare_values(model_a, model_b, pairs, {.threads = 1, .sample = sample});
+        REQUIRE(first);
+        for (const unsigned threads : {2u, 7u}) {
+            const auto again = compare_values(model_a, model_b, pairs, {.threads = threads, .sample = sample});
+            REQUIRE(again);
+            CHECK(bytes_of(*again) == bytes_of(*first));
+        }
+        for (const std::string_view target : quant::simd_targets()) {
+            CAPTURE(target);
+            REQUIRE(quant::use_simd_target(target));
+            const auto again = compare_values(model_a, model_b, pairs, {.threads = 2, .sample = sample});
+            quant::use_simd_target(best);
+            REQUIRE(again);
+            CHECK(bytes_of(*again) == bytes_of(*first));
+        }
+    }
+}
+
+TEST_CASE("values: what is not finite is counted, and in no sum") {
+    const TemporaryFolder folder;
+    const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+    std::vector<float> x(5000, 2), y(5000, 2);
+    x[3] = nan, y[7] = inf, x[4000] = y[4000] = inf;
+    x[4100] = 5;
+    const Model a = open(floats("t", {5000}, x).save(folder / "a.gguf"));
+    const Model b = open(floats("t", {5000}, y).save(folder / "b.gguf"));
+    const auto values = compare_values(a, b, pairs_of(a, b));
+    REQUIRE(values);
+    const ErrorSums& sums = values->front().sums;
+    CHECK(sums.not_finite == 3);
+    CHECK(sums.elements == 4997);
+    CHECK(sums.equal == 4996);
+    CHECK(sums.max_at == 4100);
+    CHECK(sums.e2 == 9);
+    CHECK(sums.w2 == 4 * 4996 + 25);
+}
+
+TEST_CASE("values: no weights, and no difference") {
+    const TemporaryFolder folder;
+    SmallModel model;
+    model.tensor("none", TensorType::F32, {4, 0}).tensor("some", TensorType::Q6_K, {256});
+    const Model a = open(model.save(folder / "a.gguf"));
+    const auto values = compare_values(a, a, pairs_of(a, a));
+    REQUIRE(values);
+    for (const ValueDifference& value : *values) {
+        CHECK(value.sums.relative_rmse() == 0);
+        CHECK(value.sums.equal_share() == 1);
+        CHECK(value.sums.cosine() == 1);
+    }
+    CHECK((*values)[0].sums.elements == 0);
+    CHECK((*values)[1].sums.elements == 256);
+}
+
+TEST_CASE("a sample is deterministic, of so many runs, and its interval holds the truth nine times of ten at least") {
+    const TemporaryFolder folder;
+    requantize("Q4_0", folder / "m.gguf");
+    const Model a = open(f16), b = open(folder / "m.gguf");
+    const auto pairs = pairs_of(a, b);
+    const auto all = compare_values(a, b, pairs), sample = compare_values(a, b, pairs, {.sample = 12});
+    REQUIRE(all);
+    REQUIRE(sample);
+    std::size_t held = 0, sampled = 0;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const ValueDifference& some = (*sample)[i];
+        if (!some.sampled) {
+            CHECK(some.sums.e2 == (*all)[i].sums.e2);
+            continue;
+        }
+        ++sampled;
+        CHECK(some.sums.elements == 12 * 2048);
+        const double truth = (*all)[i].sums.relative_rmse();
+        CHECK(some.relative_rmse.low <= some.sums.relative_rmse());
+        CHECK(some.relative_rmse.high >= some.sums.relative_rmse());
+        CHECK(some.relative_rmse.high < 1.5 * truth);
+        held += some.relative_rmse.low <= truth && truth <= some.relative_rmse.high ? 1 : 0;
+    }
+    CHECK(sampled >= 40);
+    CHECK(held * 10 >= sampled * 9);
+}
+
+TEST_CASE("the interval of a sample, by hand") {
+    const TemporaryFolder folder;
+    // Four runs of 2048 weights of 10: the error of each is 1 in the first half and 3 in the second.
+    std::vector<float> x(4 * 2048, 10), y(4 * 2048, 10);
+    for (std::size_t n = 0; n < y.size(); ++n) y[n] += n < 4096 ? 1.f : 3.f;
+    const Model a = open(floats("t", {4 * 2048}, x).save(folder / "a.gguf"));
+    const Model b = open(floats("t", {4 * 2048}, y).save(folder / "b.gguf"));
+    const auto values = compare_values(a, b, pairs_of(a, b), {.sample = 2});
+    REQUIRE(values);
+    const ValueDifference& value = values->front();
+    REQUIRE(value.sampled);
+    CHECK(value.sums.relative_rmse() == doctest::Approx(std::sqrt(5.0 / 100)));
+    // r = 0.05; runs of 2048·1 and 2048·9 against 2048·100·r: s² = 2·(2048·4)²; n = 2 of 4.
+    const double spread = 1.96 * std::sqrt((1 - 0.5) * 2 * std::pow(2048 * 4.0, 2) / 2) / (2048 * 100.0);
+    CHECK(value.relative_rmse.low == doctest::Approx(std::sqrt(std::max(0.0, 0.05 - spread))));
+    CHECK(value.relative_rmse.high == doctest::Approx(std::sqrt(0.05 + spread)));
+}
+
+TEST_CASE("totals add up, by part and by layer") {
+    const Model a = open(f16), b = open(q8_0);
+    const auto pairs = pairs_of(a, b);
+    const auto values = compare_values(a, b, pairs);
+    REQUIRE(values);
+    const auto whole = totals(pairs, *values, ValueGrouping::whole);
+    REQUIRE(whole.size() == 1);
+    double e2 = 0, layer_3 = 0, attn_q = 0;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const std::string_view name = pairs[i].a->info->name;
+        e2 += (*values)[i].sums.e2;
+        layer_3 += name.starts_with("blk.3.") ? (*values)[i].sums.e2 : 0;
+        attn_q += name.ends_with("attn_q.weight") ? (*values)[i].sums.e2 : 0;
+    }
+    check_close(whole[0].sums.e2, e2);
+    const auto layers = totals(pairs, *values, ValueGrouping::layer);
+    REQUIRE(layers.size() == 6);
+    CHECK(layers[3].name == "3");
+    check_close(layers[3].sums.e2, layer_3);
+    const auto parts = totals(pairs, *values, ValueGrouping::part);
+    const auto part = std::ranges::find(parts, "attn_q", &ValueTotal::name);
+    REQUIRE(part != parts.end());
+    CHECK(part->tensors == 6);
+    check_close(part->sums.e2, attn_q);
+}
+
+TEST_CASE("rank: the same tensors of both, each against the base; the rest by name") {
+    const TemporaryFolder folder;
+    SmallModel base = small_llama(), a = base, b = base;
+    a.at("blk.0.attn_v.weight").bytes[5] ^= std::byte{1};
+    b.remove("blk.1.attn_q.weight");
+    const Model model = open(base.save(folder / "m.gguf")), model_a = open(a.save(folder / "a.gguf")),
+                model_b = open(b.save(folder / "b.gguf"));
+    const auto ranking = rank(model, model_a, model_b);
+    REQUIRE(ranking);
+    CHECK(ranking->not_compared == std::vector<std::string>{"blk.1.attn_q.weight"});
+    REQUIRE(ranking->a.size() == base.tensors.size() - 1);
+    std::size_t differ = 0;
+    for (std::size_t i = 0; i < ranking->a.size(); ++i) {
+        CHECK(ranking->b[i].sums.e2 == 0);
+        CHECK(ranking->pairs_a[i].a == ranking->pairs_b[i].a);
+        if (ranking->a[i].sums.equal_share() < 1) {
+            CHECK(ranking->pairs_a[i].a->info->name == "blk.0.attn_v.weight");
+            ++differ;
+        }
+    }
+    CHECK(differ == 1);
+}

@@ -1,0 +1,88 @@
+// gguf-diff --html: its data, what it refuses, and that it draws itself.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "support/browser.hpp"
+#include "support/small_model.hpp"
+#include "support/temporary.hpp"
+#include "tools/tool.hpp"
+
+using namespace ggufkit;
+using namespace ggufkit::test;
+namespace json = boost::json;
+
+namespace {
+
+const std::string f16 = GGUFKIT_TEST_DATA "/tiny-llama-f16.gguf";
+const std::string q8_0 = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf";
+const std::string matrix = GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf";
+
+std::string read(const std::string& path) {
+    std::stringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    return text.str();
+}
+
+json::value data_of(const std::string& page) {
+    const std::string_view begin = "id=\"data\">";
+    const std::size_t at = page.find(begin) + begin.size();
+    return json::parse(page.substr(at, page.find("</script>", at) - at));
+}
+
+}  // namespace
+
+TEST_CASE("gguf-diff --html is one file with the differences in it, that loads nothing, whatever names hold") {
+    const TemporaryFolder folder;
+    const std::string evil = "</script><script>alert(1)</script>";
+    SmallModel a, b;
+    a.set("note", evil).tensor("blk.0." + evil, TensorType::F16, {64, 3});
+    b.set("note", evil + "2").tensor("blk.0." + evil, TensorType::F16, {64, 3}, 1);
+    const std::string path_a = a.save(folder / "a.gguf"), path_b = b.save(folder / ("<b>.gguf"));
+    const std::string page = folder / "d.html";
+    CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", page}).exit_code == 1);
+    const std::string text = read(page);
+    json::object document = json_of(run_tool("gguf-diff", {path_a, path_b, "--json"}));
+    CHECK(data_of(text).at("metadata") == document.at("metadata"));
+    CHECK(data_of(text).at("total") == document.at("total"));
+    CHECK(text.find(evil) == text.npos);
+    CHECK(text.find("<title>a.gguf → &lt;b>.gguf</title>") != text.npos);
+    for (const char* loading : {"http:", "https:", " src=", "@import", "url("}) CHECK(text.find(loading) == text.npos);
+
+    // There already, a model, a folder that is not there.
+    CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", page}).exit_code == 2);
+    CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", page, "--force"}).exit_code == 1);
+    CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", path_b, "--force"}).exit_code == 2);
+    CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", folder / "no/d.html"}).exit_code == 2);
+    CHECK(run_tool("gguf-diff", {path_a, path_b}).exit_code == 1);
+}
+
+TEST_CASE("gguf-diff --html draws itself in a browser without a word on the console") {
+    REQUIRE_BROWSER();
+    const TemporaryFolder folder;
+    const auto load = [&](std::vector<std::string> arguments, int exit_code = 1) {
+        arguments.insert(arguments.end(), {"--html", folder / "d.html", "--force"});
+        REQUIRE(run_tool("gguf-diff", arguments).exit_code == exit_code);
+        return load_page(folder / "d.html");
+    };
+    const auto drawn = [](const LoadedPage& page) {
+        CHECK(page.console == "");
+        return page.dom.find("<html lang=\"en\" data-done=\"yes\">") != page.dom.npos;
+    };
+    const LoadedPage page = load({f16, q8_0, "--imatrix", matrix});
+    CHECK(drawn(page));
+    for (const char* part : {"Where they are apart", "weighted error", "The tensors furthest apart",
+                             "blk.5.ffn_up.weight", "aria-label=\"blk.2.attn_v.weight: ", "general.file_type"}) {
+        CAPTURE(part);
+        CHECK(page.dom.find(part) != page.dom.npos);
+    }
+    CHECK(drawn(load({f16, q8_0, "--sample", "4"})));
+    CHECK(drawn(load({f16, f16}, 0)));
+    SmallModel a = small_llama(), b = small_llama();
+    a.set("note", "\xff not utf-8").remove("token_embd.weight");
+    b.tensor("blk.0.<img onerror=alert(1)>", TensorType::F16, {64, 3}).set("list", Value::of_strings({}));
+    b.at("blk.1.attn_v.weight").name = "renamed";
+    CHECK(drawn(load({a.save(folder / "a \xff.gguf").string(), b.save(folder / "b.gguf").string()})));
+    CHECK(drawn(load({SmallModel().save(folder / "e.gguf").string(), b.save(folder / "b.gguf").string()})));
+}

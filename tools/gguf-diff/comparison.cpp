@@ -1,0 +1,98 @@
+#include "comparison.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/progress.hpp"
+#include "views.hpp"
+
+namespace ggufkit::diff {
+
+namespace {
+
+// Weights of a sample that are not the same make a difference; whether others are is not known.
+void add_sampled(Diff& diff, const std::vector<TensorPair>& pairs, const std::vector<ValueDifference>& values) {
+    std::vector<TensorChange> changes;
+    std::size_t next = 0;  // of those that are known already, which are in the order of A as well
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const auto known = [&] { return next < diff.tensors.size() && diff.tensors[next].a != nullptr; };
+        while (known() && diff.tensors[next].a < pairs[i].a) changes.push_back(std::move(diff.tensors[next++]));
+        if (known() && diff.tensors[next].a == pairs[i].a) {
+            changes.push_back(std::move(diff.tensors[next++]));
+        } else if (values[i].sums.equal_share() < 1) {
+            TensorChange change{.name = std::string(pairs[i].a->info->name), .a = pairs[i].a, .b = pairs[i].b};
+            change.bytes_differ = true;
+            changes.push_back(std::move(change));
+            --diff.tensors_equal;
+        }
+    }
+    while (next < diff.tensors.size()) changes.push_back(std::move(diff.tensors[next++]));
+    diff.tensors = std::move(changes);
+}
+
+std::vector<TensorPair> common_tensors(const Model& a, const Model& b) {
+    std::vector<TensorPair> pairs;
+    for (const ModelTensor& tensor : a.tensors()) {
+        const TensorPair pair{&tensor, b.find_tensor(tensor.info->name)};
+        if (has_values_to_compare(pair)) pairs.push_back(pair);
+    }
+    return pairs;
+}
+
+Result<std::vector<ValueDifference>> measure(const Model& a, const Model& b, const std::vector<TensorPair>& pairs,
+                                             const Options& options, const Imatrix* imatrix) {
+    cli::ProgressBar bar;
+    return compare_values(a, b, pairs,
+                          {.threads = options.threads,
+                           .imatrix = imatrix,
+                           .sample = options.sample,
+                           .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
+}
+
+Result<Diff> look(const Model& a, const Model& b, const Options& options) {
+    cli::ProgressBar bar;
+    return compare(a, b,
+                   {.threads = options.threads,
+                    .ignored_keys = options.ignored_keys,
+                    .tolerance = options.tolerance,
+                    .bytes = options.sample == 0,
+                    .digests = options.json,
+                    .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
+}
+
+}  // namespace
+
+Result<Comparison> compare_models(const Model& a, const Model& b, Names names, const Options& options,
+                                  const Imatrix* imatrix) {
+    auto diff = look(a, b, options);
+    if (!diff) return fail(std::move(diff).error());
+    Comparison comparison{.names = std::move(names), .diff = std::move(*diff), .sample = options.sample};
+    if (std::ranges::any_of(comparison.diff.metadata, &is_tokenizer_list, &KeyChange::key)) {
+        comparison.tokenizer = compare_tokenizers(a.header(), b.header());
+    }
+    comparison.weighted = imatrix != nullptr;
+    if (options.sample != 0) {
+        const auto pairs = common_tensors(a, b);
+        const auto values = measure(a, b, pairs, options, imatrix);
+        if (!values) return fail(values.error());
+        add_sampled(comparison.diff, pairs, *values);
+    }
+    comparison.numbers.resize(comparison.diff.tensors.size());
+    for (std::size_t i = 0; i < comparison.diff.tensors.size(); ++i) {
+        const TensorChange& change = comparison.diff.tensors[i];
+        const TensorPair pair{change.a, change.b};
+        if (options.brief || change.renamed || !has_values_to_compare(pair)) continue;
+        comparison.numbers[i] = comparison.pairs.size();
+        comparison.pairs.push_back(pair);
+    }
+    auto values = measure(a, b, comparison.pairs, options, imatrix);
+    if (!values) return fail(std::move(values).error());
+    comparison.values = std::move(*values);
+    return comparison;
+}
+
+ErrorSums whole(const Comparison& comparison) {
+    return totals(comparison.pairs, comparison.values, ValueGrouping::whole).front().sums;
+}
+
+}  // namespace ggufkit::diff

@@ -1,0 +1,44 @@
+// Two models compared, and what else was asked for.
+#pragma once
+
+#include <cstddef>
+#include <ggufkit/diff.hpp>
+#include <ggufkit/sequence_diff.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "options.hpp"
+
+namespace ggufkit::diff {
+
+struct Names {
+    std::string a;
+    std::string b;
+};
+
+struct Comparison {
+    Names names;
+    Diff diff;
+    std::optional<TokenizerChange> tokenizer{};         // where its lists differ
+    std::vector<TensorPair> pairs{};                    // of diff.tensors those that have values to compare
+    std::vector<ValueDifference> values{};              // of `pairs`
+    std::vector<std::optional<std::size_t>> numbers{};  // of each of diff.tensors: which of `pairs` it is
+    bool weighted = false;                              // by an importance matrix
+    std::uint64_t sample = 0;                           // 0: all weights were looked at
+
+    // Null where there are none.
+    const ValueDifference* values_of(std::size_t tensor) const {
+        const auto number = numbers[tensor];
+        return number ? &values[*number] : nullptr;
+    }
+};
+
+// With a progress bar.
+Result<Comparison> compare_models(const Model& a, const Model& b, Names names, const Options& options,
+                                  const Imatrix* imatrix);
+
+// The sums of all tensors that were measured.
+ErrorSums whole(const Comparison& comparison);
+
+}  // namespace ggufkit::diff

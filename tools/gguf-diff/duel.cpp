@@ -1,0 +1,47 @@
+#include "duel.hpp"
+
+#include "common/progress.hpp"
+#include "common/show.hpp"
+
+namespace ggufkit::diff {
+
+namespace {
+
+Contender contender(const std::string& file, const Model& model, const std::vector<TensorPair>& pairs,
+                    const std::vector<ValueDifference>& values) {
+    Contender one{.name = cli::shown(file), .total = totals(pairs, values, ValueGrouping::whole).front().sums};
+    for (const ModelTensor& tensor : model.tensors()) one.bytes += tensor.info->bytes().value_or(0);
+    return one;
+}
+
+}  // namespace
+
+bool Duel::same() const {
+    return ranking.not_compared.empty() && a.total.equal_share() == 1 && b.total.equal_share() == 1;
+}
+
+Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Options& options, const Imatrix* imatrix) {
+    auto ranking = [&] {
+        cli::ProgressBar bar;
+        return rank(base, a, b,
+                    {.threads = options.threads,
+                     .imatrix = imatrix,
+                     .sample = options.sample,
+                     .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
+    }();
+    if (!ranking) return fail(std::move(ranking).error());
+    Duel duel{.base = cli::shown(options.a),
+              .a = contender(options.b, a, ranking->pairs_a, ranking->a),
+              .b = contender(options.c, b, ranking->pairs_b, ranking->b),
+              .ranking = std::move(*ranking),
+              .weighted = imatrix != nullptr,
+              .sample = options.sample};
+    for (std::size_t i = 0; i < duel.ranking.a.size(); ++i) {
+        const double error_a = duel.error(duel.ranking.a[i].sums), error_b = duel.error(duel.ranking.b[i].sums);
+        duel.a.wins += error_a < error_b ? 1 : 0;
+        duel.b.wins += error_b < error_a ? 1 : 0;
+    }
+    return duel;
+}
+
+}  // namespace ggufkit::diff

@@ -1,0 +1,77 @@
+#include <ggufkit/place.hpp>
+
+#include "common/json.hpp"
+#include "common/show.hpp"
+#include "duel.hpp"
+#include "error_json.hpp"
+
+namespace ggufkit::diff {
+
+using cli::JsonWriter;
+
+namespace {
+
+void write_contender(JsonWriter& json, std::string_view side, const Contender& one) {
+    json.key(side).begin_object().field("file", one.name).field("bytes", one.bytes).field("nearer_in", one.wins);
+    json.key("error");
+    write_error(json, one.total, nullptr, nullptr);
+    json.end_object();
+}
+
+void write_both(JsonWriter& json, std::string_view list, const Ranking& ranking, ValueGrouping grouping) {
+    const auto a = totals(ranking.pairs_a, ranking.a, grouping), b = totals(ranking.pairs_b, ranking.b, grouping);
+    json.key(list).begin_array();
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        json.begin_object();
+        write_group(json, a[i], grouping).key("a");
+        write_error(json, a[i].sums, nullptr, nullptr);
+        json.key("b");
+        write_error(json, b[i].sums, nullptr, nullptr);
+        json.end_object();
+    }
+    json.end_array();
+}
+
+void write_side(JsonWriter& json, std::string_view side, const TensorPair& pair, const ValueDifference& values) {
+    json.key(side).begin_object().field("type", cli::type_text(*pair.b->info));
+    json.field("bytes", pair.b->info->bytes().value_or(0)).key("error");
+    write_error(json, values.sums, pair.a->info, values.sampled ? &values.relative_rmse : nullptr);
+    json.end_object();
+}
+
+}  // namespace
+
+std::string duel_json(const Duel& duel) {
+    cli::Output text(cli::Output::Sink::memory);
+    JsonWriter json(text);
+    const auto& [pairs_a, pairs_b, a, b, not_compared] = duel.ranking;
+    json.begin_object().field("base", duel.base);
+    write_contender(json, "a", duel.a);
+    write_contender(json, "b", duel.b);
+    json.field("decided_by", duel.weighted ? "weighted_relative_rmse" : "relative_rmse").key("nearer");
+    if (duel.verdict() == 0) {
+        json.null();
+    } else {
+        json.value(duel.verdict() < 0 ? "a" : "b");
+    }
+    json.field("sample", duel.sample);
+    write_both(json, "parts", duel.ranking, ValueGrouping::part);
+    write_both(json, "layers", duel.ranking, ValueGrouping::layer);
+    json.key("tensors").begin_array();
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        const TensorInfo& base = *pairs_a[i].a->info;
+        const auto [layer, part] = place_of(base.name);
+        json.begin_object().field("name", base.name).field("part", part);
+        write_optional(json, "layer", layer);
+        json.field("type", cli::type_text(base)).field("shape", base.shape());
+        write_side(json, "a", pairs_a[i], a[i]);
+        write_side(json, "b", pairs_b[i], b[i]);
+        json.end_object();
+    }
+    json.end_array().key("not_compared").begin_array();
+    for (const std::string& name : not_compared) json.value(std::string_view(name));
+    json.end_array().end_object().finish();
+    return text.take();
+}
+
+}  // namespace ggufkit::diff

@@ -1,0 +1,89 @@
+#include "limits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "core/text.hpp"
+
+namespace ggufkit::diff {
+
+namespace {
+
+constexpr Metric metrics[] = {
+    {"relative_rmse", [](const ErrorSums& s) { return std::optional(s.relative_rmse()); }},
+    {"weighted_relative_rmse", [](const ErrorSums& s) { return s.weighted_relative_rmse(); }},
+    {"max", [](const ErrorSums& s) { return std::optional(s.max_error); }},
+    {"bias", [](const ErrorSums& s) { return std::optional(std::abs(s.bias())); }},
+    {"cosine_distance", [](const ErrorSums& s) { return std::optional(1 - s.cosine()); }},
+    {"different", [](const ErrorSums& s) { return std::optional(1 - s.equal_share()); }},
+};
+
+Result<Limit> read_limit(std::string_view text) {
+    const auto refuse = [&](std::string_view why) {
+        return fail({.code = Errc::bad_argument, .detail = fmt::format("--fail-above {}: {}", printable(text), why)});
+    };
+    const std::size_t sign = text.find('=');
+    if (sign == text.npos) return refuse("METRIC=VALUE is wanted");
+    const auto* const metric = std::ranges::find(metrics, text.substr(0, sign), &Metric::name);
+    if (metric == std::end(metrics)) return refuse("there is no such metric");
+    double most = 0;
+    const char* const end = text.data() + text.size();
+    const auto [after, error] = std::from_chars(text.data() + sign + 1, end, most);
+    if (error != std::errc{} || after != end || !(most >= 0)) return refuse("the value is not a number from 0 on");
+    return Limit{metric, most};
+}
+
+}  // namespace
+
+std::string metric_names() {
+    std::string text;
+    std::size_t width = 0;
+    for (const Metric& metric : metrics) {
+        if (!text.empty()) text += (width += metric.name.size() + 2) > 42 ? ",\n" : ", ";
+        if (text.ends_with('\n')) width = metric.name.size();
+        text += metric.name;
+    }
+    return text;
+}
+
+Result<std::vector<Limit>> read_limits(std::span<const std::string> texts) {
+    std::vector<Limit> limits;
+    for (const std::string& text : texts) {
+        auto limit = read_limit(text);
+        if (!limit) return fail(std::move(limit).error());
+        limits.push_back(*limit);
+    }
+    return limits;
+}
+
+std::vector<Breach> breaches(const Comparison& comparison, std::span<const Limit> limits) {
+    const auto& tensors = comparison.diff.tensors;
+    std::vector<Breach> found;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const ValueDifference* values = comparison.values_of(i);
+        if (values == nullptr) {
+            if (!tensors[i].renamed) found.push_back({tensors[i].name, "differs in a way that no metric measures"});
+        } else if (values->sums.not_finite > 0) {
+            found.push_back({tensors[i].name, "has weights that are infinite or not a number"});
+        }
+    }
+    for (const auto& [metric, most] : limits) {
+        std::optional<std::size_t> worst;
+        double value = most;
+        for (std::size_t i = 0; i < tensors.size(); ++i) {
+            const ValueDifference* values = comparison.values_of(i);
+            const auto number = values == nullptr ? std::nullopt : metric->of(values->sums);
+            if (!number || !(*number > value)) continue;
+            worst = i;
+            value = *number;
+        }
+        if (!worst) continue;
+        found.push_back({tensors[*worst].name, fmt::format("{} {:.6g} is above {}", metric->name, value, most)});
+    }
+    return found;
+}
+
+}  // namespace ggufkit::diff

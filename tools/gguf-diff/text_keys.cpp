@@ -1,0 +1,83 @@
+#include <algorithm>
+#include <ggufkit/sequence_diff.hpp>
+#include <vector>
+
+#include "common/show.hpp"
+#include "common/table.hpp"
+#include "common/text.hpp"
+#include "core/text.hpp"
+#include "signs.hpp"
+#include "views.hpp"
+
+namespace ggufkit::diff {
+
+using namespace cli;
+
+namespace {
+
+// The first element that differs, where two arrays of one type do.
+std::string array_change(const ArrayView& a, const ArrayView& b) {
+    const auto [in_a, in_b] = std::ranges::mismatch(a, b);
+    if (in_a == a.end() || in_b == b.end()) {
+        return fmt::format("{} → {} elements, the first {} are equal", grouped(a.size()), grouped(b.size()),
+                           grouped(std::min(a.size(), b.size())));
+    }
+    std::uint64_t index = 0;
+    for (auto it = a.begin(); it != in_a; ++it) ++index;
+    return fmt::format(
+        "{}[{}]: {} → {}",
+        a.size() == b.size() ? "" : fmt::format("{} → {} elements; ", grouped(a.size()), grouped(b.size())), index,
+        element_text(*in_a), element_text(*in_b));
+}
+
+std::string lines_changed(std::string_view a, std::string_view b) {
+    std::uint64_t removed = 0, added = 0;
+    for (const Hunk& hunk : diff_lines(a, b, 0)) {
+        removed += hunk.count_a;
+        added += hunk.count_b;
+    }
+    if (removed + added == 0) return "differs in its last newline";
+    return fmt::format("{} out, {} in: see below", counted(removed, "line"), counted(added, "line"));
+}
+
+std::string value_change(const ValueView& a, const ValueView& b) {
+    if (a.type() == b.type()) {
+        if (const auto array_a = a.as_array(), array_b = b.as_array();
+            array_a && array_b && array_a->element_type() == array_b->element_type()) {
+            return array_change(*array_a, *array_b);
+        }
+        if (const auto text_a = a.as_string(), text_b = b.as_string(); text_a && text_b) {
+            if (std::max(text_a->size(), text_b->size()) > short_text) return lines_changed(*text_a, *text_b);
+        }
+    }
+    return fmt::format("{} → {}", value_cell(a).text, value_cell(b).text);
+}
+
+void add_key(Table& table, const KeyChange& change) {
+    std::string type, value;
+    if (change.a && change.b) {
+        type = type_text(*change.a);
+        if (const std::string other = type_text(*change.b); other != type) type += " → " + other;
+        value = value_change(*change.a, *change.b);
+    } else {
+        const ValueView& only = change.a ? *change.a : *change.b;
+        type = type_text(only);
+        value = value_cell(only).text;
+    }
+    table.add({sign(change.a.has_value(), change.b.has_value()), printable(change.key), type, value});
+}
+
+}  // namespace
+
+void print_keys(Console& console, const std::vector<KeyChange>& changes) {
+    if (changes.empty()) return;
+    console.out.write("\n");
+    Table table({{},
+                 {.title = "KEY", .cut = Cut::middle},
+                 {.title = "TYPE", .style = Style::dim},
+                 {.title = "VALUE", .cut = Cut::end}});
+    for (const KeyChange& change : changes) add_key(table, change);
+    table.print(console, console.width());
+}
+
+}  // namespace ggufkit::diff

@@ -1,0 +1,215 @@
+// Tensors: what they are, how far their values are apart, by layer and by part.
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <utility>
+
+#include "common/show.hpp"
+#include "common/table.hpp"
+#include "common/text.hpp"
+#include "core/text.hpp"
+#include "numbers.hpp"
+#include "signs.hpp"
+#include "views.hpp"
+
+namespace ggufkit::diff {
+
+using namespace cli;
+
+namespace {
+
+constexpr std::size_t most_rows = 20;
+
+std::string types(const TensorChange& change) {
+    const TensorInfo& a = *(change.a == nullptr ? change.b : change.a)->info;
+    const TensorInfo& b = *(change.b == nullptr ? change.a : change.b)->info;
+    return arrow(type_text(a), type_text(b));
+}
+
+std::string shapes(const TensorChange& change) {
+    const TensorInfo& a = *(change.a == nullptr ? change.b : change.a)->info;
+    if (!change.reshaped) return shape_text(a.shape());
+    return arrow(shape_text(a.shape()), shape_text(change.b->info->shape()));
+}
+
+Cell sign_of(const TensorChange& change) {
+    if (change.renamed) return {">", Style::cyan};
+    return sign(change.a != nullptr, change.b != nullptr);
+}
+
+// ---------------------------------------------------------------- those without values
+
+void print_structure(Console& console, const Comparison& comparison, bool in_full) {
+    Table table({{}, {.title = "TENSOR", .cut = Cut::middle}, {.title = "TYPE"}, {.title = "SHAPE"}});
+    std::size_t count = 0;
+    const auto& tensors = comparison.diff.tensors;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        if (comparison.values_of(i) != nullptr) continue;
+        if (++count > most_rows && !in_full) continue;
+        const TensorChange& change = tensors[i];
+        std::string name = printable(change.name);
+        if (change.renamed) name += " → " + printable(change.b->info->name);
+        table.add({sign_of(change), name, types(change), shapes(change)});
+    }
+    if (count == 0) return;
+    console.out.write("\n");
+    table.print(console, console.width());
+    print_more(console, count - table.size(), "tensor");
+}
+
+// ---------------------------------------------------------------- those with values
+
+std::string blocks_text(const TensorChange& change) {
+    return change.blocks.differ == 0
+               ? ""
+               : fmt::format("{} of {}", grouped(change.blocks.differ), grouped(change.blocks.blocks));
+}
+
+std::string error_text(const ValueDifference& values) {
+    const double error = values.sums.relative_rmse();
+    if (!values.sampled) return percent(error);
+    return fmt::format("{} to {} %", short_number(100 * values.relative_rmse.low),
+                       short_number(100 * values.relative_rmse.high));
+}
+
+std::string weighted_text(const ErrorSums& sums) {
+    const auto weighted = sums.weighted_relative_rmse();
+    return weighted ? percent(*weighted) : "";
+}
+
+std::string cosine_text(const ErrorSums& sums) { return fmt::format("{:.6f}", sums.cosine()); }
+
+// Worst first; NaN and infinities before all.
+std::vector<std::size_t> by_error(const Comparison& comparison) {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < comparison.diff.tensors.size(); ++i) {
+        if (comparison.values_of(i) != nullptr) order.push_back(i);
+    }
+    std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) {
+        const ErrorSums& sums = comparison.values_of(i)->sums;
+        return std::pair(sums.not_finite > 0, sums.relative_rmse());
+    });
+    return order;
+}
+
+void print_values(Console& console, const Comparison& comparison, bool in_full) {
+    const auto order = by_error(comparison);
+    if (order.empty()) return;
+    Table table({{},
+                 {.title = "TENSOR", .cut = Cut::middle},
+                 {.title = "TYPE"},
+                 {.title = "ERROR", .right = true},
+                 {.title = "WEIGHTED", .right = true},
+                 {.title = "SQNR", .right = true},
+                 {.title = "MAX", .right = true},
+                 {.title = "AT", .style = Style::dim},
+                 {.title = "COSINE", .right = true},
+                 {.title = "BIAS", .right = true},
+                 {.title = "EQUAL", .right = true},
+                 {.title = "BLOCKS"},
+                 {.title = "NOT FINITE", .right = true}});
+    // On a narrow screen what says least gives way to the name.
+    const std::size_t width = console.width().value_or(1000);
+    const auto from = [&](std::size_t least, std::string text) { return width >= least ? std::move(text) : ""; };
+    const std::size_t shown = in_full ? order.size() : std::min(order.size(), most_rows);
+    for (std::size_t row = 0; row < shown; ++row) {
+        const TensorChange& change = comparison.diff.tensors[order[row]];
+        const ValueDifference& values = *comparison.values_of(order[row]);
+        const ErrorSums& sums = values.sums;
+        const bool same = sums.e2 == 0;
+        table.add({sign_of(change),
+                   printable(change.name),
+                   types(change),
+                   {error_text(values), style_of(sums.relative_rmse())},
+                   weighted_text(sums),
+                   from(64, decibel(sums.sqnr_db())),
+                   from(80, short_number(sums.max_error)),
+                   from(110, same ? "" : place(sums.max_at, *change.a->info)),
+                   from(110, cosine_text(sums)),
+                   from(120, short_number(sums.bias())),
+                   from(80, equal_share(sums)),
+                   from(100, blocks_text(change)),
+                   sums.not_finite == 0 ? "" : grouped(sums.not_finite)});
+    }
+    console.out.write("\n");
+    table.print(console, console.width());
+    print_more(console, order.size() - shown, "tensor");
+}
+
+// ---------------------------------------------------------------- roll-ups
+
+void print_parts(Console& console, const Comparison& comparison) {
+    const auto parts = totals(comparison.pairs, comparison.values, ValueGrouping::part);
+    if (parts.size() < 2) return;
+    Table table({{},
+                 {.title = "PART", .cut = Cut::middle},
+                 {.title = "TENSORS", .right = true},
+                 {.title = "WEIGHTS", .right = true},
+                 {.title = "ERROR", .right = true},
+                 {.title = "WEIGHTED", .right = true},
+                 {.title = "SQNR", .right = true},
+                 {.title = "EQUAL", .right = true}});
+    std::vector<const ValueTotal*> order;
+    for (const ValueTotal& part : parts) order.push_back(&part);
+    std::ranges::stable_sort(order, std::greater(), [](const ValueTotal* part) { return part->sums.relative_rmse(); });
+    const auto add = [&](std::string_view name, std::uint64_t tensors, const ErrorSums& sums) {
+        table.add({"",
+                   name,
+                   grouped(tensors),
+                   human_count(sums.elements),
+                   {percent(sums.relative_rmse()), style_of(sums.relative_rmse())},
+                   weighted_text(sums),
+                   decibel(sums.sqnr_db()),
+                   equal_share(sums)});
+    };
+    for (std::size_t i = 0; i < std::min(order.size(), most_rows); ++i) {
+        add(printable(order[i]->name), order[i]->tensors, order[i]->sums);
+    }
+    add("all of them", comparison.pairs.size(), whole(comparison));
+    console.out.write("\n");
+    table.print(console, console.width());
+}
+
+}  // namespace
+
+void print_more(Console& console, std::size_t hidden, std::string_view what) {
+    if (hidden > 0)
+        console.out.print("   {}\n",
+                          console.paint(Style::dim, "… and " + counted(hidden, what) + " more: --all shows them"));
+}
+
+void print_layers(Console& console, std::span<const ValueTotal> layers, std::string_view title) {
+    constexpr std::size_t most_layers = 4096;  // a file may claim any number
+    if (layers.size() < 2 || layers.size() > most_layers) return;
+    const std::uint64_t last = std::stoull(layers.back().name);
+    if (last >= most_layers) return;
+    std::vector<double> errors(last + 1, -1);
+    double low = std::numeric_limits<double>::infinity(), high = 0;
+    for (const ValueTotal& layer : layers) {
+        const double error = layer.sums.relative_rmse();
+        errors[std::stoull(layer.name)] = error;
+        if (error > 0) low = std::min(low, error);
+        high = std::max(high, error);
+    }
+    if (high == 0) return;
+    const std::size_t room =
+        console.width().value_or(100) - std::min<std::size_t>(console.width().value_or(100) - 8, title.size() + 3);
+    // A range of less than a factor of 2 is not blown up: small differences shall look small.
+    for (std::size_t at = 0; at < errors.size(); at += room) {
+        const auto part = std::span(errors).subspan(at, std::min(room, errors.size() - at));
+        console.out.print("   {:<{}}{}\n", at == 0 ? title : "", title.size(),
+                          heat_strip(console, part, low, std::max(high, 2 * low)));
+    }
+    console.out.print("   {:<{}}{} to {}, layers 0 to {}\n", "", title.size(), percent(low), percent(high), last);
+}
+
+void print_tensors(Console& console, const Comparison& comparison, bool in_full) {
+    print_structure(console, comparison, in_full);
+    print_values(console, comparison, in_full);
+    print_parts(console, comparison);
+    const auto layers = totals(comparison.pairs, comparison.values, ValueGrouping::layer);
+    if (layers.size() > 1) console.out.write("\n");
+    print_layers(console, layers, "error by layer  ");
+}
+
+}  // namespace ggufkit::diff
