@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <ggufkit/error.hpp>
 #include <span>
 
@@ -11,5 +12,8 @@ namespace ggufkit::io {
 // Fills `into` with the bytes of an open file from `offset` on. Errors: IO_READ; IO_CHANGED where the file ends too
 // early. The caller knows what was read and adds it.
 Result<void> read_at(int fd, std::uint64_t offset, std::span<std::byte> into);
+
+// The same of a file wherever it is; from any thread.
+using ReadAt = std::function<Result<void>(std::uint64_t offset, std::span<std::byte> into)>;
 
 }  // namespace ggufkit::io

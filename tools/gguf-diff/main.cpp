@@ -1,5 +1,6 @@
 // gguf-diff: what differs between two models.
 #include <ggufkit/diff.hpp>
+#include <ggufkit/remote.hpp>
 
 #include "common/command_line.hpp"
 #include "common/open.hpp"
@@ -25,12 +26,15 @@ has, ~ for what both have and differs. Where only bytes differ, the first digits
 of their XXH3-128 are shown; --json has all of them.
 
 Either may be compressed (.gguf.zst), and one of them - for standard input: then
-it is unpacked into a file without a name in TMPDIR, or else /var/tmp.
+it is unpacked into a file without a name in TMPDIR, or else /var/tmp. Either may
+be a URL or hf:OWNER/REPO/FILE.gguf: of it the header is fetched, and the data of
+those tensors that both have in the same type and shape.
 
 Examples:
   gguf-diff model-f16.gguf model-Q8_0.gguf
   gguf-diff original.gguf shards-00001-of-00004.gguf && echo the same
   gguf-requant m.gguf - Q4_K_M | gguf-diff m-Q4_K_M.gguf -
+  gguf-diff hf:OWNER/REPO/m-Q4_K_M.gguf m-Q4_K_M.gguf   # is mine still theirs?
   gguf-diff a.gguf b.gguf --json | jq '.tensors[].name'
 
 Exit codes:
@@ -53,9 +57,13 @@ int compare_files(const Options& options, const cli::CommandLine& line, cli::Con
         console.error(message);
         return trouble;
     };
-    const auto a = cli::open_model(options.a, {.threads = options.threads});
+    // Of files on servers, the data of those tensors alone that have to be compared.
+    const auto open = [&](const std::string& file) {
+        return cli::open_model(file, {.header_only = is_remote(file), .threads = options.threads});
+    };
+    const auto a = open(options.a);
     if (!a) return refuse(cli::sentence(options.a, a.error()));
-    const auto b = cli::open_model(options.b, {.threads = options.threads});
+    const auto b = open(options.b);
     if (!b) return refuse(cli::sentence(options.b, b.error()));
 
     const auto diff = [&] {
@@ -78,7 +86,8 @@ int main(int argc, char** argv) {
     Options options;
     cli::CommandLine line(manual, trouble);
     auto& app = line.app();
-    app.add_option("A", options.a, "A GGUF file, any shard of a split model, or -\nfor standard input")->required();
+    app.add_option("A", options.a, "A GGUF file, any shard of a split model, its URL,\nor - for standard input")
+        ->required();
     app.add_option("B", options.b, "The one to compare it with")->required();
     app.add_option("--threads", options.threads, "How many threads read and compare\n(default: one for each CPU)")
         ->type_name("N")

@@ -1,4 +1,5 @@
 #include <fnmatch.h>
+#include <ggufkit/remote.hpp>
 
 #include <algorithm>
 
@@ -119,7 +120,7 @@ void print_diagnostics(Console& console, const Inspection& inspection, Profile p
     table.print(console, std::nullopt);  // a finding is not cut short
     if (!table.empty()) console.out.write("\n");
     const bool valid = inspection.valid();
-    console.out.print("{}: {}, {}{}\n", printable(inspection.path.string()),
+    console.out.print("{}: {}, {}{}\n", printable(shown_name(inspection.path.string())),
                       console.paint(valid ? Style::green : Style::red, valid ? "valid" : "invalid"),
                       verdict_counts(inspection), profile == Profile::llama ? " (by what llama.cpp loads)" : "");
 }

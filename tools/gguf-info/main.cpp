@@ -63,7 +63,7 @@ class Sections {
     }
 
     void miss(std::string_view what) {
-        console_.error(fmt::format("{}: {}", inspection_.path.string(), what));
+        console_.error(fmt::format("{}: {}", cli::shown(inspection_.path), what));
         found_ = false;
     }
 

@@ -36,6 +36,13 @@ reserved. OUTPUT - is standard output. INPUT may be compressed, or - for
 standard input: it is then unpacked into a file without a name in TMPDIR, or
 else /var/tmp.
 
+INPUT may be on a server: a URL of http or https, or hf:OWNER/REPO/FILE.gguf for
+Hugging Face (hf:OWNER/REPO@REVISION/FILE.gguf for another branch than main). It
+is fetched into such a file; --dry-run fetches the header alone. Without OUTPUT
+the file goes into the current folder. In the environment HF_TOKEN is a token for
+what is not public, HF_ENDPOINT another server of the same kind, GGUFKIT_CACHE
+another folder than ~/.cache/ggufkit for headers, or off.
+
 With --shm the output is a file in memory, /dev/shm/NAME, which any number of
 programs can map like one on disk. It stays until it is removed (by --shm-remove
 NAME, or rm /dev/shm/NAME) or the machine restarts. Processes that want the
@@ -54,6 +61,7 @@ Examples:
   gguf-requant m-f16.gguf Q3_K_M --report m-Q3_K_M.html
   gguf-requant big-f16.gguf Q4_K_M --resume
   gguf-requant m-f16.gguf.zst m-Q4_K_M.gguf.zst Q4_K_M
+  gguf-requant hf:OWNER/REPO/m-f16.gguf Q4_K_M --dry-run
   gguf-requant m-f16.gguf - Q4_K_M | ssh host 'cat > m-Q4_K_M.gguf'
   gguf-requant m-f16.gguf Q4_K_M --shm m && llama-cli -m /dev/shm/m
   gguf-requant m-00001-of-00003.gguf m.gguf COPY      the shards in one file
