@@ -84,26 +84,29 @@ bool is_token(const std::string& text) {
 }
 
 // What went wrong below HTTP, in words. Never libcurl's message buffer: it may quote the URL.
-HttpFailure failure_of(CURLcode code, bool connected) {
+HttpFailure failure_of(CURLcode code, const std::string& host, bool connected) {
     const auto failure = [&](Errc kind, std::string detail, bool passing = false) {
         return HttpFailure{{.code = kind, .detail = std::move(detail)}, passing};
     };
     switch (code) {
-        case CURLE_COULDNT_RESOLVE_HOST: return failure(Errc::io_open, "no address is known of this host");
+        case CURLE_COULDNT_RESOLVE_HOST: return failure(Errc::io_open, fmt::format("no address is known of {}", host));
         case CURLE_COULDNT_RESOLVE_PROXY: return failure(Errc::io_open, "no address is known of the proxy");
-        case CURLE_COULDNT_CONNECT: return failure(Errc::io_open, "the host cannot be connected to");
+        case CURLE_COULDNT_CONNECT: return failure(Errc::io_open, fmt::format("{} cannot be connected to", host));
         case CURLE_URL_MALFORMAT: return failure(Errc::bad_argument, "is no valid URL");
         case CURLE_UNSUPPORTED_PROTOCOL:
             return failure(Errc::unsupported, "leads to a scheme other than https (or http, from http)");
         case CURLE_TOO_MANY_REDIRECTS:
             return failure(Errc::io_open, fmt::format("redirects more than {} times", most_redirects));
         case CURLE_PEER_FAILED_VERIFICATION:
-            return failure(Errc::io_open,
-                           "the certificate of the host cannot be trusted: it is expired, of another host, or of an "
-                           "authority that is not known here (SSL_CERT_FILE names a file of those to trust)");
+            return failure(
+                Errc::io_open,
+                fmt::format("the certificate of {} cannot be trusted: it is expired, of another host, or of an "
+                            "authority that is not known here (SSL_CERT_FILE names a file of those to trust)",
+                            host));
         case CURLE_SSL_CACERT_BADFILE:
             return failure(Errc::io_open, "the file of certificates to trust cannot be read (SSL_CERT_FILE)");
-        case CURLE_OPERATION_TIMEDOUT: return failure(Errc::io_read, "the host does not answer", connected);
+        case CURLE_OPERATION_TIMEDOUT:
+            return failure(Errc::io_read, fmt::format("{} does not answer", host), connected);
         case CURLE_PARTIAL_FILE:
         case CURLE_GOT_NOTHING:
         case CURLE_RECV_ERROR:
@@ -147,7 +150,7 @@ class Transfer {
         if (refused_) return tl::unexpected(HttpFailure{std::move(*refused_)});
         // Of what is no success the body does not matter.
         if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && !success()))
-            return tl::unexpected(failure_of(code, connected()));
+            return tl::unexpected(failure_of(code, host(), connected()));
         return answer();
     }
 
@@ -218,6 +221,11 @@ class Transfer {
         long status = 0;
         curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
         return status;
+    }
+    std::string host() const {
+        const char* url = nullptr;
+        curl_easy_getinfo(handle_, CURLINFO_EFFECTIVE_URL, &url);
+        return Url(url == nullptr ? request_.url : url).part(CURLUPART_HOST);
     }
     bool connected() const {
         curl_off_t microseconds = 0;

@@ -71,11 +71,13 @@ std::optional<std::string_view> take_part(std::string_view& rest) {
     return part;
 }
 
-// refs/pr/7 and refs/convert/NAME are revisions too.
+// refs/pr/7 and refs/convert/NAME are revisions too. Empty where there is none.
 std::string take_revision(std::string_view revision, std::string_view& rest) {
     std::string whole(revision);
     for (int more = 0; revision == "refs" && more < 2; ++more) {
-        if (const auto part = take_part(rest)) whole.append("/").append(*part);
+        const auto part = take_part(rest);
+        if (!part) return {};
+        whole.append("/").append(*part);
     }
     return whole;
 }
