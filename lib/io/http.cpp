@@ -1,6 +1,8 @@
 #include "io/http.hpp"
 
+#define CURL_DISABLE_TYPECHECK  // it wraps functions in macros of their names
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <pthread.h>
 #include <strings.h>
@@ -10,6 +12,8 @@
 #include <csignal>
 #include <ctime>
 #include <mutex>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace ggufkit::io {
@@ -19,10 +23,61 @@ namespace {
 constexpr long most_redirects = 8;
 constexpr long slow = 1000;  // bytes a second
 
+// libcurl, loaded with the first URL: it brings some thirty libraries along, and loading those takes longer than all that
+// gguf-info does for a file on disk.
+struct Curl {
+    decltype(&curl_global_init) global_init;
+    decltype(&curl_easy_init) easy_init;
+    decltype(&curl_easy_cleanup) easy_cleanup;
+    decltype(&curl_easy_reset) easy_reset;
+    decltype(&curl_easy_setopt) easy_setopt;
+    decltype(&curl_easy_perform) easy_perform;
+    decltype(&curl_easy_getinfo) easy_getinfo;
+    decltype(&curl_easy_header) easy_header;
+    decltype(&curl_easy_strerror) easy_strerror;
+    decltype(&curl_slist_append) slist_append;
+    decltype(&curl_slist_free_all) slist_free_all;
+    decltype(&curl_url) url;
+    decltype(&curl_url_set) url_set;
+    decltype(&curl_url_get) url_get;
+    decltype(&curl_url_cleanup) url_cleanup;
+    decltype(&curl_free) free;
+
+    // Once and for all; false where it is not installed, or too old.
+    bool load() {
+        void* library = nullptr;
+        for (const char* const name : {"libcurl.so.4", "libcurl-gnutls.so.4"}) {
+            if (library == nullptr) library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
+        }
+        const auto find = [library](auto& function, const char* name) {
+            function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
+            return function != nullptr;
+        };
+        return library != nullptr && find(global_init, "curl_global_init") && find(easy_init, "curl_easy_init") &&
+               find(easy_cleanup, "curl_easy_cleanup") && find(easy_reset, "curl_easy_reset") &&
+               find(easy_setopt, "curl_easy_setopt") && find(easy_perform, "curl_easy_perform") &&
+               find(easy_getinfo, "curl_easy_getinfo") && find(easy_header, "curl_easy_header") &&
+               find(easy_strerror, "curl_easy_strerror") && find(slist_append, "curl_slist_append") &&
+               find(slist_free_all, "curl_slist_free_all") && find(url, "curl_url") && find(url_set, "curl_url_set") &&
+               find(url_get, "curl_url_get") && find(url_cleanup, "curl_url_cleanup") && find(free, "curl_free") &&
+               global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    }
+};
+
+// Nothing else here is used before create() has seen that it is there.
+const Curl* library() {
+    static const std::optional<Curl> loaded = [] {
+        Curl curl{};
+        return curl.load() ? std::optional(curl) : std::nullopt;
+    }();
+    return loaded ? &*loaded : nullptr;
+}
+const Curl& curl() { return *library(); }
+
 struct Free {
-    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-    void operator()(CURLU* url) const { curl_url_cleanup(url); }
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+    void operator()(CURL* handle) const { curl().easy_cleanup(handle); }
+    void operator()(CURLU* url) const { curl().url_cleanup(url); }
+    void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
 using Handle = std::unique_ptr<CURL, Free>;
 using Headers = std::unique_ptr<curl_slist, Free>;
@@ -30,14 +85,14 @@ using Headers = std::unique_ptr<curl_slist, Free>;
 // A URL, taken apart.
 class Url {
   public:
-    explicit Url(const std::string& text) : url_(curl_url()) {
-        good_ = url_ && curl_url_set(url_.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+    explicit Url(const std::string& text) : url_(curl().url()) {
+        good_ = url_ && curl().url_set(url_.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
     }
     std::string part(CURLUPart which) const {
         char* text = nullptr;
-        if (!good_ || curl_url_get(url_.get(), which, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
+        if (!good_ || curl().url_get(url_.get(), which, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
         std::string part = text;
-        curl_free(text);
+        curl().free(text);
         return part;
     }
     // Schemes and hosts are compared in any case.
@@ -114,7 +169,7 @@ HttpFailure failure_of(CURLcode code, const std::string& host, bool connected) {
         case CURLE_HTTP2:
         case CURLE_HTTP2_STREAM: return failure(Errc::io_read, "the connection was cut", true);
         case CURLE_SSL_CONNECT_ERROR: return failure(Errc::io_open, "no secure connection comes about");
-        default: return failure(Errc::io_read, fmt::format("cannot be read: {}", curl_easy_strerror(code)));
+        default: return failure(Errc::io_read, fmt::format("cannot be read: {}", curl().easy_strerror(code)));
     }
 }
 
@@ -135,15 +190,15 @@ class Transfer {
         : handle_(handle), options_(options), request_(request), take_(take) {}
 
     tl::expected<HttpAnswer, HttpFailure> run() {
-        curl_easy_reset(handle_);  // connections stay
+        curl().easy_reset(handle_);  // connections stay
         set_limits();
         const Headers headers = set_request();
         CURLcode code = CURLE_OK;
         {
             const NoPipeSignal quiet;
-            code = curl_easy_perform(handle_);
+            code = curl().easy_perform(handle_);
         }
-        curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, nullptr);  // it goes now
+        curl().easy_setopt(handle_, CURLOPT_HTTPHEADER, nullptr);  // it goes now
         if (options_.stop.stop_requested()) {
             return tl::unexpected(HttpFailure{{.code = Errc::cancelled, .detail = "stopped on request"}});
         }
@@ -156,45 +211,45 @@ class Transfer {
 
   private:
     void set_limits() {
-        curl_easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
-        curl_easy_setopt(handle_, CURLOPT_LOW_SPEED_LIMIT, slow);
-        curl_easy_setopt(handle_, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.silence.count()));
-        curl_easy_setopt(handle_, CURLOPT_PROTOCOLS_STR, "http,https");
+        curl().easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
+        curl().easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
+        curl().easy_setopt(handle_, CURLOPT_LOW_SPEED_LIMIT, slow);
+        curl().easy_setopt(handle_, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.silence.count()));
+        curl().easy_setopt(handle_, CURLOPT_PROTOCOLS_STR, "http,https");
         const bool secure = ::strncasecmp(request_.url.c_str(), "https:", 6) == 0;
-        curl_easy_setopt(handle_, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-        curl_easy_setopt(handle_, CURLOPT_FOLLOWLOCATION, 1L);
-        curl_easy_setopt(handle_, CURLOPT_MAXREDIRS, most_redirects);
-        if (!options_.ca_file.empty()) curl_easy_setopt(handle_, CURLOPT_CAINFO, options_.ca_file.c_str());
-        curl_easy_setopt(handle_, CURLOPT_NOPROGRESS, 0L);
-        curl_easy_setopt(handle_, CURLOPT_XFERINFODATA, this);
-        curl_easy_setopt(handle_, CURLOPT_XFERINFOFUNCTION, &Transfer::on_progress);
-        curl_easy_setopt(handle_, CURLOPT_WRITEDATA, this);
-        curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &Transfer::on_bytes);
+        curl().easy_setopt(handle_, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
+        curl().easy_setopt(handle_, CURLOPT_FOLLOWLOCATION, 1L);
+        curl().easy_setopt(handle_, CURLOPT_MAXREDIRS, most_redirects);
+        if (!options_.ca_file.empty()) curl().easy_setopt(handle_, CURLOPT_CAINFO, options_.ca_file.c_str());
+        curl().easy_setopt(handle_, CURLOPT_NOPROGRESS, 0L);
+        curl().easy_setopt(handle_, CURLOPT_XFERINFODATA, this);
+        curl().easy_setopt(handle_, CURLOPT_XFERINFOFUNCTION, &Transfer::on_progress);
+        curl().easy_setopt(handle_, CURLOPT_WRITEDATA, this);
+        curl().easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &Transfer::on_bytes);
     }
 
     // The headers have to live as long as the transfer.
     Headers set_request() {
-        curl_easy_setopt(handle_, CURLOPT_URL, request_.url.c_str());
-        curl_easy_setopt(handle_, CURLOPT_USERAGENT, "ggufkit/" GGUFKIT_VERSION);
+        curl().easy_setopt(handle_, CURLOPT_URL, request_.url.c_str());
+        curl().easy_setopt(handle_, CURLOPT_USERAGENT, "ggufkit/" GGUFKIT_VERSION);
         const bool open_end = request_.end == HttpRequest{}.end;
         const std::string range =
             open_end ? fmt::format("{}-", request_.begin) : fmt::format("{}-{}", request_.begin, request_.end - 1);
-        curl_easy_setopt(handle_, CURLOPT_RANGE, range.c_str());
+        curl().easy_setopt(handle_, CURLOPT_RANGE, range.c_str());
         // libcurl gives either to no other host, port or scheme that a redirect leads to.
         const Url url(request_.url);
         token_sent_ =
             !options_.token.empty() && url.part(CURLUPART_USER).empty() && url.same_origin(Url(options_.token_url));
         if (token_sent_) {
-            curl_easy_setopt(handle_, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-            curl_easy_setopt(handle_, CURLOPT_XOAUTH2_BEARER, options_.token.c_str());
+            curl().easy_setopt(handle_, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+            curl().easy_setopt(handle_, CURLOPT_XOAUTH2_BEARER, options_.token.c_str());
         }
         // A range of compressed bytes would be of no use.
-        Headers headers(curl_slist_append(nullptr, "Accept-Encoding: identity"));
+        Headers headers(curl().slist_append(nullptr, "Accept-Encoding: identity"));
         if (!request_.if_none_match.empty()) {
-            curl_slist_append(headers.get(), ("If-None-Match: " + request_.if_none_match).c_str());
+            curl().slist_append(headers.get(), ("If-None-Match: " + request_.if_none_match).c_str());
         }
-        curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, headers.get());
+        curl().easy_setopt(handle_, CURLOPT_HTTPHEADER, headers.get());
         return headers;
     }
 
@@ -206,7 +261,7 @@ class Transfer {
         answer.content_type = header("Content-Type");
         answer.content_encoding = header("Content-Encoding");
         curl_off_t seconds = 0;
-        if (curl_easy_getinfo(handle_, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0) {
+        if (curl().easy_getinfo(handle_, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0) {
             answer.retry_after = std::chrono::seconds(seconds);
         }
         return answer;
@@ -214,22 +269,22 @@ class Transfer {
     std::string header(const char* name) const {
         curl_header* found = nullptr;
         constexpr int last_request = -1;
-        if (curl_easy_header(handle_, name, 0, CURLH_HEADER, last_request, &found) != CURLHE_OK) return {};
+        if (curl().easy_header(handle_, name, 0, CURLH_HEADER, last_request, &found) != CURLHE_OK) return {};
         return found->value;
     }
     long status() const {
         long status = 0;
-        curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+        curl().easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
         return status;
     }
     std::string host() const {
         const char* url = nullptr;
-        curl_easy_getinfo(handle_, CURLINFO_EFFECTIVE_URL, &url);
+        curl().easy_getinfo(handle_, CURLINFO_EFFECTIVE_URL, &url);
         return Url(url == nullptr ? request_.url : url).part(CURLUPART_HOST);
     }
     bool connected() const {
         curl_off_t microseconds = 0;
-        curl_easy_getinfo(handle_, CURLINFO_PRETRANSFER_TIME_T, &microseconds);
+        curl().easy_getinfo(handle_, CURLINFO_PRETRANSFER_TIME_T, &microseconds);
         return microseconds != 0;
     }
     bool success() const { return status() / 100 == 2; }
@@ -262,13 +317,16 @@ class Transfer {
 }  // namespace
 
 Result<HttpClient> HttpClient::create(HttpOptions options) {
-    static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (!is_token(options.token)) {
         return fail({.code = Errc::bad_argument, .detail = "the token (HF_TOKEN) has characters that no token has"});
     }
+    if (library() == nullptr) {
+        return fail(
+            {.code = Errc::unsupported, .detail = "is a URL, and libcurl (7.85 or later) is not installed here"});
+    }
     auto state = std::make_unique<State>();
     state->options = std::move(options);
-    if (ready == CURLE_OK) state->handle.reset(curl_easy_init());
+    state->handle.reset(curl().easy_init());
     if (!state->handle) return fail({.code = Errc::unsupported, .detail = "libcurl cannot be used here"});
     return HttpClient(std::move(state));
 }

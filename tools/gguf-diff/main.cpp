@@ -26,9 +26,10 @@ has, ~ for what both have and differs. Where only bytes differ, the first digits
 of their XXH3-128 are shown; --json has all of them.
 
 Either may be compressed (.gguf.zst), and one of them - for standard input: then
-it is unpacked into a file without a name in TMPDIR, or else /var/tmp. Either may
-be a URL or hf:OWNER/REPO/FILE.gguf: of it the header is fetched, and the data of
-those tensors that both have in the same type and shape.
+it is unpacked into a file without a name in TMPDIR, or else /var/tmp. Either
+may be a URL or hf:OWNER/REPO/FILE.gguf (gguf-info --help says more): of it the
+header is fetched, and the data of those tensors that both have in one type and
+shape.
 
 Examples:
   gguf-diff model-f16.gguf model-Q8_0.gguf

@@ -28,7 +28,7 @@ FILE may be on a server: a URL of http or https, or hf:OWNER/REPO/FILE.gguf for
 Hugging Face (hf:OWNER/REPO@REVISION/FILE.gguf for another branch than main).
 Only the header is fetched, unless --check asks for all, and kept in the cache,
 ~/.cache/ggufkit. In the environment HF_TOKEN is a token for what is not public,
-HF_ENDPOINT another server of the same kind, GGUFKIT_CACHE another folder or off.
+HF_ENDPOINT another server like it, GGUFKIT_CACHE another folder or off.
 
 Examples:
   gguf-info model-Q4_K_M.gguf
