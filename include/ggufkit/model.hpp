@@ -152,6 +152,8 @@ class Model {
     ~Model();
 
     std::size_t shard_count() const;
+    // Whether every shard is, rather than its header alone.
+    bool whole() const;
     const ModelView& shard(std::size_t index) const;
     const std::filesystem::path& shard_path(std::size_t index) const;
     // The open file behind a shard's bytes, for copy_file_range; owned by the model. Data that was not asked for may not

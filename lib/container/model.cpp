@@ -252,8 +252,11 @@ Result<Model> Model::read(int fd, const std::filesystem::path& name, const OpenO
 }
 
 Result<Model> Model::fetch(std::string_view name, const RemoteOptions& remote, const OpenOptions& options) {
-    const auto opener = from_server(remote, options);
-    if (!opener) return fail(opener.error());
+    auto opener = from_server(remote, options);
+    if (!opener) {
+        opener.error().subject = shown_name(name);
+        return fail(std::move(opener).error());
+    }
     return State::open((*opener)(std::string(name)), std::string(name), options, *opener);
 }
 
@@ -281,6 +284,9 @@ Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
 std::size_t Model::shard_count() const { return state_->shards.size(); }
+bool Model::whole() const {
+    return std::ranges::all_of(state_->shards, [](const Shard& shard) { return shard.view.whole(); });
+}
 const ModelView& Model::shard(std::size_t index) const { return state_->shards[index].view; }
 const std::filesystem::path& Model::shard_path(std::size_t index) const { return state_->shards[index].file().path(); }
 int Model::shard_fd(std::size_t index) const { return state_->shards[index].file().fd(); }

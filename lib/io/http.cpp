@@ -322,7 +322,7 @@ Result<HttpClient> HttpClient::create(HttpOptions options) {
     }
     if (library() == nullptr) {
         return fail(
-            {.code = Errc::unsupported, .detail = "is a URL, and libcurl (7.85 or later) is not installed here"});
+            {.code = Errc::unsupported, .detail = "is on a server, and libcurl (7.85 or later) is not installed here"});
     }
     auto state = std::make_unique<State>();
     state->options = std::move(options);

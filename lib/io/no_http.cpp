@@ -8,7 +8,7 @@ struct HttpClient::State {
 };
 
 Result<HttpClient> HttpClient::create(HttpOptions) {
-    return fail({.code = Errc::unsupported, .detail = "is a URL: this library was built without libcurl"});
+    return fail({.code = Errc::unsupported, .detail = "is on a server, and this library was built without libcurl"});
 }
 
 HttpClient::HttpClient(std::unique_ptr<State> state) : state_(std::move(state)) {}

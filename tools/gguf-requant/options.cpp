@@ -40,8 +40,8 @@ INPUT may be on a server: a URL of http or https, or hf:OWNER/REPO/FILE.gguf for
 Hugging Face (hf:OWNER/REPO@REVISION/FILE.gguf for another branch than main). It
 is fetched into such a file; --dry-run fetches the header alone. Without OUTPUT
 the file goes into the current folder. In the environment HF_TOKEN is a token
-for what is not public, HF_ENDPOINT another server like it, GGUFKIT_CACHE another
-folder than ~/.cache/ggufkit for headers, or off.
+for what is not public, HF_ENDPOINT another server like it, and GGUFKIT_CACHE
+another folder than ~/.cache/ggufkit for headers, or off.
 
 With --shm the output is a file in memory, /dev/shm/NAME, which any number of
 programs can map like one on disk. It stays until it is removed (by --shm-remove
