@@ -1,9 +1,10 @@
-// Reading GGUF: parse() for bytes in memory, Model for files and split models on disk.
+// Reading GGUF: parse() for bytes in memory, Model for files and split models, on disk and on servers.
 //
 // Purpose: metadata and tensor infos as views into the file; every tensor's data as a span, with no copy.
 // Ownership: a ModelView borrows the bytes that were parsed. A Model owns the mappings of its shards; everything
 //   it hands out borrows from it.
-// Thread-safety: both are immutable once made; any number of threads may read them.
+// Thread-safety: both are immutable once made, but for the data that a model fetches when it is asked for; any number of
+//   threads may read them.
 // Source: spec/gguf.md.
 #pragma once
 
@@ -79,12 +80,19 @@ class ModelView {
     Result<std::string_view> get_string(std::string_view key) const;
     Result<ArrayView> get_array(std::string_view key) const;
 
-    // The bytes of a tensor of this view; DATA_PAST_EOF and the like where they are not all there.
+    // The bytes of a tensor of this view; DATA_PAST_EOF and the like where they are not all there. NOT_FOUND where it has
+    // the header alone (OpenOptions::header_only): Model::data() then brings them.
     Result<std::span<const std::byte>> data(const TensorInfo& tensor) const;
+    // Whether file() is the whole file, rather than a header with nothing behind it.
+    bool whole() const { return whole_; }
 
   private:
     friend class Parser;
+    friend class Model;
+    Result<std::span<const std::byte>> place(const TensorInfo& tensor) const;
+
     std::span<const std::byte> file_;
+    bool whole_ = true;
     Encoding encoding_;
     std::uint32_t alignment_ = default_alignment;
     std::uint64_t header_bytes_ = 0;
@@ -107,8 +115,9 @@ struct OpenOptions {
     bool check_structure = true;  // refuse what check_structure() finds; off for tools that show broken files
     bool follow_shards = true;    // open every shard of a split model, whichever of them is named
 
-    // Of files that have to be unpacked first. `header_only` unpacks no more than the header where a seek table makes
-    // that possible; tensor data may then read as zeros.
+    // Of files that have to be unpacked or fetched first. `header_only` gets no more than the header where that can be had
+    // alone: of files on servers, and of compressed ones that have a seek table. Model::data() gets a tensor then when it
+    // is asked for it; where it was not, ModelView::file() and shard_fd() have zeros.
     bool header_only = false;
     unsigned threads = 0;                                                     // 0: as many as the machine has
     std::function<void(std::uint64_t done, std::uint64_t total)> progress{};  // bytes; total 0: not known
@@ -120,6 +129,8 @@ struct ModelTensor {
     std::uint32_t shard;
 };
 
+struct RemoteOptions;  // remote.hpp
+
 class Model {
   public:
     // Maps `path`; where it is a shard (split.count > 1, NAME-00001-of-00005.gguf), all its siblings. Errors: IO_*,
@@ -130,15 +141,23 @@ class Model {
     // The same for what can be read from `fd`, which stays the caller's: a pipe is read to its end into a temporary
     // file; a regular file, from its start on, is mapped. Errors call it `name`.
     static Result<Model> read(int fd, const std::filesystem::path& name, const OpenOptions& options = {});
+    // The same for what is on a server: a URL, or hf:OWNER/REPO/FILE (remote.hpp). All of it is fetched into a temporary
+    // file without a name, or, with `header_only`, the header alone. Errors: IO_OPEN (no connection, no permission, no such
+    // file), IO_READ, IO_CHANGED where it became another file between two requests, UNSUPPORTED (a server that sends no
+    // parts of files; a library without libcurl), BAD_ARGUMENT, CANCELLED. None has a password or a token in it.
+    static Result<Model> fetch(std::string_view name, const RemoteOptions& remote, const OpenOptions& options = {});
 
     Model(Model&&) noexcept;
     Model& operator=(Model&&) noexcept;
     ~Model();
 
     std::size_t shard_count() const;
+    // Whether every shard is, rather than its header alone.
+    bool whole() const;
     const ModelView& shard(std::size_t index) const;
     const std::filesystem::path& shard_path(std::size_t index) const;
-    // The open file behind a shard's bytes, for copy_file_range; owned by the model.
+    // The open file behind a shard's bytes, for copy_file_range; owned by the model. Data that was not asked for may not
+    // be in it where only headers were opened.
     int shard_fd(std::size_t index) const;
     // The file that was opened: of a compressed shard the compressed one, else the same. For fstat.
     int opened_fd(std::size_t index) const;
@@ -149,6 +168,8 @@ class Model {
     // Every tensor of every shard, in file order; O(1) look-up by name.
     std::span<const ModelTensor> tensors() const;
     const ModelTensor* find_tensor(std::string_view name) const;
+    // The bytes of a tensor, all there; after it they are behind shard_fd() too. Where only headers were opened, this call
+    // fetches or unpacks them, once; errors then: those of open() and fetch().
     Result<std::span<const std::byte>> data(const ModelTensor& tensor) const;
 
     // Tells the kernel how the bytes from `begin` on will be used; a hint that cannot fail.

@@ -3,13 +3,17 @@
 #include <algorithm>
 #include <charconv>
 #include <ggufkit/model.hpp>
+#include <ggufkit/remote.hpp>
 #include <ggufkit/validate.hpp>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "container/rules.hpp"
 #include "container/split.hpp"
+#include "io/download.hpp"
 #include "io/spool.hpp"
 
 namespace ggufkit {
@@ -21,19 +25,48 @@ using container::subject;
 
 namespace {
 
+// Which tensors of a shard were filled in.
+struct Filled {
+    explicit Filled(std::size_t tensors) : done(tensors, false) {}
+    std::mutex mutex;
+    std::vector<bool> done;
+};
+
 struct Shard {
     io::Input input;
     ModelView view;
+    std::unique_ptr<Filled> filled{};  // null: all is there
 
     const io::MappedFile& file() const { return input.file; }
+
+    // Has these bytes, which are of that tensor, be there.
+    Result<void> fill(const TensorInfo& tensor, std::span<const std::byte> bytes) const {
+        if (!filled) return {};
+        const auto index = static_cast<std::size_t>(&tensor - view.tensors().data());
+        const auto begin = static_cast<std::uint64_t>(bytes.data() - view.file().data());
+        const std::lock_guard lock(filled->mutex);
+        if (filled->done[index]) return {};
+        auto fetched = input.fill(begin, begin + bytes.size());
+        if (fetched) filled->done[index] = true;
+        return fetched;
+    }
 };
+
+// How a file of this name is opened: from disk, or from a server.
+using Opener = std::function<Result<Shard>(const std::string& name)>;
+
+// Whether more bytes may make a header of what parse() refuses.
+bool may_go_on(Errc code) {
+    return code == Errc::truncated || code == Errc::length_past_eof || code == Errc::count_impossible ||
+           code == Errc::wrong_endian;
+}
 
 io::SpoolOptions spool_options(const OpenOptions& options) {
     io::SpoolOptions spool{.threads = options.threads, .progress = options.progress};
     if (options.header_only) {
         spool.enough = [&options](std::span<const std::byte> beginning) {
             const auto view = parse(beginning, options.limits);
-            return view && view->data_offset() <= beginning.size();
+            return view ? view->data_offset() <= beginning.size() : !may_go_on(view.error().code);
         };
     }
     return spool;
@@ -48,24 +81,52 @@ Result<Shard> make_shard(Result<io::Input> input, const OpenOptions& options) {
         const auto worst = std::ranges::find(report.diagnostics, Severity::error, &Diagnostic::severity);
         if (worst != report.diagnostics.end()) return fail(std::move(worst->error));
     }
-    return Shard{std::move(*input), std::move(*view)};
+    Shard shard{std::move(*input), std::move(*view)};
+    if (shard.input.fill) shard.filled = std::make_unique<Filled>(shard.view.tensors().size());
+    return shard;
 }
 
-Result<Shard> open_shard(const std::filesystem::path& path, const OpenOptions& options) {
-    return make_shard(io::open_input(path, spool_options(options)), options);
+Opener from_disk(const OpenOptions& options) {
+    return [&options](const std::string& path) {
+        return make_shard(io::open_input(path, spool_options(options)), options);
+    };
+}
+
+// All shards of a model share a connection.
+Result<Opener> from_server(const RemoteOptions& remote, const OpenOptions& options) {
+    auto client = io::HttpClient::create({.token = remote.hf_token,
+                                          .token_url = remote.hf_endpoint,
+                                          .ca_file = remote.ca_file,
+                                          .connect_timeout = remote.connect_timeout,
+                                          .silence = remote.silence,
+                                          .stop = remote.stop});
+    if (!client) return fail(std::move(client).error());
+    return
+        [&, shared = std::make_shared<io::HttpClient>(*std::move(client))](const std::string& name) -> Result<Shard> {
+            auto url = url_of(name, remote);
+            if (!url) return fail(std::move(url).error());
+            const io::Retries retries{remote.attempts, remote.retry_delay, remote.longest_wait};
+            auto file = std::make_shared<io::RemoteFile>(shared, *std::move(url), shown_name(name), retries);
+            io::SpoolOptions spool = spool_options(options);
+            spool.most = remote.header_limit;
+            return make_shard(
+                io::fetch_input(std::move(file), io::HeaderCache(remote.cache, remote.cache_limit), spool), options);
+        };
 }
 
 // NAME-00002-of-00005.gguf, taken apart; all shards are .gguf.zst, or none is.
 struct ShardName {
     std::string prefix;  // "NAME", with the folder
     std::string_view suffix;
+    std::string query;  // of a URL
     std::uint64_t number;
     std::uint64_t count;
 
-    static std::optional<ShardName> parse(const std::filesystem::path& path) {
+    static std::optional<ShardName> parse(const std::string& name) {
         constexpr std::string_view of = "-of-";
-        const std::string text = path.string();
-        std::string_view rest = text;
+        const std::size_t end = is_remote(name) ? name.find('?') : name.npos;
+        const std::string query = end == name.npos ? "" : name.substr(end);
+        std::string_view rest = std::string_view(name).substr(0, end);
         const std::string_view suffix = rest.ends_with(".zst") ? ".gguf.zst" : ".gguf";
         if (!rest.ends_with(suffix)) return std::nullopt;
         rest.remove_suffix(suffix.size());
@@ -75,11 +136,11 @@ struct ShardName {
         const auto number = take_number(rest);
         if (!number || !rest.ends_with('-')) return std::nullopt;
         rest.remove_suffix(1);
-        return ShardName{std::string(rest), suffix, *number, *count};
+        return ShardName{std::string(rest), suffix, query, *number, *count};
     }
 
-    std::filesystem::path sibling(std::uint64_t index) const {
-        return container::shard_path(prefix, index, count, suffix);
+    std::string sibling(std::uint64_t index) const {
+        return container::shard_path(prefix, index, count, suffix).string() + query;
     }
 
   private:
@@ -98,33 +159,34 @@ struct ShardName {
 };
 
 // Names the file in an error about one of several.
-Error in_file(const std::filesystem::path& path, Error error) {
-    error.subject = error.subject.empty() ? path.string() : fmt::format("{}: {}", path.string(), error.subject);
+Error in_file(const std::string& path, Error error) {
+    error.subject = error.subject.empty() ? path : fmt::format("{}: {}", path, error.subject);
     return error;
 }
 
-// All shards of the model that `first` is one of, in order.
-Result<std::vector<Shard>> open_siblings(Shard first, const SplitKeys& keys, const OpenOptions& options) {
-    const std::filesystem::path path = first.file().path();
+// All shards of the model that `first` is one of, in order. `path` is its name.
+Result<std::vector<Shard>> open_siblings(Shard first, const std::string& path, const SplitKeys& keys,
+                                         const Opener& open) {
     const auto name = ShardName::parse(path);
     if (!name || name->number != keys.number + 1 || name->count != keys.count) {
-        return fail(breach(R::split_files, {}, path.string(),
+        return fail(breach(R::split_files, {}, shown_name(path),
                            fmt::format("is shard {} of {} by its keys: its name must end in -{:05}-of-{:05}.gguf",
                                        keys.number + 1, keys.count, keys.number + 1, keys.count)));
     }
     std::vector<Shard> shards;
     for (std::uint64_t i = 0; i < keys.count; ++i) {
         if (i == keys.number) continue;
-        const auto sibling = name->sibling(i);
-        auto shard = open_shard(sibling, options);
+        const std::string sibling = shown_name(name->sibling(i));
+        auto shard = open(name->sibling(i));
         if (!shard && shard.error().code == Errc::io_open) {
             return fail(
-                breach(R::split_files, {}, sibling.string(),
+                breach(R::split_files, {}, sibling,
                        fmt::format("shard {} of {} cannot be opened: {}", i + 1, keys.count, shard.error().detail)));
         }
+        if (!shard && shard.error().subject.starts_with(sibling)) return fail(std::move(shard).error());
         if (!shard) return fail(in_file(sibling, std::move(shard).error()));
         if (container::split_keys(shard->view) != SplitKeys{i, keys.count}) {
-            return fail(breach(R::split_agreement, {}, sibling.string(),
+            return fail(breach(R::split_agreement, {}, sibling,
                                fmt::format("does not say that it is shard {} of {}", i + 1, keys.count)));
         }
         shards.push_back(std::move(*shard));
@@ -140,8 +202,9 @@ struct Model::State {
     std::vector<ModelTensor> tensors;
     detail::NameIndex by_name;
 
-    // The model that has this shard.
-    static Result<Model> open(Result<Shard> first, const OpenOptions& options);
+    // The model that has this shard, which has that name.
+    static Result<Model> open(Result<Shard> first, const std::string& name, const OpenOptions& options,
+                              const Opener& opener);
 
     std::string_view name_of(std::uint32_t tensor) const { return tensors[tensor].info->name; }
 
@@ -156,7 +219,7 @@ struct Model::State {
                 tensors.push_back({&info, i});
                 const auto at = static_cast<std::uint32_t>(tensors.size() - 1);
                 if (by_name.insert(at, [this](std::uint32_t t) { return name_of(t); }) || shards.size() == 1) continue;
-                return fail(in_file(shards[i].file().path(),
+                return fail(in_file(shards[i].file().path().string(),
                                     breach(R::split_unique, info.info_offset, subject("tensor", info.name),
                                            "is in more than one place of the model")));
             }
@@ -170,7 +233,7 @@ struct Model::State {
         for (const Shard& shard : shards) {
             const KeyValue* said = shard.view.find_key(key);
             if (said == nullptr || said->value.as_unsigned() == tensors.size()) continue;
-            return fail(in_file(shard.file().path(),
+            return fail(in_file(shard.file().path().string(),
                                 breach(R::split_agreement, said->offset, subject("key", key),
                                        fmt::format("is not {}, the number of tensors in the shards", tensors.size()))));
         }
@@ -179,19 +242,31 @@ struct Model::State {
 };
 
 Result<Model> Model::open(const std::filesystem::path& path, const OpenOptions& options) {
-    return State::open(open_shard(path, options), options);
+    const Opener opener = from_disk(options);
+    return State::open(opener(path.string()), path.string(), options, opener);
 }
 
 Result<Model> Model::read(int fd, const std::filesystem::path& name, const OpenOptions& options) {
-    return State::open(make_shard(io::read_input(fd, name, spool_options(options)), options), options);
+    return State::open(make_shard(io::read_input(fd, name, spool_options(options)), options), name.string(), options,
+                       from_disk(options));
 }
 
-Result<Model> Model::State::open(Result<Shard> first, const OpenOptions& options) {
+Result<Model> Model::fetch(std::string_view name, const RemoteOptions& remote, const OpenOptions& options) {
+    auto opener = from_server(remote, options);
+    if (!opener) {
+        opener.error().subject = shown_name(name);
+        return fail(std::move(opener).error());
+    }
+    return State::open((*opener)(std::string(name)), std::string(name), options, *opener);
+}
+
+Result<Model> Model::State::open(Result<Shard> first, const std::string& name, const OpenOptions& options,
+                                 const Opener& opener) {
     if (!first) return fail(std::move(first).error());
     auto state = std::make_unique<State>();
     const auto keys = container::split_keys(first->view);
     if (options.follow_shards && keys) {
-        auto shards = open_siblings(std::move(*first), *keys, options);
+        auto shards = open_siblings(std::move(*first), name, *keys, opener);
         if (!shards) return fail(std::move(shards).error());
         state->shards = std::move(*shards);
     } else {
@@ -199,6 +274,7 @@ Result<Model> Model::State::open(Result<Shard> first, const OpenOptions& options
     }
     if (auto indexed = state->index_tensors(); !indexed) return fail(std::move(indexed).error());
     if (auto counted = state->check_tensor_count(); !counted) return fail(std::move(counted).error());
+    for (Shard& shard : state->shards) shard.view.whole_ = !shard.filled;
     return Model(std::move(state));
 }
 
@@ -208,6 +284,9 @@ Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
 std::size_t Model::shard_count() const { return state_->shards.size(); }
+bool Model::whole() const {
+    return std::ranges::all_of(state_->shards, [](const Shard& shard) { return shard.view.whole(); });
+}
 const ModelView& Model::shard(std::size_t index) const { return state_->shards[index].view; }
 const std::filesystem::path& Model::shard_path(std::size_t index) const { return state_->shards[index].file().path(); }
 int Model::shard_fd(std::size_t index) const { return state_->shards[index].file().fd(); }
@@ -223,7 +302,10 @@ const ModelTensor* Model::find_tensor(std::string_view name) const {
 }
 
 Result<std::span<const std::byte>> Model::data(const ModelTensor& tensor) const {
-    return shard(tensor.shard).data(*tensor.info);
+    const Shard& shard = state_->shards[tensor.shard];
+    auto bytes = shard.view.place(*tensor.info);
+    if (!bytes) return bytes;
+    return shard.fill(*tensor.info, *bytes).map([&] { return *bytes; });
 }
 
 void Model::advise(std::size_t shard, std::uint64_t begin, std::uint64_t size, Access access) const {
@@ -232,6 +314,7 @@ void Model::advise(std::size_t shard, std::uint64_t begin, std::uint64_t size, A
 
 Result<void> Model::check_unchanged() const {
     for (const Shard& shard : state_->shards) {
+        if (shard.filled) continue;  // in a file that nobody else can write to
         if (auto same = shard.file().check_unchanged(); !same) return same;
     }
     return {};

@@ -60,6 +60,13 @@ auto of_tensor(const TensorInfo& tensor) {
 }  // namespace
 
 Result<std::span<const std::byte>> ModelView::data(const TensorInfo& tensor) const {
+    if (whole_) return place(tensor);
+    return fail({.code = Errc::not_found,
+                 .subject = subject("tensor", tensor.name),
+                 .detail = "has no data here: only the header was asked for"});
+}
+
+Result<std::span<const std::byte>> ModelView::place(const TensorInfo& tensor) const {
     const auto extent = container::extent_of(*this, tensor).map_error(of_tensor(tensor));
     if (!extent) return fail(extent.error());
     const auto [begin, end] = *extent;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <ggufkit/error.hpp>
 #include <span>
 
@@ -14,5 +15,8 @@ Result<void> read_at(int fd, std::uint64_t offset, std::span<std::byte> into);
 
 // Of an open file. IO_READ.
 Result<std::uint64_t> file_size(int fd);
+
+// The same of a file wherever it is; from any thread.
+using ReadAt = std::function<Result<void>(std::uint64_t offset, std::span<std::byte> into)>;
 
 }  // namespace ggufkit::io

@@ -2,7 +2,6 @@
 
 #include "core/bytes.hpp"
 #include "core/cursor.hpp"
-#include "io/read_at.hpp"
 
 namespace ggufkit::io {
 
@@ -47,11 +46,11 @@ std::vector<std::byte> SeekTable::encode() const {
     return bytes;
 }
 
-Result<std::optional<SeekTable>> SeekTable::read(int fd, std::uint64_t file_size) {
+Result<std::optional<SeekTable>> SeekTable::read(const ReadAt& read_at, std::uint64_t file_size) {
     const std::optional<SeekTable> none;
     std::vector<std::byte> bytes(footer);
     if (file_size < frame_header + footer) return none;
-    if (auto got = read_at(fd, file_size - footer, bytes); !got) return fail(std::move(got).error());
+    if (auto got = read_at(file_size - footer, bytes); !got) return fail(std::move(got).error());
     Cursor last(bytes, encoding());
     std::uint32_t count = 0, magic = 0, length = 0;
     std::uint8_t descriptor = 0;
@@ -62,7 +61,7 @@ Result<std::optional<SeekTable>> SeekTable::read(int fd, std::uint64_t file_size
     const std::uint64_t table = frame_header + entry * count + footer;
     if (table > file_size) return none;
     bytes.resize(table - footer);
-    if (auto got = read_at(fd, file_size - table, bytes); !got) return fail(std::move(got).error());
+    if (auto got = read_at(file_size - table, bytes); !got) return fail(std::move(got).error());
     Cursor cursor(bytes, encoding());
     if (!cursor.read(magic) || magic != table_magic) return none;
     if (!cursor.read(length) || length != table - frame_header) return none;

@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "io/read_at.hpp"
+
 namespace ggufkit::io {
 
 // Content of one frame of ours: in so much weights compress as well as in more, and a thread needs little memory.
@@ -31,9 +33,9 @@ class SeekTable {
     // The skippable frame that ends the file.
     std::vector<std::byte> encode() const;
 
-    // The table at the end of an open file of `file_size` bytes; nothing where there is none that fits the file: it is
-    // then read from front to back. Errors: IO_READ, IO_CHANGED.
-    static Result<std::optional<SeekTable>> read(int fd, std::uint64_t file_size);
+    // The table at the end of a file of `file_size` bytes; nothing where there is none that fits the file: it is then read
+    // from front to back. Errors: those of `read_at`.
+    static Result<std::optional<SeekTable>> read(const ReadAt& read_at, std::uint64_t file_size);
 
     std::span<const Frame> frames() const { return frames_; }
     std::uint64_t content() const { return frames_.empty() ? 0 : frames_.back().offset + frames_.back().content; }

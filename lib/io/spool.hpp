@@ -1,5 +1,5 @@
-// Models that cannot be mapped as they are: compressed files, pipes. Their content goes to a file that has no name, in
-// TMPDIR or else /var/tmp, and is mapped from there; the system removes it when nobody has it open any more.
+// Models that cannot be mapped as they are: compressed files, pipes, files on servers. Their content goes to a spool
+// (spool_file.hpp) and is mapped from there.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <functional>
 #include <ggufkit/error.hpp>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -14,21 +16,38 @@
 
 namespace ggufkit::io {
 
+class Frames;
+
 struct SpoolOptions {
     unsigned threads = 0;  // 0: as many as the machine has
     // Bytes of content that are there, and of all there will be; of what can be read only to its end, bytes read, and
     // of all; the total is 0 where nobody knows.
     std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
-    // Asked with the first bytes of the content, more of them each time. Once it says yes, the rest is not needed and
-    // may read as zeros.
+    // Asked with the first bytes of the content, more of them each time. Once it says yes, the rest is not needed: it
+    // reads as zeros until Input::fill brings it.
     std::function<bool(std::span<const std::byte>)> enough{};
+    // How many of the first bytes may be looked at for that; UNSUPPORTED where they are not enough.
+    std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+
+    Error too_much() const;
 };
 
 // What there is to read.
 struct Input {
     MappedFile file;
     std::optional<MappedFile> compressed{};  // what `file` is the content of
+    // Where `file` has no more than was enough: makes the bytes from `begin` to `end` be there too. From one thread at a time.
+    std::function<Result<void>(std::uint64_t begin, std::uint64_t end)> fill{};
 };
+
+// `file`, or its content where it is made of zstd frames.
+Result<Input> unpack_input(MappedFile file, const SpoolOptions& options);
+// The content that `frames` have; errors call it `name`.
+Result<Input> unpack_frames(std::shared_ptr<Frames> frames, const std::filesystem::path& name,
+                            const SpoolOptions& options);
+
+// Whether content that begins so may be a model; true as long as too little is there to say.
+bool may_be_gguf(std::span<const std::byte> beginning) noexcept;
 
 // The file, or its content where it is made of zstd frames. With a seek table all threads decompress, and no more frames
 // than are enough; without, it is read from front to back. Content that does not begin as GGUF does ends early: it is

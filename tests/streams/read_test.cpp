@@ -285,7 +285,7 @@ TEST_CASE("content that no disk holds is known before anything is unpacked") {
     append(file, seek_table(entries));
     const Error error = refusal(file);
     CHECK(error.code == Errc::io_no_space);
-    CHECK(error.detail.starts_with("unpacked it has 5033"));
+    CHECK(error.detail.starts_with("its content has 5033"));
 }
 
 TEST_CASE("a bomb ends at once where it is no model, and else when the disk says so") {
@@ -302,7 +302,7 @@ TEST_CASE("a bomb ends at once where it is no model, and else when the disk says
         {"/bin/sh", "-c",
          "trap '' XFSZ; unset TMPDIR; ulimit -f 40000; exec '" GGUFKIT_BIN_DIR "/gguf-info' '" + file.path + "'"});
     CHECK(result.exit_code == 1);
-    CHECK(result.err.find("cannot be unpacked in /var/tmp: cannot write: File too large") != std::string::npos);
+    CHECK(result.err.find("cannot be kept in /var/tmp: cannot write: File too large") != std::string::npos);
 }
 
 TEST_CASE("a window that would take too much memory, a dictionary") {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <ggufkit/remote.hpp>
+
 #include <limits>
 
 #include "common/text.hpp"
@@ -88,7 +90,9 @@ std::string file_type_text(std::uint64_t id) {
     return type == nullptr ? unknown(id) : std::string(type->name);
 }
 
-std::string shown(const std::filesystem::path& file) { return file == "-" ? "standard input" : file.string(); }
+std::string shown(const std::filesystem::path& file) {
+    return file == "-" ? "standard input" : shown_name(file.string());
+}
 
 std::string sentence(const Error& error) {
     const bool of_the_file = !error.rule.empty() || error.code == Errc::bad_zstd || error.code == Errc::truncated;

@@ -1,5 +1,6 @@
 // gguf-diff: what differs between two models.
 #include <ggufkit/diff.hpp>
+#include <ggufkit/remote.hpp>
 #include <optional>
 
 #include "common/command_line.hpp"
@@ -28,7 +29,8 @@ class Command {
 
     int run() {
         if (options_.patch.any()) {
-            const diff::PatchRun run{options_.patch, options_.a, options_.b, options_.threads, options_.json, options_.force};
+            const diff::PatchRun run{options_.patch,   options_.a,    options_.b,
+                                     options_.threads, options_.json, options_.force};
             return options_.c.empty() ? diff::run_patch(run, line_, console_)
                                       : line_.refuse(console_, "a patch is between two files");
         }
@@ -88,7 +90,8 @@ class Command {
 
     // Nothing where that failed and was said.
     std::optional<Model> open(const std::string& file) const {
-        auto model = cli::open_model(file, {.threads = options_.threads});
+        // Of one on a server, the data of those tensors alone that have to be compared.
+        auto model = cli::open_model(file, {.header_only = is_remote(file), .threads = options_.threads});
         if (model) return std::move(*model);
         console_.error(cli::sentence(file, model.error()));
         return {};

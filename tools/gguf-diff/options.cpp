@@ -28,7 +28,9 @@ root mean square of w; EQUAL the share of weights that are the same. Totals are
 of the tensors that differ.
 
 Any file may be compressed (.gguf.zst), and one of them - for standard input:
-then it is unpacked into a file without a name in TMPDIR, or else /var/tmp.
+then it is unpacked into a file without a name in TMPDIR, or else /var/tmp. Any
+may be a URL or hf:OWNER/REPO/FILE.gguf (gguf-info --help says more): of it the
+header is fetched, and the data of those tensors that have to be compared.
 
 Examples:
   gguf-diff model-f16.gguf model-Q8_0.gguf
@@ -38,6 +40,7 @@ Examples:
   gguf-diff original.gguf shards-00001-of-00004.gguf && echo the same
   gguf-diff m-f16.gguf m-Q6_K.gguf --fail-above relative_rmse=0.03
   gguf-requant m.gguf - Q4_K_M | gguf-diff m-Q4_K_M.gguf -
+  gguf-diff hf:OWNER/REPO/m-Q4_K_M.gguf m-Q4_K_M.gguf   # is mine still theirs?
   gguf-diff a.gguf b.gguf --json | jq '.tensors[].name'
   gguf-diff model.gguf model-fixed-template.gguf --patch fix.ggufpatch
   gguf-diff --apply fix.ggufpatch model.gguf model-fixed-template.gguf
@@ -54,7 +57,8 @@ Exit codes:
 }
 
 void add_options(CLI::App& app, Options& options) {
-    app.add_option("A", options.a, "A GGUF file, any shard of a split model, or -\nfor standard input")->required();
+    app.add_option("A", options.a, "A GGUF file, any shard of a split model, its URL,\nor - for standard input")
+        ->required();
     app.add_option("B", options.b, "The one to compare it with");
     app.add_option("C", options.c, "Where there are three, the first is the base\nof the other two");
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/open.hpp"
+#include "common/show.hpp"
 
 namespace ggufkit::info {
 
@@ -20,7 +21,10 @@ std::optional<Model> open_leniently(const std::filesystem::path& path, bool head
         options.follow_shards = follow_shards;
         auto model = cli::open_model(path, options);
         if (model) return std::move(*model);
+        // What is wrong with the file itself is so without the others, and a server need not be asked twice.
+        const bool alone = model.error().code != Errc::bad_split && model.error().subject == cli::shown(path);
         if (follow_shards || path == "-") diagnostics.push_back({Severity::error, std::move(model).error()});
+        if (alone) break;
     }
     return std::nullopt;
 }

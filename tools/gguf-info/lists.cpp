@@ -1,4 +1,5 @@
 #include <fnmatch.h>
+#include <ggufkit/remote.hpp>
 
 #include <algorithm>
 
@@ -133,7 +134,7 @@ void print_diagnostics(Console& console, const Inspection& inspection, Profile p
     }
     if (!table.empty()) table.print(console, std::nullopt);  // a finding is not cut short
     if (!table.empty()) console.out.write("\n");
-    const std::string path = printable(inspection.path.string());
+    const std::string path = printable(shown_name(inspection.path.string()));
     const bool valid = inspection.valid();
     console.out.print("{}: {}, {}{}\n", console.markdown() ? markdown_text(path) : path,
                       console.paint(valid ? Style::green : Style::red, valid ? "valid" : "invalid"),

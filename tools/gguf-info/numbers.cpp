@@ -159,7 +159,9 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
         console.error(stopped ? "cancelled" : sentence(file, error));
         return stopped ? cancelled : 1;
     };
-    const auto model = open_model(file);
+    // Of one on a server, the tensors alone that are asked for; hashes are of the whole file.
+    const bool some = is_remote(file) && !options.hash && options.manifest.empty();
+    const auto model = open_model(file, {.header_only = some});
     if (!model) return refuse(model.error());
     const auto found = Search(*model, options).run();
     if (!found) return refuse(found.error());

@@ -34,6 +34,12 @@ into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file
 with a seek table, as gguf-requant writes them, only the header is unpacked
 unless --check or an option of tensor data asks for all.
 
+FILE may be on a server: a URL of http or https, or hf:OWNER/REPO/FILE.gguf for
+Hugging Face (hf:OWNER/REPO@REVISION/FILE.gguf for another branch than main).
+Only the header is fetched, unless --check asks for all, and kept in the cache,
+~/.cache/ggufkit. In the environment HF_TOKEN is a token for what is not public,
+HF_ENDPOINT another server like it, GGUFKIT_CACHE another folder or off.
+
 Examples:
   gguf-info model-Q4_K_M.gguf
   gguf-info model.gguf --metadata '*rope*'
@@ -47,7 +53,8 @@ Examples:
   gguf-info model.gguf --header-hex | less               # how GGUF works
   gguf-info model.gguf --html model.html
   gguf-info download.gguf --check --strict               # is the file sound?
-  curl -s https://example.org/model.gguf | gguf-info -
+  gguf-info https://example.org/model.gguf
+  gguf-info hf:OWNER/REPO/model-Q4_K_M.gguf --tensors
   gguf-info model-Q4_K_M.gguf --verify model-f16.gguf
   gguf-info model.gguf --check-data                      # any NaN in it?
   gguf-info model.gguf --stats 'blk.*.attn_q.weight'
@@ -68,7 +75,7 @@ Exit codes:
 }
 
 void add_options(CLI::App& app, Options& options) {
-    app.add_option("FILE", options.file, "A GGUF file, any shard of a split model, or -\nfor standard input");
+    app.add_option("FILE", options.file, "A GGUF file, any shard of a split model, its URL,\nor - for standard input");
     const auto pattern = [&](const char* flag, std::optional<std::string>& value, const char* what) {
         app.add_option_function<std::vector<std::string>>(
                flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },

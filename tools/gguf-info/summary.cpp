@@ -186,7 +186,10 @@ std::vector<Row> rows(const Inspection& inspection, const Tally& all) {
 // How many errors and warnings there are, and the first of the worst.
 std::vector<Row> problem_rows(const Inspection& inspection) {
     const std::size_t errors = inspection.count(Severity::error), warnings = inspection.count(Severity::warning);
-    if (errors + warnings == 0) return {{"problems", Cell("none", Style::green)}};
+    if (errors + warnings == 0) {
+        const bool whole = !inspection.model || inspection.model->whole();
+        return {{"problems", Cell(whole ? "none" : "none in the header; --check looks at the rest", Style::green)}};
+    }
     std::string text = errors == 0 ? "" : counted(errors, "error");
     if (warnings != 0) text += (errors == 0 ? "" : ", ") + counted(warnings, "warning");
     const Severity worst = errors == 0 ? Severity::warning : Severity::error;

@@ -1,6 +1,9 @@
 #include "verify.hpp"
 
+#include <ggufkit/remote.hpp>
+
 #include "common/json.hpp"
+#include "common/open.hpp"
 #include "common/progress.hpp"
 #include "common/show.hpp"
 #include "common/table.hpp"
@@ -34,7 +37,8 @@ void print_check(Console& console, const Pair& paths, const ProvenanceCheck& che
     }
     table.print(console, console.width());
     if (!table.empty()) console.out.write("\n");
-    const std::string made = printable(paths.made.string()), source = printable(paths.source.string());
+    const std::string made = printable(shown_name(paths.made.string()));
+    const std::string source = printable(shown_name(paths.source.string()));
     if (check.holds()) {
         console.out.print("{}: {} from {}: {}, each the same\n", made, console.paint(Style::green, "made"), source,
                           counted(check.tensors.size(), "tensor"));
@@ -47,8 +51,8 @@ void print_check(Console& console, const Pair& paths, const ProvenanceCheck& che
 void print_json(Console& console, const Pair& paths, const ProvenanceCheck& check) {
     JsonWriter json(console.out);
     json.begin_object()
-        .field("file", paths.made.string())
-        .field("source", paths.source.string())
+        .field("file", shown_name(paths.made.string()))
+        .field("source", shown_name(paths.source.string()))
         .field("holds", check.holds())
         .field("tool", check.tool)
         .field("recipe", check.recipe);
@@ -69,9 +73,10 @@ int verify(Console& console, const Pair& paths, bool as_json) {
     if (const auto manifest = load_manifest(paths.source)) {
         return verify_manifest(console, paths.made, paths.source, *manifest, as_json);
     }
-    const auto made = Model::open(paths.made);
+    // Of the file that was made, its metadata is what counts.
+    const auto made = open_model(paths.made, {.header_only = is_remote(paths.made.string())});
     if (!made) return refuse(paths.made, made.error());
-    const auto source = Model::open(paths.source);
+    const auto source = open_model(paths.source);
     if (!source) return refuse(paths.source, source.error());
     const auto check = [&] {
         ProgressBar bar;

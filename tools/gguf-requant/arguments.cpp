@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <ggufkit/remote.hpp>
 #include <iterator>
 #include <optional>
 
@@ -98,7 +99,9 @@ Result<Effort> read_effort(std::string_view text) {
 std::string_view type_name(const FileType* type) { return type == nullptr ? copy_name : type->name; }
 
 std::filesystem::path derived_output(const std::filesystem::path& input, std::string_view types) {
-    const std::string name = (input.extension() == ".zst" ? input.stem() : input).stem().string();
+    const bool remote = is_remote(input.string());
+    const std::filesystem::path file = remote ? std::filesystem::path(file_name(input.string())) : input;
+    const std::string name = (file.extension() == ".zst" ? file.stem() : file).stem().string();
     const std::string_view stem = without_shard(name);
     // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
     std::size_t at = stem.find_first_of("-._");
@@ -106,7 +109,7 @@ std::filesystem::path derived_output(const std::filesystem::path& input, std::st
         at = stem.find_first_of("-._", at + 1);
     }
     const std::string kept = at == stem.npos ? fmt::format("{}-", stem) : std::string(stem.substr(0, at + 1));
-    return input.parent_path() / fmt::format("{}{}.gguf", kept, types);
+    return file.parent_path() / fmt::format("{}{}.gguf", kept, types);
 }
 
 Result<Request> read_positionals(const std::vector<std::string>& arguments, bool type_needed) {

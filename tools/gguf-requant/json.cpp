@@ -1,5 +1,7 @@
 #include "common/json.hpp"
 
+#include <ggufkit/remote.hpp>
+
 #include "core/text.hpp"
 #include "stream.hpp"
 #include "views.hpp"
@@ -104,7 +106,7 @@ void print_json(cli::Console& console, const Request& request, const Output& out
     const Plan& plan = *output.plan;
     JsonWriter json(console.out);
     json.begin_object()
-        .field("input", request.input.string())
+        .field("input", shown_name(request.input.string()))
         .field("output", output.path.string())
         .field("file_type", type_name(plan.file_type))
         .field("effort", name(plan.effort));

@@ -16,11 +16,11 @@
 #include "common/save.hpp"
 #include "common/show.hpp"
 #include "options.hpp"
+#include "place.hpp"
 #include "report.hpp"
 #include "shm.hpp"
 #include "stream.hpp"
 #include "target.hpp"
-#include "place.hpp"
 #include "views.hpp"
 
 namespace {

@@ -39,6 +39,13 @@ reserved. OUTPUT - is standard output. INPUT may be compressed, or - for
 standard input: it is then unpacked into a file without a name in TMPDIR, or
 else /var/tmp.
 
+INPUT may be on a server: a URL of http or https, or hf:OWNER/REPO/FILE.gguf for
+Hugging Face (hf:OWNER/REPO@REVISION/FILE.gguf for another branch than main). It
+is fetched into such a file; --dry-run fetches the header alone. Without OUTPUT
+the file goes into the current folder. In the environment HF_TOKEN is a token
+for what is not public, HF_ENDPOINT another server like it, and GGUFKIT_CACHE
+another folder than ~/.cache/ggufkit for headers, or off.
+
 With --shm the output is a file in memory, /dev/shm/NAME, which any number of
 programs can map like one on disk. It stays until it is removed (by --shm-remove
 NAME, or rm /dev/shm/NAME) or the machine restarts. Processes that want the
@@ -68,6 +75,7 @@ Examples:
   gguf-requant m-f16.gguf --target-device 24GiB --ctx 8192
   gguf-requant big-f16.gguf Q4_K_M --resume
   gguf-requant m-f16.gguf.zst m-Q4_K_M.gguf.zst Q4_K_M
+  gguf-requant hf:OWNER/REPO/m-f16.gguf Q4_K_M --dry-run
   gguf-requant m-f16.gguf - Q4_K_M | ssh host 'cat > m-Q4_K_M.gguf'
   gguf-requant m-f16.gguf Q4_K_M --shm m && llama-cli -m /dev/shm/m
   gguf-requant m-00001-of-00003.gguf m.gguf COPY      the shards in one file
@@ -114,8 +122,8 @@ void add_target(CLI::App& app, Options& options) {
         "--target-size", options.target_size,
         "Choose the type of each tensor so that OUTPUT has\nat most SIZE (22GiB, 7.5G, 900M) and loses least;\nTYPE "
         "may be left out"));
-    auto* const bpw = group(app.add_option("--target-bpw", options.target_bpw,
-                                           "The same for an average number of bits a weight,\nas 4.5"));
+    auto* const bpw = group(
+        app.add_option("--target-bpw", options.target_bpw, "The same for an average number of bits a weight,\nas 4.5"));
     auto* const device = group(app.add_option(
         "--target-device", options.target_device,
         "The same for a memory of SIZE into which OUTPUT,\nits KV cache and the buffers of llama.cpp must fit"));

@@ -1,4 +1,5 @@
 #include <array>
+#include <ggufkit/remote.hpp>
 
 #include "common/json.hpp"
 #include "report.hpp"
@@ -85,7 +86,7 @@ std::string report_json(const Outcome& outcome) {
     JsonWriter json(text);
     json.begin_object()
         .field("tool", tool)
-        .field("input", input.string())
+        .field("input", shown_name(input.string()))
         .field("output", output.path.string())
         .field("file_type", type_name(plan.file_type))
         .field("effort", name(plan.effort));

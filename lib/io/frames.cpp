@@ -1,0 +1,103 @@
+#include "io/frames.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/parallel.hpp"
+#include "io/zstd.hpp"
+
+namespace ggufkit::io {
+
+namespace {
+
+// What the buffers of all threads may take together, and a frame beyond which a table is of no use.
+constexpr std::uint64_t buffer_budget = 48 << 20;
+constexpr std::uint64_t largest_frame = 16 << 20;
+
+// What it takes to unpack any of these.
+std::uint64_t memory_for(std::span<const Frame> frames) {
+    std::uint64_t memory = 1;
+    for (const Frame& frame : frames) memory = std::max(memory, std::uint64_t{frame.size} + frame.content);
+    return memory;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Frames>> Frames::open(ReadAt read, std::uint64_t file_size) {
+    auto table = SeekTable::read(read, file_size);
+    if (!table) return fail(std::move(table).error());
+    const auto too_large = [](const Frame& frame) { return std::max(frame.size, frame.content) > largest_frame; };
+    if (!*table || std::ranges::any_of((*table)->frames(), too_large)) return nullptr;
+    auto spool = Spool::create();
+    if (!spool) return fail(std::move(spool).error());
+    return std::unique_ptr<Frames>(new Frames(std::move(read), **std::move(table), *std::move(spool)));
+}
+
+// The first frame alone, then twice as many as before, until it is enough; or the others all at once.
+Result<void> Frames::unpack(const SpoolOptions& options) {
+    auto room = options.enough ? spool_.resize(table_.content()) : spool_.expect(table_.content());
+    if (!room) return room;
+    const std::size_t count = table_.frames().size();
+    for (std::size_t next = 1; unpacked_ < count; next = options.enough ? 2 * unpacked_ : count) {
+        next = std::min(next, count - unpacked_);
+        if (auto unpacked = unpack(table_.frames().subspan(unpacked_, next), options); !unpacked) return unpacked;
+        unpacked_ += next;
+        const Frame& last = table_.frames()[unpacked_ - 1];
+        const auto satisfied = look(last.offset + last.content, options);
+        if (!satisfied) return fail(satisfied.error());
+        if (*satisfied) break;
+        if (options.enough && last.offset + last.content >= options.most) return fail(options.too_much());
+    }
+    return {};
+}
+
+Result<void> Frames::fill(std::uint64_t begin, std::uint64_t end) const {
+    const auto frames = table_.frames().subspan(unpacked_);
+    const auto first =
+        std::ranges::partition_point(frames, [&](const Frame& frame) { return frame.offset + frame.content <= begin; });
+    const auto last = std::ranges::partition_point(frames, [&](const Frame& frame) { return frame.offset < end; });
+    if (first >= last) return {};
+    std::vector<std::byte> buffer(memory_for({first, last}));
+    for (const Frame& frame : std::span(first, last)) {
+        if (auto unpacked = unpack(frame, buffer); !unpacked) return unpacked;
+    }
+    return {};
+}
+
+Result<void> Frames::unpack(std::span<const Frame> frames, const SpoolOptions& options) {
+    const std::uint64_t memory = memory_for(frames);
+    const unsigned wanted = worker_count(frames.size(), options.threads);
+    const auto workers = static_cast<unsigned>(std::clamp<std::uint64_t>(buffer_budget / memory, 1, wanted));
+    std::vector<std::vector<std::byte>> buffers(workers);
+    std::mutex mutex;
+    return parallel_for(frames.size(), workers, {}, [&](std::size_t i, unsigned worker) -> Result<void> {
+        buffers[worker].resize(memory);
+        if (auto unpacked = unpack(frames[i], buffers[worker]); !unpacked) return unpacked;
+        if (options.progress) {
+            const std::lock_guard lock(mutex);
+            options.progress(done_ += frames[i].content, table_.content());
+        }
+        return {};
+    });
+}
+
+Result<void> Frames::unpack(const Frame& frame, std::span<std::byte> buffer) const {
+    const auto compressed = buffer.first(frame.size), content = buffer.subspan(frame.size, frame.content);
+    if (auto got = read_(frame.at, compressed); !got) return got;
+    if (auto unpacked = decompress_frames(compressed, content); !unpacked) {
+        unpacked.error().offset = frame.at + unpacked.error().offset.value_or(0);
+        return unpacked;
+    }
+    return spool_.write(frame.offset, content);
+}
+
+// Whether the first `size` bytes are all that is needed; they are if they cannot be of a model.
+Result<bool> Frames::look(std::uint64_t size, const SpoolOptions& options) const {
+    const auto so_far = spool_.map({});
+    if (!so_far) return fail(so_far.error());
+    const auto bytes = so_far->bytes().first(size);
+    return !may_be_gguf(bytes) || (options.enough && options.enough(bytes));
+}
+
+}  // namespace ggufkit::io
