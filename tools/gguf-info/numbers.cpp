@@ -1,6 +1,7 @@
 #include "numbers.hpp"
 
 #include <fnmatch.h>
+#include <ggufkit/remote.hpp>
 
 #include "common/command_line.hpp"
 #include "common/interrupt.hpp"
