@@ -132,7 +132,9 @@ TEST_CASE("--target-device: the file, its cache and the buffers fit together") {
     const auto target_of = [&](const Words& flags) {
         const json::object plan = plan_of({place.input, "--target-device", "12MiB"}, flags);
         const json::object target = plan.at("target").as_object(), device = target.at("device").as_object();
-        const auto number = [&](const json::object& of, const char* key) { return of.at(key).to_number<std::uint64_t>(); };
+        const auto number = [&](const json::object& of, const char* key) {
+            return of.at(key).to_number<std::uint64_t>();
+        };
         CHECK(number(device, "bytes") == 12u << 20);
         CHECK(number(target, "bytes") + number(device, "cache") + number(device, "compute") == 12u << 20);
         CHECK(bytes_of(plan) <= number(target, "bytes"));
@@ -152,8 +154,9 @@ TEST_CASE("--target-device: the file, its cache and the buffers fit together") {
 
     const CommandResult full = requant({place.input, "--target-device", "1MiB", "--ctx", "512"});
     CHECK(full.exit_code == 1);
-    CHECK(full.err.starts_with("gguf-requant: --target-device 1MiB: is too small: for 512 tokens of context, cache and buffers "
-                               "alone take "));
+    CHECK(full.err.starts_with(
+        "gguf-requant: --target-device 1MiB: is too small: for 512 tokens of context, cache and buffers "
+        "alone take "));
     check_misuse({place.input, "--ctx", "512", "--target-size", "3M"}, "--ctx requires --target-device");
     check_misuse({place.input, "--target-device", "3M", "--target-size", "3M"}, "excludes");
     check_misuse({place.input, "--target-device", "3M", "--target-bpw", "3"}, "excludes");

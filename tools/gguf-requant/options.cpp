@@ -113,8 +113,8 @@ void add_target(CLI::App& app, Options& options) {
         "--target-size", options.target_size,
         "Choose the type of each tensor so that OUTPUT has\nat most SIZE (22GiB, 7.5G, 900M) and loses least;\nTYPE "
         "may be left out"));
-    auto* const bpw = group(app.add_option("--target-bpw", options.target_bpw,
-                                           "The same for an average number of bits a weight,\nas 4.5"));
+    auto* const bpw = group(
+        app.add_option("--target-bpw", options.target_bpw, "The same for an average number of bits a weight,\nas 4.5"));
     auto* const device = group(app.add_option(
         "--target-device", options.target_device,
         "The same for a memory of SIZE into which OUTPUT,\nits KV cache and the buffers of llama.cpp must fit"));

@@ -34,7 +34,8 @@ Result<std::optional<Request::DeviceRoom>> room_on_device(const cli::Console& co
         console.error(fmt::format("note: the memory that the model takes is estimated: {}", assumption));
     }
     if (memory->besides_weights() < *target.device) {
-        return Request::DeviceRoom{*target.device, memory->context, memory->kv_cache + memory->recurrent, memory->compute};
+        return Request::DeviceRoom{*target.device, memory->context, memory->kv_cache + memory->recurrent,
+                                   memory->compute};
     }
     return fail({.code = Errc::out_of_range,
                  .subject = target.flag,

@@ -16,12 +16,12 @@
 namespace ggufkit::requant {
 
 struct Target {
-    std::optional<std::uint64_t> bytes{};  // of all files
-    std::optional<std::uint64_t> device{};       // bytes of its memory
-    std::uint64_t context = 0;                   // tokens that it must have room for; 0: as trained
-    std::optional<double> bits{};          // a weight
-    std::string flag;                      // "--target-size 22GiB"
-    std::string label;                     // for the name of an output that was given none: "22GiB", "4.5bpw"
+    std::optional<std::uint64_t> bytes{};   // of all files
+    std::optional<std::uint64_t> device{};  // bytes of its memory
+    std::uint64_t context = 0;              // tokens that it must have room for; 0: as trained
+    std::optional<double> bits{};           // a weight
+    std::string flag;                       // "--target-size 22GiB"
+    std::string label;                      // for the name of an output that was given none: "22GiB", "4.5bpw"
 };
 
 // Nothing where none is asked for. BAD_ARGUMENT where what is asked for cannot be understood.

@@ -56,8 +56,9 @@ void print_target(Console& console, const Request& request) {
     if (!request.reached) return;
     const auto& [budget, loss, bound, device] = *request.reached;
     if (device) {
-        console.out.print("device of {}: {} of cache for {} tokens of context, {} of buffers\n", human_bytes(device->bytes),
-                          human_bytes(device->cache), grouped(device->context), human_bytes(device->compute));
+        console.out.print("device of {}: {} of cache for {} tokens of context, {} of buffers\n",
+                          human_bytes(device->bytes), human_bytes(device->cache), grouped(device->context),
+                          human_bytes(device->compute));
     }
     const std::string quality = loss == 0 ? "nothing is lost"
                                 : bound > 0
