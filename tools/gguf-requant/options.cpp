@@ -15,7 +15,7 @@ const cli::Manual manual{
         "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
         "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
         "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
-        "  gguf-requant INPUT --target-size SIZE          the types that lose least in SIZE\n"
+        "  gguf-requant INPUT --target-size SIZE          the types that fit it best\n"
         "  gguf-requant INPUT --recipe FILE               the types that FILE says\n"
         "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
         "  gguf-requant --list-types\n",
