@@ -27,7 +27,6 @@ namespace {
 
 using namespace ggufkit;
 using requant::Options;
-namespace fs = std::filesystem;
 
 constexpr int failure = 1;
 constexpr int interrupted = 130;
@@ -113,9 +112,8 @@ class Command {
         for (auto& [path, file_type, copy] : request_.outputs) {
             if (path.empty()) {
                 const bool named = copy || file_type != nullptr;
-                path = requant::derived_output(request_.input, named     ? requant::type_name(file_type)
-                                                               : target_ ? target_->label
-                                                                         : fs::path(*options_.recipe).stem().string());
+                path = requant::derived_output(
+                    request_.input, named ? std::string(requant::type_name(file_type)) : name_without_type());
             }
             if (copy && options_.recipe) return misuse("COPY keeps every tensor as it is: --recipe has nothing to say");
             if (!copy && file_type == nullptr) file_type = recipe_.file_type;
@@ -124,6 +122,10 @@ class Command {
             }
         }
         return {};
+    }
+
+    std::string name_without_type() const {
+        return target_ ? target_->label : std::filesystem::path(*options_.recipe).stem().string();
     }
 
     Result<void> understand_save_recipe() const {

@@ -16,7 +16,7 @@ const cli::Manual manual{
         "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
         "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
         "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
-        "  gguf-requant INPUT --target-size SIZE          the types that lose least in SIZE\n"
+        "  gguf-requant INPUT --target-size SIZE          the types that fit it best\n"
         "  gguf-requant INPUT --recipe FILE               the types that FILE says\n"
         "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
         "  gguf-requant --list-types\n",
@@ -88,7 +88,7 @@ Exit codes:
        with --resume what was done is kept for the next time
 )",
     .examples = {{"Types", "gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K'"},
-                 {"Target", "gguf-requant m-f16.gguf --target-size 4.2GiB --imatrix m.imatrix.gguf"},
+                 {"Target", "gguf-requant m.gguf --target-size 4.2GiB --imatrix m.imatrix.gguf"},
                  {"Importance", "gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf"},
                  {"Model", "gguf-requant m-f16.gguf Q6_K --prune-layers 20-23"},
                  {"Output", "gguf-requant m-f16.gguf Q8_0 --split-max-size 4G"},
