@@ -13,6 +13,8 @@ constexpr std::uint64_t usual_context =
     8192;  // where nobody asks: a long conversation, not all that a model could hold
 constexpr std::uint64_t context_step = 256;
 
+// Sizes of a hostile file may be anything: what is too large to count stays at the top.
+std::uint64_t sum(std::uint64_t a, std::uint64_t b) { return checked_add(a, b).value_or(~std::uint64_t{0}); }
 std::uint64_t left_after(std::uint64_t whole, std::uint64_t part) { return whole - std::min(whole, part); }
 
 Result<std::vector<std::uint64_t>> capacities(const FitOptions& options) {
@@ -29,7 +31,7 @@ Result<std::vector<std::uint64_t>> capacities(const FitOptions& options) {
 double largest_bpw(const Fit& fit) {
     std::uint64_t room = 0;
     for (const DeviceLoad& device : fit.placement.devices)
-        room += left_after(device.capacity, fit.margin + fit.estimate.compute);
+        room = sum(room, left_after(left_after(device.capacity, fit.margin), fit.estimate.compute));
     room = left_after(room, left_after(fit.estimate.besides_weights(), fit.estimate.compute));
     const auto elements = static_cast<double>(fit.estimate.device_elements);
     return elements == 0 ? 0 : 8.0 * static_cast<double>(room) / elements;
@@ -57,10 +59,9 @@ double bits_a_weight(std::uint64_t bytes, std::uint64_t elements) {
 }
 
 std::uint64_t count_elements(const Model& model) {
-    std::uint64_t sum = 0;
-    for (const ModelTensor& tensor : model.tensors())
-        sum = checked_add(sum, tensor.info->elements().value_or(0)).value_or(~std::uint64_t{0});
-    return sum;
+    std::uint64_t elements = 0;
+    for (const ModelTensor& tensor : model.tensors()) elements = sum(elements, tensor.info->elements().value_or(0));
+    return elements;
 }
 
 // Ternary types are for models that were trained for them.

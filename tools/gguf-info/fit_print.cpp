@@ -8,6 +8,7 @@
 #include "common/show.hpp"
 #include "common/table.hpp"
 #include "common/text.hpp"
+#include "core/checked.hpp"
 #include "core/text.hpp"
 #include "fit.hpp"
 
@@ -117,7 +118,7 @@ void print_candidates(Console& console, const Fit& fit) {
     for (const Candidate& one : fit.candidates) {
         table.add({one.type == nullptr ? Cell("as it is", Style::bold) : Cell(one.type->name),
                    fmt::format("{:.2f}", one.bpw), human_bytes(one.weights),
-                   human_bytes(one.weights + fit.estimate.besides_weights()),
+                   human_bytes(checked_add(one.weights, fit.estimate.besides_weights()).value_or(~std::uint64_t{0})),
                    one.fits ? Cell("yes", Style::green) : Cell("no", Style::dim),
                    one.needs_imatrix ? "needs an imatrix" : ""});
     }
