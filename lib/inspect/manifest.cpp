@@ -48,7 +48,7 @@ std::pair<std::string_view, std::string_view> split_name(std::string_view name) 
 
 // "sha256  HEX  FILE:TENSOR", "sha256  HEX  FILE" or "HEX  FILE".
 std::optional<HashLine> parse_line(std::string_view line) {
-    std::string first = lower(take_word(line));
+    const std::string first = lower(take_word(line));
     if (const auto named = std::ranges::find(kinds, first, &Kind::name); named != kinds.end()) {
         const std::string hex = lower(take_word(line));
         if (hex.size() != named->digits || !is_hex(hex) || line.empty()) return std::nullopt;

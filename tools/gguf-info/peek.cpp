@@ -82,6 +82,7 @@ void print_numbers_of(Console& console, std::string_view name, const std::vector
 
 std::vector<std::string> texts_of(const BlockPart& part) {
     std::vector<std::string> texts;
+    texts.reserve(part.reals.size() + part.integers.size());
     for (const double number : part.reals) texts.push_back(real_text(number));
     for (const std::int64_t number : part.integers) {
         texts.push_back(part.name == "signs" ? fmt::format("{:08b}", number) : fmt::format("{}", number));
@@ -98,6 +99,7 @@ void print_block(Console& console, const PeekedBlock& block, std::uint32_t eleme
                       block.column / elements, block.column, block.column + elements - 1, block.offset);
     constexpr std::size_t per_line = 16;
     std::vector<std::string> bytes;
+    bytes.reserve(block.bytes.size());
     for (std::size_t i = 0; i < block.bytes.size(); ++i)
         bytes.push_back(hex_of(std::span(block.bytes).subspan(i, 1), ""));
     print_numbers_of(console, "bytes", bytes, per_line, 0);
