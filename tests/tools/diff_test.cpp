@@ -213,7 +213,7 @@ TEST_CASE("gguf-diff keeps to the width of the screen") {
             CAPTURE(width);
             std::istringstream lines(run_tool("gguf-diff", files, width).text());
             std::string line;
-            for (int number = 0; std::getline(lines, line); ++number) {
+            while (std::getline(lines, line)) {
                 if (line.starts_with("--- ") || line.starts_with("+++ ") || line.starts_with("base: ")) continue;
                 if (line.starts_with("values: ") || line.starts_with("keys: ") || line.find("nearer to") != line.npos)
                     continue;
