@@ -35,7 +35,7 @@ struct ErrorSums {
     double cosine() const;         // of the angle between w and v; 1 where both are zero
     double bias() const;           // the mean of e, in units of rms()
     double gain() const;           // Σwv/Σw²: below 1 where weights come out smaller
-    double equal_share() const;    // of all pairs; 1 where there are none
+    double equal_share() const;                            // of all pairs; 1 where there are none
     std::optional<double> weighted_relative_rmse() const;  // √(Σie²/Σiw²); absent where no importance was given
 };
 
