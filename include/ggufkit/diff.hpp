@@ -15,6 +15,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ggufkit/digest.hpp>
@@ -40,6 +41,25 @@ struct BlockDifference {
     std::uint64_t differ = 0;            // how many of them have other bytes
     std::vector<std::uint64_t> first{};  // which, no more than `most`
 };
+
+// One part of a block, as explain_block() names them, on both sides.
+struct PartChange {
+    static constexpr std::size_t most = 8;
+    struct Number {
+        std::uint64_t index;
+        double a;
+        double b;
+    };
+    std::string_view name;  // "d", "scale", "code", …
+    std::uint64_t count = 0;
+    std::uint64_t differ = 0;
+    std::vector<Number> first{};  // of those that differ, no more than `most`
+};
+
+// Block number `block` of two tensors of one type, part by part; of a type without blocks one weight. Errors: those of
+// Model::data() and explain_block(); OUT_OF_RANGE, BAD_ARGUMENT where the types are not the same.
+Result<std::vector<PartChange>> explain_difference(const Model& a, const ModelTensor& in_a, const Model& b,
+                                                   const ModelTensor& in_b, std::uint64_t block);
 
 struct TensorChange {
     std::string name;                // in A, or in B where A has none

@@ -133,9 +133,7 @@ std::vector<Hunk> hunks_of(std::span<const Edit> edits, std::uint64_t context) {
     for (std::size_t i = 0; i < edits.size(); ++i) {
         const Edit& edit = edits[i];
         const bool first = i == 0, last = i + 1 == edits.size();
-        if (edit.kind != Kind::keep) {
-            add(edit);
-        } else if (!first && !last && edit.count <= 2 * context) {
+        if (edit.kind != Kind::keep || (!first && !last && edit.count <= 2 * context)) {
             add(edit);
         } else {
             const std::uint64_t shown = std::min(edit.count, context), skipped = edit.count - shown;

@@ -50,6 +50,7 @@ Part part_of(const Strings& list, const Strings& other) {
 // Those whose place among the common ones is another.
 std::uint64_t moved_among(const Part& part) {
     std::vector<std::size_t> there;
+    there.reserve(part.common.size());
     for (const auto& [a, b] : part.common) there.push_back(b);
     std::ranges::sort(there);
     std::uint64_t moved = 0;

@@ -230,7 +230,7 @@ Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model&
         auto work = prepare(a, b, pair, options);
         if (!work) return fail(std::move(work).error());
         total += work->looked_at * run_elements;
-        works.push_back(std::move(*work));
+        works.push_back(*work);
     }
     const std::vector<Piece> pieces = cut(works);
     const unsigned workers = worker_count(pieces.size(), options.threads);

@@ -221,3 +221,32 @@ TEST_CASE("structure: renamed by content, blocks that differ by number") {
     REQUIRE(fast);
     CHECK(fast->tensors.size() == 4);  // two names gone, two new
 }
+
+TEST_CASE("blocks that differ, part by part, in any byte order") {
+    const TemporaryFolder folder;
+    SmallModel a, b;
+    a.tensor("t", TensorType::Q4_0, {32, 4});
+    b.tensors = a.tensors;
+    auto& bytes = b.tensors[0].bytes;  // d of two bytes, then codes j and j + 16 in the nibbles of byte j
+    bytes[18 * 2 + 1] ^= std::byte{1};
+    bytes[18 * 2 + 2 + 5] ^= std::byte{0x10};
+    const auto model_a = Model::open(a.save(folder / "a.gguf"));
+    const auto model_b = Model::open(b.save(folder / "b.gguf", {.order = ByteOrder::big}));
+    const ModelTensor &in_a = *model_a->find_tensor("t"), &in_b = *model_b->find_tensor("t");
+    const auto parts = explain_difference(*model_a, in_a, *model_b, in_b, 2);
+    REQUIRE(parts);
+    const auto d = std::ranges::find(*parts, "d", &PartChange::name);
+    const auto code = std::ranges::find(*parts, "code", &PartChange::name);
+    REQUIRE(d != parts->end());
+    REQUIRE(code != parts->end());
+    CHECK(d->differ == 1);
+    CHECK(code->count == 32);
+    CHECK(code->differ == 1);
+    REQUIRE(code->first.size() == 1);
+    CHECK(code->first[0].index == 21);
+    CHECK(std::abs(code->first[0].a - code->first[0].b) == 1);
+    const auto same = explain_difference(*model_a, in_a, *model_b, in_b, 1);
+    REQUIRE(same);
+    for (const PartChange& part : *same) CHECK(part.differ == 0);
+    CHECK_FALSE(explain_difference(*model_a, in_a, *model_b, in_b, 4));
+}

@@ -180,7 +180,7 @@ TEST_CASE("values: the same to the bit with any number of threads, on every inst
     const Model model_a = open(a.save(folder / "a.gguf")), model_b = open(b.save(folder / "b.gguf"));
     const auto pairs = pairs_of(model_a, model_b);
     const std::string best(quant::simd_target());
-    for (const std::uint64_t sample : {0, 700}) {
+    for (const std::uint64_t sample : {std::uint64_t{0}, std::uint64_t{700}}) {
         const auto first = compare_values(model_a, model_b, pairs, {.threads = 1, .sample = sample});
         REQUIRE(first);
         for (const unsigned threads : {2u, 7u}) {

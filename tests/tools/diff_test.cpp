@@ -213,7 +213,7 @@ TEST_CASE("gguf-diff keeps to the width of the screen") {
             CAPTURE(width);
             std::istringstream lines(run_tool("gguf-diff", files, width).text());
             std::string line;
-            for (int number = 0; std::getline(lines, line); ++number) {
+            while (std::getline(lines, line)) {
                 if (line.starts_with("--- ") || line.starts_with("+++ ") || line.starts_with("base: ")) continue;
                 if (line.starts_with("values: ") || line.starts_with("keys: ") || line.find("nearer to") != line.npos)
                     continue;
@@ -354,4 +354,18 @@ TEST_CASE("gguf-diff never lets control characters through") {
             CHECK(text.find("\xc2\x9b") == text.npos);
         }
     }
+}
+
+TEST_CASE("gguf-diff --blocks spells out what differs") {
+    const TemporaryFolder folder;
+    SmallModel a = small_llama(), b = small_llama();
+    b.at("blk.1.attn_v.weight").bytes[34 * 7 + 2 + 9] ^= std::byte{1};
+    const std::string path_a = a.save(folder / "a.gguf"), path_b = b.save(folder / "b.gguf");
+    const std::string text = run_tool("gguf-diff", {path_a, path_b, "--blocks"}).text();
+    CHECK(text.find("~ blk.1.attn_v.weight, block 7\n") != text.npos);
+    CHECK(text.find("1 of 32  [9] ") != text.npos);
+    CHECK(run_tool("gguf-diff", {path_a, path_b}).text().find("block 7") == std::string::npos);
+    const json::object document = json_of(run_tool("gguf-diff", {path_a, path_b, "--blocks", "--json"}));
+    CHECK(document.at("blocks").at(0).at("block") == 7);
+    CHECK(document.at("blocks").at(0).at("tensor") == "blk.1.attn_v.weight");
 }

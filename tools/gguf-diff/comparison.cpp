@@ -1,6 +1,8 @@
 #include "comparison.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <span>
 #include <utility>
 
 #include "common/progress.hpp"
@@ -60,6 +62,24 @@ Result<Diff> look(const Model& a, const Model& b, const Options& options) {
                     .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
 }
 
+// The first that differ of the tensors that are furthest apart.
+Result<std::vector<SpelledBlock>> spell_blocks(const Model& a, const Model& b, const Comparison& comparison) {
+    constexpr std::size_t most_tensors = 5, most_blocks = 2;
+    std::vector<SpelledBlock> spelled;
+    std::size_t tensors = 0;
+    for (const std::size_t i : by_error(comparison)) {
+        const TensorChange& change = comparison.diff.tensors[i];
+        if (change.blocks.first.empty() || ++tensors > most_tensors) continue;
+        const auto blocks = std::span(change.blocks.first);
+        for (const std::uint64_t block : blocks.first(std::min(blocks.size(), most_blocks))) {
+            auto parts = explain_difference(a, *change.a, b, *change.b, block);
+            if (!parts) return fail(std::move(parts).error());
+            spelled.push_back({i, block, std::move(*parts)});
+        }
+    }
+    return spelled;
+}
+
 }  // namespace
 
 Result<Comparison> compare_models(const Model& a, const Model& b, Names names, const Options& options,
@@ -88,7 +108,24 @@ Result<Comparison> compare_models(const Model& a, const Model& b, Names names, c
     auto values = measure(a, b, comparison.pairs, options, imatrix);
     if (!values) return fail(std::move(values).error());
     comparison.values = std::move(*values);
+    if (options.blocks) {
+        auto blocks = spell_blocks(a, b, comparison);
+        if (!blocks) return fail(std::move(blocks).error());
+        comparison.blocks = std::move(*blocks);
+    }
     return comparison;
+}
+
+std::vector<std::size_t> by_error(const Comparison& comparison) {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < comparison.diff.tensors.size(); ++i) {
+        if (comparison.values_of(i) != nullptr) order.push_back(i);
+    }
+    std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) {
+        const ErrorSums& sums = comparison.values_of(i)->sums;
+        return std::pair(sums.not_finite > 0, sums.relative_rmse());
+    });
+    return order;
 }
 
 ErrorSums whole(const Comparison& comparison) {

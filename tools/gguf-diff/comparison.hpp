@@ -17,6 +17,13 @@ struct Names {
     std::string b;
 };
 
+// A block that differs, part by part.
+struct SpelledBlock {
+    std::size_t tensor;  // in diff.tensors
+    std::uint64_t block;
+    std::vector<PartChange> parts;
+};
+
 struct Comparison {
     Names names;
     Diff diff;
@@ -24,6 +31,7 @@ struct Comparison {
     std::vector<TensorPair> pairs{};                    // of diff.tensors those that have values to compare
     std::vector<ValueDifference> values{};              // of `pairs`
     std::vector<std::optional<std::size_t>> numbers{};  // of each of diff.tensors: which of `pairs` it is
+    std::vector<SpelledBlock> blocks{};                 // where they were asked for
     bool weighted = false;                              // by an importance matrix
     std::uint64_t sample = 0;                           // 0: all weights were looked at
 
@@ -37,6 +45,9 @@ struct Comparison {
 // With a progress bar.
 Result<Comparison> compare_models(const Model& a, const Model& b, Names names, const Options& options,
                                   const Imatrix* imatrix);
+
+// The indices in diff.tensors of those that have values, worst first; NaN and infinities before all.
+std::vector<std::size_t> by_error(const Comparison& comparison);
 
 // The sums of all tensors that were measured.
 ErrorSums whole(const Comparison& comparison);

@@ -78,6 +78,24 @@ void write_tensor(JsonWriter& json, const TensorChange& change, const ValueDiffe
     json.end_object();
 }
 
+void write_blocks(JsonWriter& json, const Comparison& comparison) {
+    json.key("blocks").begin_array();
+    for (const auto& [tensor, block, parts] : comparison.blocks) {
+        json.begin_object().field("tensor", comparison.diff.tensors[tensor].name).field("block", block);
+        json.key("parts").begin_array();
+        for (const PartChange& part : parts) {
+            json.begin_object().field("name", part.name).field("count", part.count).field("differ", part.differ);
+            json.key("first").begin_array();
+            for (const auto& [index, a, b] : part.first) {
+                json.begin_object().field("index", index).field("a", a).field("b", b).end_object();
+            }
+            json.end_array().end_object();
+        }
+        json.end_array().end_object();
+    }
+    json.end_array();
+}
+
 }  // namespace
 
 std::string comparison_json(const Comparison& comparison) {
@@ -105,6 +123,7 @@ std::string comparison_json(const Comparison& comparison) {
         write_tensor(json, diff.tensors[i], comparison.values_of(i));
     }
     json.end_array().field("tensors_equal", diff.tensors_equal);
+    if (!comparison.blocks.empty()) write_blocks(json, comparison);
     json.key("total");
     if (comparison.pairs.empty()) {
         json.null();

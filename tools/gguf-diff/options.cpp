@@ -87,6 +87,9 @@ void add_options(CLI::App& app, Options& options) {
     const auto output = [](CLI::Option* option) { return option->group("Output"); };
     auto* const brief = output(app.add_flag("--brief", options.brief, "Only say whether they differ, and in what"));
     output(app.add_flag("--all", options.all, "Show every tensor and all of every long value"));
+    output(
+        app.add_flag("--blocks", options.blocks,
+                     "Spell out the first blocks that differ, of the\nworst tensors of one type: scale, min, codes"));
     auto* const json = output(app.add_flag("--json", options.json, "Print the differences as JSON: see spec/json.md"));
     output(app.add_option("--html", options.html, "Write a page with charts as well"))->type_name("FILE");
     output(app.add_flag("--force", options.force, "Replace a page, a patch or a B of --apply that\nis there"));

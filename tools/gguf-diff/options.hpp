@@ -25,6 +25,7 @@ struct Options {
 
     bool brief = false;
     bool all = false;
+    bool blocks = false;
     bool json = false;
     std::optional<std::string> html;
     bool force = false;

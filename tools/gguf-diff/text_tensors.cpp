@@ -79,19 +79,6 @@ std::string weighted_text(const ErrorSums& sums) {
 
 std::string cosine_text(const ErrorSums& sums) { return fmt::format("{:.6f}", sums.cosine()); }
 
-// Worst first; NaN and infinities before all.
-std::vector<std::size_t> by_error(const Comparison& comparison) {
-    std::vector<std::size_t> order;
-    for (std::size_t i = 0; i < comparison.diff.tensors.size(); ++i) {
-        if (comparison.values_of(i) != nullptr) order.push_back(i);
-    }
-    std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) {
-        const ErrorSums& sums = comparison.values_of(i)->sums;
-        return std::pair(sums.not_finite > 0, sums.relative_rmse());
-    });
-    return order;
-}
-
 void print_values(Console& console, const Comparison& comparison, bool in_full) {
     const auto order = by_error(comparison);
     if (order.empty()) return;
@@ -170,6 +157,31 @@ void print_parts(Console& console, const Comparison& comparison) {
     table.print(console, console.width());
 }
 
+// ---------------------------------------------------------------- blocks
+
+std::string numbers_text(const PartChange& part) {
+    std::string text;
+    for (const auto& [index, a, b] : part.first) {
+        if (!text.empty()) text += "  ";
+        if (part.count > 1) text += fmt::format("[{}] ", index);
+        text += fmt::format("{:.6g} → {:.6g}", a, b);
+    }
+    return part.differ > part.first.size() ? text + "  …" : text;
+}
+
+void print_blocks(Console& console, const Comparison& comparison) {
+    for (const auto& [tensor, block, parts] : comparison.blocks) {
+        console.out.print("\n{} {}, block {}\n", console.paint(Style::yellow, "~"),
+                          console.paint(Style::bold, printable(comparison.diff.tensors[tensor].name)), grouped(block));
+        Table table({{}, {.right = true}, {.cut = Cut::end}}, "   ");
+        for (const PartChange& part : parts) {
+            table.add({part.name, fmt::format("{} of {}", part.differ, part.count),
+                       part.differ == 0 ? Cell("the same", Style::dim) : Cell(numbers_text(part))});
+        }
+        table.print(console, console.width());
+    }
+}
+
 }  // namespace
 
 void print_more(Console& console, std::size_t hidden, std::string_view what) {
@@ -206,6 +218,7 @@ void print_layers(Console& console, std::span<const ValueTotal> layers, std::str
 void print_tensors(Console& console, const Comparison& comparison, bool in_full) {
     print_structure(console, comparison, in_full);
     print_values(console, comparison, in_full);
+    print_blocks(console, comparison);
     print_parts(console, comparison);
     const auto layers = totals(comparison.pairs, comparison.values, ValueGrouping::layer);
     if (layers.size() > 1) console.out.write("\n");

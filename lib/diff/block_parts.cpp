@@ -1,0 +1,59 @@
+#include <algorithm>
+#include <ggufkit/diff.hpp>
+#include <ggufkit/peek.hpp>
+
+#include "core/bytes.hpp"
+#include "diff/bytes.hpp"
+
+namespace ggufkit {
+
+namespace {
+
+Result<std::vector<BlockPart>> parts_of(const Model& model, const ModelTensor& tensor, std::uint64_t block) {
+    const auto data = model.data(tensor);
+    if (!data) return fail(data.error());
+    const FormatInfo& format = *tensor.info->format;
+    if (block >= data->size() / format.block_bytes) {
+        return fail({.code = Errc::out_of_range,
+                     .subject = "tensor '" + std::string(tensor.info->name) + "'",
+                     .detail = "has no block " + std::to_string(block)});
+    }
+    auto bytes = data->subspan(block * format.block_bytes, format.block_bytes);
+    std::vector<std::byte> memory;
+    if (diff::order_of(model, tensor) != native_order) bytes = diff::turned(format, bytes, memory);
+    return explain_block(format.type(), bytes);
+}
+
+PartChange change_of(const BlockPart& a, const BlockPart& b) {
+    PartChange change{.name = a.name, .count = a.reals.size() + a.integers.size()};
+    const auto compare = [&](const auto& in_a, const auto& in_b) {
+        for (std::size_t i = 0; i < std::min(in_a.size(), in_b.size()); ++i) {
+            const auto x = static_cast<double>(in_a[i]), y = static_cast<double>(in_b[i]);
+            if (x == y || (x != x && y != y)) continue;
+            if (++change.differ <= PartChange::most) change.first.push_back({i, x, y});
+        }
+    };
+    compare(a.reals, b.reals);
+    compare(a.integers, b.integers);
+    return change;
+}
+
+}  // namespace
+
+Result<std::vector<PartChange>> explain_difference(const Model& a, const ModelTensor& in_a, const Model& b,
+                                                   const ModelTensor& in_b, std::uint64_t block) {
+    if (in_a.info->type_id != in_b.info->type_id) {
+        return fail({.code = Errc::bad_argument, .detail = "blocks of two types have no parts in common"});
+    }
+    const auto parts_a = parts_of(a, in_a, block);
+    if (!parts_a) return fail(parts_a.error());
+    const auto parts_b = parts_of(b, in_b, block);
+    if (!parts_b) return fail(parts_b.error());
+    std::vector<PartChange> changes;
+    for (std::size_t i = 0; i < std::min(parts_a->size(), parts_b->size()); ++i) {
+        changes.push_back(change_of((*parts_a)[i], (*parts_b)[i]));
+    }
+    return changes;
+}
+
+}  // namespace ggufkit
