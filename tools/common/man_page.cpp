@@ -59,6 +59,7 @@ std::string synopsis(const Manual& manual) {
 
 std::string option(const Flag& flag) {
     std::vector<std::string> names;
+    names.reserve(flag.names.size());
     for (const std::string& name : flag.names) names.push_back("\\fB" + roff(name) + "\\fR");
     const std::string value = flag.value.empty() ? "" : " \\fI" + roff(flag.value) + "\\fR";
     return fmt::format(".TP\n{}{}\n{}", fmt::join(names, ", "), value, roff_line(flag.description));
