@@ -204,7 +204,7 @@ class Transfer {
         }
         if (refused_) return tl::unexpected(HttpFailure{std::move(*refused_)});
         // Of what is no success the body does not matter.
-        if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && !success()))
+        if (code != CURLE_OK && (code != CURLE_WRITE_ERROR || success()))
             return tl::unexpected(failure_of(code, host(), connected()));
         return answer();
     }
@@ -292,8 +292,8 @@ class Transfer {
     bool take(std::span<const std::byte> bytes) {
         if (!success()) return false;
         if (!answer_) answer_ = answer();
-        auto taken = take_(*answer_, bytes);
-        if (!taken) refused_ = std::move(taken).error();
+        const auto taken = take_(*answer_, bytes);
+        if (!taken) refused_ = taken.error();
         return taken.has_value();
     }
 

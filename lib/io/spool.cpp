@@ -132,7 +132,7 @@ bool may_be_gguf(std::span<const std::byte> beginning) noexcept {
     return std::memcmp(beginning.data(), magic.data(), size) == 0;
 }
 
-Result<Input> unpack_frames(std::shared_ptr<Frames> frames, const std::filesystem::path& name,
+Result<Input> unpack_frames(const std::shared_ptr<Frames>& frames, const std::filesystem::path& name,
                             const SpoolOptions& options) {
     if (auto unpacked = frames->unpack(options); !unpacked) return fail(about(name, unpacked.error()));
     auto mapped = frames->spool().map(name);

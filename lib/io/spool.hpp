@@ -43,7 +43,7 @@ struct Input {
 // `file`, or its content where it is made of zstd frames.
 Result<Input> unpack_input(MappedFile file, const SpoolOptions& options);
 // The content that `frames` have; errors call it `name`.
-Result<Input> unpack_frames(std::shared_ptr<Frames> frames, const std::filesystem::path& name,
+Result<Input> unpack_frames(const std::shared_ptr<Frames>& frames, const std::filesystem::path& name,
                             const SpoolOptions& options);
 
 // Whether content that begins so may be a model; true as long as too little is there to say.
