@@ -7,10 +7,10 @@ namespace ggufkit::diff {
 cli::Manual manual() {
     return {
         .name = "gguf-diff",
-        .purpose = "what really differs between two GGUF models: metadata, structure, values",
+        .purpose = "what really differs between two GGUF models: keys, structure, values",
         .usage =
             "  gguf-diff A B                             what differs, worst first\n"
-            "  gguf-diff BASE A B                        which of two quantizations is nearer to their base\n"
+            "  gguf-diff BASE A B                        which of two is nearer to their base\n"
             "  gguf-diff OLD NEW --patch PATCH           a small file that makes NEW of OLD\n"
             "  gguf-diff --apply PATCH OLD NEW           NEW again, byte for byte\n"
             "  gguf-diff --apply PATCH FILE --in-place\n",
@@ -23,9 +23,9 @@ Weights are compared as they decode, whatever their types. With w from A, v from
 B and e = v - w, ERROR is the relative error, sqrt(sum e² / sum w²): 0 is the
 same, 100 % an error as large as the weights. SQNR is the same in decibels.
 WEIGHTED is the error with every column weighted by an importance matrix. MAX is
-the greatest |e|, AT its weight (column, row); BIAS the mean of e in units of the
-root mean square of w; EQUAL the share of weights that are the same. Totals are
-of the tensors that differ.
+the greatest |e|, AT its weight (column, row); BIAS the mean of e in units of
+the root mean square of w; EQUAL the share of weights that are the same. Totals
+are of the tensors that differ.
 
 Any file may be compressed (.gguf.zst), and one of them - for standard input:
 then it is unpacked into a file without a name in TMPDIR, or else /var/tmp. Any

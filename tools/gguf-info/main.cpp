@@ -78,28 +78,35 @@ class Sections {
     bool found_ = true;
 };
 
-int look(Options options, const cli::CommandLine& line, cli::Console& console) {
-    if (options.markdown) console.write_markdown();
-    if (options.list_types) {
-        info::print_known_types(console);
-        return 0;
+// What is asked for does not go together, or nothing.
+std::string misuse(const Options& options) {
+    if (options.file.empty()) return "FILE is missing";
+    if (options.numbers.any() && (any_section(options) || options.fit.wanted())) {
+        return "--stats, --peek, --hash and --manifest do not go with sections of the header";
     }
-    // The value of these may be left out: `--tensors FILE` has taken the file for a pattern.
-    for (auto* pattern : {&options.metadata, &options.tensors, &options.numbers.stats, &options.numbers.hash}) {
-        if (options.file.empty() && pattern->has_value()) options.file = std::exchange(**pattern, "");
-    }
-    if (options.file.empty()) return line.refuse(console, "FILE is missing");
-    if (options.source) return info::verify(console, {options.file, *options.source}, options.json);
-    if (options.numbers.any()) {
-        if (const std::string wrong = info::misuse(options.numbers); !wrong.empty()) return line.refuse(console, wrong);
-        if (info::any_section(options))
-            return line.refuse(console, "--stats, --peek, --hash and --manifest do not go with sections of the header");
-        options.numbers.in_full = options.in_full;
-        options.numbers.json = options.json;
-        return info::print_numbers(console, options.file, options.numbers);
-    }
-    if (options.numbers.check_data) options.check = true;
+    if (options.fit.wanted() && any_section(options)) return "--fit and --gpu do not go with sections of the header";
+    return options.numbers.any() ? info::misuse(options.numbers) : "";
+}
 
+int save_page(const Options& options, const info::Inspection& inspection, const cli::CommandLine& line,
+              cli::Console& console) {
+    const auto saved = info::save_html(options.html, inspection, line.version(), options.force);
+    if (saved) return 0;
+    const bool there = saved.error().code == Errc::io_exists;
+    console.error(cli::sentence(saved.error()) + (there ? "; --force replaces it" : ""));
+    return 1;
+}
+
+int fit(const Options& options, const Model& model, const cli::CommandLine& line, cli::Console& console) {
+    const auto fit = info::make_fit(model, options.fit);
+    if (!fit && fit.error().code == Errc::bad_argument) return line.refuse(console, fit.error().detail);
+    if (!fit) console.error(cli::sentence(options.file, fit.error()));
+    if (fit) info::print_fit(console, model, *fit, options.json);
+    return fit ? 0 : 1;
+}
+
+// What the header says, and what is wrong with the file.
+int look_at_header(const Options& options, const cli::CommandLine& line, cli::Console& console) {
     const ValidateOptions rules{.profile = options.profile == "llama" ? Profile::llama : Profile::spec,
                                 .strict = options.strict};
     info::Inspection inspection = info::inspect(options.file, rules, !options.check);
@@ -109,20 +116,9 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
     }
     const int code = !inspection.model || (options.check && !inspection.valid()) ? 1 : 0;
     if (!options.html.empty() && inspection.model) {
-        const auto saved = info::save_html(options.html, inspection, line.version(), options.force);
-        if (!saved) {
-            const bool there = saved.error().code == Errc::io_exists;
-            console.error(cli::sentence(saved.error()) + (there ? "; --force replaces it" : ""));
-            return 1;
-        }
+        if (const int failed = save_page(options, inspection, line, console); failed != 0) return failed;
     }
-    if (options.fit.wanted() && inspection.model) {
-        const auto fit = info::make_fit(*inspection.model, options.fit);
-        if (!fit && fit.error().code == Errc::bad_argument) return line.refuse(console, fit.error().detail);
-        if (!fit) console.error(cli::sentence(options.file, fit.error()));
-        if (fit) info::print_fit(console, *inspection.model, *fit, options.json);
-        return fit ? code : 1;
-    }
+    if (options.fit.wanted() && inspection.model) return fit(options, *inspection.model, line, console);
     if (options.json) {
         info::print_json(console, inspection);
         return code;
@@ -137,6 +133,27 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
         return printed ? 0 : 1;
     }
     return Sections(options, inspection, console).print() ? code : 1;
+}
+
+int look(Options options, const cli::CommandLine& line, cli::Console& console) {
+    if (options.markdown) console.write_markdown();
+    if (options.list_types) {
+        info::print_known_types(console);
+        return 0;
+    }
+    // The value of these may be left out: `--tensors FILE` has taken the file for a pattern.
+    for (auto* pattern : {&options.metadata, &options.tensors, &options.numbers.stats, &options.numbers.hash}) {
+        if (options.file.empty() && pattern->has_value()) options.file = std::exchange(**pattern, "");
+    }
+    if (const std::string wrong = misuse(options); !wrong.empty()) return line.refuse(console, wrong);
+    if (options.source) return info::verify(console, {options.file, *options.source}, options.json);
+    if (options.numbers.any()) {
+        options.numbers.in_full = options.in_full;
+        options.numbers.json = options.json;
+        return info::print_numbers(console, options.file, options.numbers);
+    }
+    if (options.numbers.check_data) options.check = true;
+    return look_at_header(options, line, console);
 }
 
 }  // namespace

@@ -161,7 +161,7 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
         return stopped ? cancelled : 1;
     };
     // Of one on a server, the tensors alone that are asked for; hashes are of the whole file.
-    const bool some = is_remote(file) && !options.hash && options.manifest.empty();
+    const bool some = is_remote(file.string()) && !options.hash && options.manifest.empty();
     const auto model = open_model(file, {.header_only = some});
     if (!model) return refuse(model.error());
     const auto found = Search(*model, options).run();

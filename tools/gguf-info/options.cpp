@@ -7,7 +7,7 @@ namespace ggufkit::info {
 bool any_section(const Options& options) {
     return options.metadata || options.tensors || options.layers || options.types || options.tokenizer ||
            options.chat_template || options.header_hex || options.check || options.numbers.check_data ||
-           !options.get.empty();
+           !options.get.empty() || !options.html.empty() || options.markdown;
 }
 
 cli::Manual manual() {
