@@ -134,7 +134,7 @@ TEST_CASE("elements: of any type, in any byte order, with their places") {
     CHECK(strings[0].edits == std::vector<Edit>{{Kind::remove, 0, 0, 1}});
 }
 
-TEST_CASE("tokenizers: tokens and merges added, removed, moved; scores and types") {
+TEST_CASE("tokenizers: tokens and merges added, removed, moved, scores and types") {
     const TemporaryFolder folder;
     const auto model = [&](std::vector<std::string> tokens, std::vector<std::string> merges, std::vector<float> scores,
                            std::vector<int> types, const char* name) {

@@ -305,7 +305,7 @@ TEST_CASE("totals add up, by part and by layer") {
     check_close(part->sums.e2, attn_q);
 }
 
-TEST_CASE("rank: the same tensors of both, each against the base; the rest by name") {
+TEST_CASE("rank: the same tensors of both, each against the base, the rest by name") {
     const TemporaryFolder folder;
     SmallModel base = small_llama(), a = base, b = base;
     a.at("blk.0.attn_v.weight").bytes[5] ^= std::byte{1};

@@ -102,7 +102,7 @@ TEST_CASE("manifest: every kind of hash is that of the bytes, of tensors in litt
     }
 }
 
-TEST_CASE("manifest: text goes through parse() unchanged; lines of other programs are understood") {
+TEST_CASE("manifest: text goes through parse() unchanged, lines of other programs are understood") {
     const std::string sha(64, 'a'), sha1(40, 'b'), xxh(16, 'c'), xxh128(32, 'd');
     const std::string text = "sha256    " + sha + "  dir/m.gguf:blk.0.a:b\nsha1      " + sha1 +
                              "  m.gguf:x\nxxh64     " + xxh + "  m.gguf\n" + xxh128 + "  a file.gguf\n";
@@ -132,7 +132,7 @@ TEST_CASE("manifest: text goes through parse() unchanged; lines of other program
     }
 }
 
-TEST_CASE("manifest: what differs, is missing or not listed is told; another container is the same model") {
+TEST_CASE("manifest: what differs, is missing or not listed is told, another container is the same model") {
     const TemporaryFolder folder;
     SmallModel small = some_model();
     const auto path = small.save(folder / "a.gguf");

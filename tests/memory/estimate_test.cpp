@@ -114,7 +114,7 @@ TEST_CASE("the type of a cache decides how large it is") {
     for (const TensorType type : cache_types()) CHECK(cache(type, type) > 0);
 }
 
-TEST_CASE("the context is rounded up to 256 tokens; without one it is that of training") {
+TEST_CASE("the context is rounded up to 256 tokens, without one it is that of training") {
     CHECK(estimate(sized("llama", tiny), {.context = 1}).context == 256);
     CHECK(estimate(sized("llama", tiny), {.context = 5000}).context == 5120);
     CHECK(estimate(sized("llama", tiny)).context == 8192);

@@ -170,7 +170,7 @@ TEST_CASE("any number of writers at the same time") {
     CHECK(server.requests().size() == 1);
 }
 
-TEST_CASE("the cache stays within its size; what was used last stays, and nothing else in its folder is touched") {
+TEST_CASE("the cache stays within its size, what was used last stays, and nothing else in its folder is touched") {
     const TemporaryFolder folder;
     const io::HeaderCache cache(folder.path(), 100'000);
     const Content header(10'000, std::byte{7});

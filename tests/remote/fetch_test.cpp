@@ -72,7 +72,7 @@ std::uint64_t asked_bytes(const ScriptedServer& server) {
 
 }  // namespace
 
-TEST_CASE("the header alone is fetched, in parts that grow; or all of it, at once") {
+TEST_CASE("the header alone is fetched, in parts that grow, or all of it, at once") {
     const ScriptedServer server(good);
     const auto header = fetch(server);
     CHECK(holds(header));
@@ -155,7 +155,7 @@ TEST_CASE("a comparison fetches the data that it compares, and sees what differs
     CHECK(asked_bytes(server) < content().size() - big_model().at("large.weight").bytes.size() / 2);
 }
 
-TEST_CASE("what passes is tried again, where it had come to; what does not is told") {
+TEST_CASE("what passes is tried again, where it had come to, what does not is told") {
     for (const int status : {408, 429, 500, 502, 503, 504}) {
         const ScriptedServer server([&](const HttpRequestSeen& request) {
             return request.number < 4 ? HttpReply{.status = status} : good(request);

@@ -67,7 +67,7 @@ std::string bytes_in(const fs::path& path) {
 
 }  // namespace
 
-TEST_CASE("gguf-info says of a URL what it says of the file, and fetches the header; the second time nothing") {
+TEST_CASE("gguf-info says of a URL what it says of the file, and fetches the header, the second time nothing") {
     Site site;
     for (const char* flag : {"--tensors", "--metadata", "--json", "--layers"}) {
         CHECK(site.info({site.url(), flag}).text() == site.info({site.file(), flag}).text());
