@@ -184,7 +184,7 @@ TEST_CASE("patch: weights that moved a little are told by what changed in them")
     files.check_round_trip();
 }
 
-TEST_CASE("patch: the same for any number of threads; a level that is none, a split model, an output that is there") {
+TEST_CASE("patch: the same for any number of threads, a level that is none, a split model, an output that is there") {
     SmallModel is = large_model();
     is.set("general.name", "Another");
     is.at("blk.2.large.weight").bytes[12345] = std::byte{1};
