@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::string_view magic = "GGUFPTCH";
 constexpr std::uint32_t version = 1;
-constexpr std::size_t step_bytes = 32;
 constexpr Encoding little{.order = ByteOrder::little, .version = 3};
 
 tl::unexpected<Error> damaged(std::uint64_t offset, std::string detail) {
