@@ -294,14 +294,14 @@ TEST_CASE("patch: one that lies is refused, though its checksums are right") {
     says(forge({}, size), "less than the new file");
     says(forge({copy(0, size), copy(0, 0)}, size), "adds nothing");
     says(forge({{Step::Kind{3}, 0, 1, 0, 1}}, 1), "unknown kind");
-    says(forge({{Step::Kind::copy, 0, 2, 0, 1}}, 2), "does not add");
+    says(forge({{Step::Kind::copy, 0, 2, 0, 1}}, 2), "than it adds");
     says(forge({{Step::Kind::copy, 4, 1, 0, 1}}, 1, Bytes(4)), "a copy with a frame");
     says(forge({{Step::Kind::frame, 9, 1, 0, 0}}, 1, Bytes(8)), "without its frame");
     says(forge({copy(0, size)}, size, Bytes(8)), "belong to no step");
     says(forge({{Step::Kind::frame, 8, 1, 0, 0}}, 1, Bytes(8)), "damaged frame");
     says(forge({{Step::Kind::frame, 8, patch::most_content + 1, 0, 0}}, patch::most_content + 1, Bytes(8)),
          "more than a frame holds");
-    says(forge({{Step::Kind::changes, 8, 1, 0, 2}}, 1, Bytes(8)), "does not add");
+    says(forge({{Step::Kind::changes, 8, 1, 0, 2}}, 1, Bytes(8)), "than it adds");
     // It makes a file, but not the one it says.
     says(forge({copy(2, 1), copy(1, size - 1)}, size), "does not make the file");
 }
