@@ -15,7 +15,7 @@ namespace {
 
 // Puts checksums right, or hardly any input would get past them.
 std::vector<std::byte> signed_patch(std::span<const std::byte> bytes) {
-    constexpr std::size_t step_bytes = 32;
+    using patch::step_bytes;
     if (bytes.size() < patch::head_bytes) return {bytes.begin(), bytes.end()};
     std::vector<std::byte> made(bytes.begin(), bytes.end());
     const std::size_t most = (bytes.size() - patch::head_bytes) / step_bytes;

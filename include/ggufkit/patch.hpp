@@ -60,7 +60,8 @@ Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::
 // that was killed or lost power, the next call finishes its work first. A file that is the new one already stays as it
 // is. Errors: those of read_patch(); BAD_PATCH where the file is not the one that the patch was made for; UNSUPPORTED
 // where bytes would have to move or more than 64 MiB differ; IO_OPEN, IO_EXISTS (another run is at work), IO_WRITE, IO_NO_SPACE,
-// CANCELLED. With all of them the file is what it was before.
+// CANCELLED. The file is then what it was before; or, where writing to it failed, there is a note with which the next call
+// finishes.
 Result<PatchSummary> apply_in_place(const std::filesystem::path& patch, const std::filesystem::path& file,
                                     const PatchOptions& options = {});
 

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::string_view magic = "GGUFPTCH";
 constexpr std::uint32_t version = 1;
-constexpr std::size_t step_bytes = 32;
 constexpr Encoding little{.order = ByteOrder::little, .version = 3};
 
 tl::unexpected<Error> damaged(std::uint64_t offset, std::string detail) {
@@ -98,7 +97,7 @@ std::string_view fault_in(const Step& step, const Head& head) {
     if (step.old_offset > head.old_file.bytes || step.old_length > head.old_file.bytes - step.old_offset) {
         return "reads past the end of the old file";
     }
-    if (step.kind != frame && step.old_length != step.length) return "takes as many bytes as it does not add";
+    if (step.kind != frame && step.old_length != step.length) return "takes more or fewer bytes than it adds";
     if (step.kind == copy) return step.frame_bytes == 0 ? "" : "is a copy with a frame";
     if (step.length > most_content) return "adds more than a frame holds";
     if (step.kind == frame && step.old_length > most_prefix) return "refers to more of the old file than it may";

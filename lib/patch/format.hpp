@@ -13,6 +13,7 @@
 namespace ggufkit::patch {
 
 inline constexpr std::size_t head_bytes = 96;
+inline constexpr std::size_t step_bytes = 32;
 inline constexpr std::uint64_t most_content = 1 << 20;  // of a frame
 inline constexpr std::uint64_t most_prefix = 4 << 20;   // of the old file, before a frame's content
 

@@ -30,6 +30,7 @@ Result<Rebuild::Found> Rebuild::identify() {
     for (std::uint64_t at = 0; at < bytes.size(); at += stretch) {
         const auto part = bytes.subspan(at, std::min<std::uint64_t>(stretch, bytes.size() - at));
         hasher.add(part);
+        old_.advise(at, part.size(), Access::dont_need);  // models are larger than memory
         if (auto going = advance(part.size()); !going) return fail(std::move(going).error());
     }
     if (as_old && hasher.digest() == head_.old_file.digest) return Found::old_one;
@@ -48,6 +49,7 @@ Result<void> Rebuild::run(const std::function<Result<void>(const Part&)>& take) 
                 if (step.kind == Step::Kind::copy) part.source = step.old_offset + from;
                 hasher.add(part.bytes);
                 auto taken = take(part);
+                if (part.source) old_.advise(*part.source, part.bytes.size(), Access::dont_need);
                 if (taken) taken = advance(part.bytes.size());
                 if (!taken) return taken;
             }

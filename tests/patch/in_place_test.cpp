@@ -24,12 +24,6 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-Bytes bytes_of(const fs::path& path) {
-    const auto file = io::MappedFile::open(path);
-    REQUIRE(file);
-    return {file->bytes().begin(), file->bytes().end()};
-}
-
 // A fix of the metadata in which nothing moves, and one byte of a tensor.
 SmallModel fixed() {
     SmallModel model = small_llama();
@@ -53,10 +47,10 @@ struct Files {
         summary = *made;
     }
     Error refusal() const {
-        const Bytes before = bytes_of(file);
+        const Bytes before = bytes_of_file(file);
         const auto applied = apply_in_place(patch, file);
         REQUIRE_FALSE(applied);
-        CHECK(bytes_of(file) == before);
+        CHECK(bytes_of_file(file) == before);
         return applied.error();
     }
 };
@@ -79,15 +73,14 @@ std::vector<patch::Edit> edits_between(const Bytes& was, const Bytes& is) {
 TEST_CASE("in place: a fix in which nothing moves") {
     const Files files;
     CHECK(files.summary.in_place);
-    const auto inode = [&] { return fs::hard_link_count(files.file); };
     fs::create_hard_link(files.file, files.folder / "same.gguf");
     REQUIRE(apply_in_place(files.patch, files.file));
-    CHECK(inode() == 2);  // it is the same file still
-    CHECK(bytes_of(files.folder / "same.gguf") == bytes_of(files.new_file));
+    CHECK(fs::hard_link_count(files.file) == 2);  // it is the same file still
+    CHECK(bytes_of_file(files.folder / "same.gguf") == bytes_of_file(files.new_file));
     CHECK_FALSE(fs::exists(files.note));
     // Once more changes nothing.
     REQUIRE(apply_in_place(files.patch, files.file));
-    CHECK(bytes_of(files.file) == bytes_of(files.new_file));
+    CHECK(bytes_of_file(files.file) == bytes_of_file(files.new_file));
 }
 
 TEST_CASE("in place: what cannot be done is refused, and the file stays as it is") {
@@ -125,7 +118,7 @@ TEST_CASE("in place: what cannot be done is refused, and the file stays as it is
 
 TEST_CASE("in place: killed at any byte that it writes, the next run finishes it") {
     const Files files;
-    const Bytes was = bytes_of(files.file), is = bytes_of(files.new_file);
+    const Bytes was = bytes_of_file(files.file), is = bytes_of_file(files.new_file);
     const auto edits = edits_between(was, is);
     REQUIRE(edits.size() == 2);
     std::size_t total = 0;
@@ -152,14 +145,14 @@ TEST_CASE("in place: killed at any byte that it writes, the next run finishes it
         REQUIRE(WEXITSTATUS(status) == (most < total ? 9 : 0));
         CHECK(fs::exists(files.note) == (most < total));
         REQUIRE(apply_in_place(files.patch, files.file));
-        CHECK(bytes_of(files.file) == is);
+        CHECK(bytes_of_file(files.file) == is);
         CHECK_FALSE(fs::exists(files.note));
     }
 }
 
 TEST_CASE("in place: a note that is damaged, or of another file, is not acted on") {
     const Files files;
-    const Bytes was = bytes_of(files.file), is = bytes_of(files.new_file);
+    const Bytes was = bytes_of_file(files.file), is = bytes_of_file(files.new_file);
     const auto fails = [](int, std::uint64_t, std::span<const std::byte>) -> Result<void> {
         return fail({.code = Errc::io_write, .detail = "no"});
     };
@@ -171,7 +164,7 @@ TEST_CASE("in place: a note that is damaged, or of another file, is not acted on
         REQUIRE(fs::exists(files.note));
     };
     leave_note();
-    const Bytes note = bytes_of(files.note);
+    const Bytes note = bytes_of_file(files.note);
     for (const std::size_t i :
          {std::size_t{0}, std::size_t{9}, std::size_t{17}, std::size_t{25}, note.size() / 2, note.size() - 1}) {
         Bytes damaged = note;

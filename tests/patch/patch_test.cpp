@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <ggufkit/patch.hpp>
 #include <ggufkit/requant.hpp>
 #include <iterator>
@@ -23,13 +22,6 @@ using namespace ggufkit::test;
 namespace {
 
 using Bytes = std::vector<std::byte>;
-
-Bytes bytes_of(const fs::path& path) {
-    Bytes bytes(fs::file_size(path));
-    std::ifstream(path, std::ios::binary)
-        .read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    return bytes;
-}
 
 // A folder with OLD and NEW, and what patches make of them.
 struct Files {
@@ -58,7 +50,7 @@ struct Files {
     void check_round_trip() const {
         const auto applied = apply_patch(patch, old_file, made, {.overwrite = true});
         REQUIRE_MESSAGE(applied, applied.error().message());
-        CHECK(bytes_of(made) == bytes_of(new_file));
+        CHECK(bytes_of_file(made) == bytes_of_file(new_file));
     }
     // What applying is refused with; nothing but what was there before is there afterwards.
     Error refusal() const {
@@ -190,9 +182,9 @@ TEST_CASE("patch: the same for any number of threads, a level that is none, a sp
     is.at("blk.2.large.weight").bytes[12345] = std::byte{1};
     const Files files(large_model(), is);
     files.make({.threads = 1});
-    const Bytes one = bytes_of(files.patch);
+    const Bytes one = bytes_of_file(files.patch);
     files.make({.threads = 4, .overwrite = true});
-    CHECK(bytes_of(files.patch) == one);
+    CHECK(bytes_of_file(files.patch) == one);
 
     const auto a = Model::open(files.old_file), b = Model::open(files.new_file);
     const auto code = [&](const fs::path& patch, const PatchOptions& options) {
@@ -243,16 +235,16 @@ TEST_CASE("patch: damage anywhere is found before the new file has its name") {
     is.set("tokenizer.chat_template", "a new one").tensor("more", TensorType::F32, {1000});
     const Files files(small_llama(), is);
     files.make();
-    const Bytes sound = bytes_of(files.patch);
+    const Bytes sound = bytes_of_file(files.patch);
     for (std::size_t i = 0; i < sound.size(); i += i < patch::head_bytes ? 1 : 5) {
         Bytes damaged = sound;
         damaged[i] ^= std::byte{0x10};
         write_bytes(files.patch, damaged);
         // Not every bit of a zstd frame means something; the new file itself is always right.
         const auto applied = apply_patch(files.patch, files.old_file, files.made, {.overwrite = true});
-        if (applied) CHECK(bytes_of(files.made) == bytes_of(files.new_file));
+        if (applied) CHECK(bytes_of_file(files.made) == bytes_of_file(files.new_file));
         if (!applied) CHECK(applied.error().code == Errc::bad_patch);
-        if (i < patch::head_bytes) CHECK_FALSE((applied && i != 12 && i != 13 && i != 14 && i != 15));
+        if (i < patch::head_bytes) CHECK_FALSE(applied);
         fs::remove(files.made);
     }
     for (std::size_t size = 0; size < sound.size(); size += 7) {
@@ -269,8 +261,8 @@ TEST_CASE("patch: one that lies is refused, though its checksums are right") {
     using patch::Step;
     const Files files(small_llama(), small_llama());
     files.make();
-    const Bytes old_bytes = bytes_of(files.old_file);
-    const auto whole = patch::parse(bytes_of(files.patch));
+    const Bytes old_bytes = bytes_of_file(files.old_file);
+    const auto whole = patch::parse(bytes_of_file(files.patch));
     REQUIRE(whole);
     const std::uint64_t size = old_bytes.size();
     const auto forge = [&](std::vector<Step> steps, std::uint64_t new_size, const Bytes& frames = {}) {
@@ -302,14 +294,14 @@ TEST_CASE("patch: one that lies is refused, though its checksums are right") {
     says(forge({}, size), "less than the new file");
     says(forge({copy(0, size), copy(0, 0)}, size), "adds nothing");
     says(forge({{Step::Kind{3}, 0, 1, 0, 1}}, 1), "unknown kind");
-    says(forge({{Step::Kind::copy, 0, 2, 0, 1}}, 2), "does not add");
+    says(forge({{Step::Kind::copy, 0, 2, 0, 1}}, 2), "than it adds");
     says(forge({{Step::Kind::copy, 4, 1, 0, 1}}, 1, Bytes(4)), "a copy with a frame");
     says(forge({{Step::Kind::frame, 9, 1, 0, 0}}, 1, Bytes(8)), "without its frame");
     says(forge({copy(0, size)}, size, Bytes(8)), "belong to no step");
     says(forge({{Step::Kind::frame, 8, 1, 0, 0}}, 1, Bytes(8)), "damaged frame");
     says(forge({{Step::Kind::frame, 8, patch::most_content + 1, 0, 0}}, patch::most_content + 1, Bytes(8)),
          "more than a frame holds");
-    says(forge({{Step::Kind::changes, 8, 1, 0, 2}}, 1, Bytes(8)), "does not add");
+    says(forge({{Step::Kind::changes, 8, 1, 0, 2}}, 1, Bytes(8)), "than it adds");
     // It makes a file, but not the one it says.
     says(forge({copy(2, 1), copy(1, size - 1)}, size), "does not make the file");
 }

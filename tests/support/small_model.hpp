@@ -23,6 +23,15 @@ inline void write_bytes(const std::filesystem::path& path, std::span<const std::
     if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 
+inline std::vector<std::byte> bytes_of_file(const std::filesystem::path& path) {
+    std::vector<std::byte> bytes(std::filesystem::file_size(path));
+    std::ifstream file(path, std::ios::binary);
+    if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()))) {
+        throw std::runtime_error("cannot read " + path.string());
+    }
+    return bytes;
+}
+
 struct SmallModel {
     struct Tensor {
         std::string name;

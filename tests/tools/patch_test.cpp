@@ -68,6 +68,12 @@ TEST_CASE("gguf-diff --apply refuses a patch for another file, and what is no pa
     CHECK(none.exit_code == 2);
     CHECK(files.short_text(none.err) == "gguf-diff: old.gguf: is no ggufpatch\n");
     CHECK_FALSE(fs::exists(files.made));
+    const auto whole = bytes_of_file(files.old_file);
+    write_bytes(files.old_file, std::span(whole).first(300));
+    const auto cut = files.diff({files.old_file, files.new_file, "--patch", files.made});
+    CHECK(cut.exit_code == 2);
+    CHECK(files.short_text(cut.err).starts_with("gguf-diff: old.gguf: "));
+    CHECK_FALSE(fs::exists(files.made));
 }
 
 TEST_CASE("gguf-diff --apply --in-place changes the file itself where nothing moves") {

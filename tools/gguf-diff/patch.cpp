@@ -16,11 +16,21 @@ namespace {
 constexpr int trouble = 2;
 constexpr int interrupted = 130;
 
+// The error with the file that it is about, of which it tells what it finds in it.
+tl::unexpected<Error> in_file(const std::string& file, Error error) {
+    if (error.subject.empty()) {
+        error.subject = file;
+    } else if (!error.subject.starts_with(file)) {
+        error.subject = file + ": " + error.subject;
+    }
+    return fail(std::move(error));
+}
+
 Result<PatchSummary> make(const PatchRun& run, const PatchOptions& options) {
     const auto a = cli::open_model(run.a, {.follow_shards = false, .threads = run.threads});
-    if (!a) return fail(a.error());
+    if (!a) return in_file(run.a, a.error());
     const auto b = cli::open_model(run.b, {.follow_shards = false, .threads = run.threads});
-    if (!b) return fail(b.error());
+    if (!b) return in_file(run.b, b.error());
     return make_patch(*a, *b, *run.request.make, options);
 }
 
