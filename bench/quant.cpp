@@ -1,12 +1,12 @@
 // Speed and error of every quantizer and decoder, one thread, beside the reference's in the same run.
 //
-//   bench-quant [FILE.gguf] [--million N] [--type NAME]... [--imatrix | --ones] [--effort fast|normal|max]
+//   bench-quant [FILE.gguf] [--million N] [--type NAME]... [--imatrix | --ones] [--effort fast|normal|max] [--floor]
 //
 // Rows: weights of the file, N million at most (default 1), and made-up ones. With --imatrix both get the same made-up
 // importance of columns; without, the types for which the reference demands one get ones. With --ones the reference gets ones for all types (it searches longer
 // then), and we get nothing. Types that cannot be made here
 // are decoded from random blocks. Decoding goes piece by piece into a buffer that stays in a core's cache, as in a
-// requantization.
+// requantization. With --floor there is a line more where the least error that any encoder could reach can be found by trying all scales.
 // The reference is libggml-base.so in $LLAMA_BINS; without it its columns stay empty. Errors are ratios to the
 // reference's: plain, and weighted by rms + |x| or by the importance. A summary of each type follows.
 #include <dlfcn.h>
@@ -29,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/least_error.hpp"
 #include "support/weight_rows.hpp"
 
 namespace {
@@ -159,6 +160,7 @@ using Summaries = std::map<std::string_view, Summary>;
 struct Bench {
     std::optional<Reference> reference;
     Effort effort;
+    bool floor;
     Summaries summaries{};
 
     // The quantizer, and the decoder of what it made.
@@ -175,12 +177,13 @@ struct Bench {
             return;
         }
         fmt::print("{:<7} {:<22} {:8.1f}", format.name, source.name, ours);
+        test::SquaredError their_error;
         if (reference) {
             const auto error = error_of(source, copy);
             std::vector<std::byte> their_blocks(blocks.size());
             const double theirs = speed(copy.size(), 3, [&] { reference->quantize(type, source, their_blocks); });
             done &= dequantize_rows(type, their_blocks, copy).has_value();
-            const auto their_error = error_of(source, copy);
+            their_error = error_of(source, copy);
             const double plain = ratio(error.plain, their_error.plain);
             const double weighted = ratio(error.weighted, their_error.weighted);
             fmt::print(" {:9.1f} {:6.2f}   {:7.4f} {:8.4f}", theirs, ours / theirs, plain, weighted);
@@ -189,6 +192,15 @@ struct Bench {
             fmt::print(" {:>9} {:>6}   {:>7} {:>8}", "", "", "", "");
         }
         decode(format, blocks);
+        if (floor && reference) print_floor(format, source, their_error);
+    }
+
+    // What no encoder goes below.
+    static void print_floor(const FormatInfo& format, const Source& source, const test::SquaredError& theirs) {
+        const auto least = test::least_error(format.type(), source.values);
+        if (!least) return;
+        fmt::print("{:<7} {:<22} {:>8} {:>9} {:>6}   {:7.4f} {:8.4f}\n", "", "  at the least", "", "", "",
+                   least->plain / theirs.plain, least->weighted / theirs.weighted);
     }
 
     void decode_random_blocks(const FormatInfo& format, std::size_t elements) {
@@ -285,6 +297,8 @@ int main(int argc, char** argv) {
     app.add_flag("--imatrix", with_importance, "with a made-up importance matrix");
     bool ones = false;
     app.add_flag("--ones", ones, "the reference gets an importance matrix of ones");
+    bool floor = false;
+    app.add_flag("--floor", floor, "the least error that there could be, of types with one scale");
     Effort effort = Effort::normal;
     const std::map<std::string, Effort> efforts{
         {"fast", Effort::fast}, {"normal", Effort::normal}, {"default", Effort::normal}, {"max", Effort::max}};
@@ -307,7 +321,7 @@ int main(int argc, char** argv) {
             source.importance.push_back(test::gain(random) * test::gain(random));
         }
     }
-    Bench bench{Reference::load(ones), effort};
+    Bench bench{Reference::load(ones), effort, floor};
     if (!bench.reference) fmt::print("no reference: LLAMA_BINS does not name the folder of libggml-base.so\n");
     fmt::print("million weights a second; errors as ratios to the reference's\n");
     fmt::print("{:<7} {:<22} {:>8} {:>9} {:>6}   {:>7} {:>8}   {:>9} {:>6}\n", "type", "weights", "quantize",

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <ggufkit/quantize.hpp>
 #include <string>
 #include <vector>
 
 #include "support/goldens.hpp"
+#include "support/least_error.hpp"
 #include "support/round_to_nearest.hpp"
 #include "support/weight_rows.hpp"
 
@@ -156,6 +158,30 @@ TEST_CASE("the error of heavy-tailed rows stays where it was measured") {
         const double error = relative_error(rows, there_and_back(bound.type, rows));
         CHECK_MESSAGE(error <= bound.relative_error, fmt::format("{} {:.6f}", format_of(bound.type).name, error));
         CHECK(error <= bound.reference);
+    }
+}
+
+TEST_CASE("types with one scale come close to the least error that there is") {
+    struct Case {
+        TensorType type;
+        double test::SquaredError::*minimised;
+        double at_most;  // times the least
+    };
+    constexpr std::array<Case, 4> cases{{{TensorType::Q4_0, &test::SquaredError::weighted, 1.004},
+                                         {TensorType::Q5_0, &test::SquaredError::weighted, 1.004},
+                                         {TensorType::MXFP4, &test::SquaredError::plain, 1.001},
+                                         {TensorType::NVFP4, &test::SquaredError::plain, 1.002}}};
+    for (const auto& [tail, name] : test::tails) {
+        const auto values = weight_rows(tail, 8, ne0, 8);
+        for (const Case& c : cases) {
+            CAPTURE(name);
+            CAPTURE(format_of(c.type).name);
+            const auto least = test::least_error(c.type, values);
+            REQUIRE(least);
+            const double ours = squared_error(values, there_and_back(c.type, values)).*c.minimised;
+            CHECK(ours >= (*least).*c.minimised * (1 - 1e-6));
+            CHECK(ours <= (*least).*c.minimised * c.at_most);
+        }
     }
 }
 

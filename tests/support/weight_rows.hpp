@@ -74,23 +74,32 @@ inline std::vector<float> weight_rows(Tail tail, std::size_t rows, std::size_t n
     return values;
 }
 
-// Sums over all elements. The weight is that of llama.cpp's k-quants: rms + |x|, the rms of 32 elements.
+// Sums over all elements.
 struct SquaredError {
     double plain = 0;
     double weighted = 0;
 };
 
+// The weight is that of llama.cpp's k-quants: rms + |x|, the rms of 32 elements.
+inline constexpr std::size_t weight_run = 32;
+
+inline std::array<double, weight_run> error_weights(std::span<const float, weight_run> values) {
+    double squares = 0;
+    for (const float x : values) squares += double{x} * double{x};
+    const double rms = std::sqrt(squares / weight_run);
+    std::array<double, weight_run> weights;
+    for (std::size_t i = 0; i < weight_run; ++i) weights[i] = rms + std::abs(double{values[i]});
+    return weights;
+}
+
 inline SquaredError squared_error(std::span<const float> values, std::span<const float> copy) {
-    constexpr std::size_t run = 32;
     SquaredError error;
-    for (std::size_t i = 0; i < values.size(); i += run) {
-        double squares = 0;
-        for (std::size_t j = i; j < i + run; ++j) squares += double{values[j]} * double{values[j]};
-        const double rms = std::sqrt(squares / run);
-        for (std::size_t j = i; j < i + run; ++j) {
-            const double difference = double{values[j]} - double{copy[j]};
+    for (std::size_t run = 0; run < values.size(); run += weight_run) {
+        const auto weights = error_weights(values.subspan(run).first<weight_run>());
+        for (std::size_t i = 0; i < weight_run; ++i) {
+            const double difference = double{values[run + i]} - double{copy[run + i]};
             error.plain += difference * difference;
-            error.weighted += (rms + std::abs(double{values[j]})) * difference * difference;
+            error.weighted += weights[i] * difference * difference;
         }
     }
     return error;
