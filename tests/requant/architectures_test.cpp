@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "made_model.hpp"
+#include "support/made_model.hpp"
 #include "support/temporary.hpp"
 
 using namespace ggufkit;

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "made_model.hpp"
-#include "mixed_model.hpp"
+#include "support/made_model.hpp"
+#include "support/mixed_model.hpp"
 #include "support/random_blocks.hpp"
 #include "support/temporary.hpp"
 

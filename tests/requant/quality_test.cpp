@@ -8,9 +8,9 @@
 #include <random>
 #include <thread>
 
-#include "made_model.hpp"
 #include "quant/simd/target.hpp"
 #include "requant/quality.hpp"
+#include "support/made_model.hpp"
 #include "support/random_blocks.hpp"
 #include "support/temporary.hpp"
 

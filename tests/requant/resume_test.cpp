@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "made_model.hpp"
 #include "requant/checkpoints.hpp"
+#include "support/made_model.hpp"
 #include "support/random_blocks.hpp"
 #include "support/temporary.hpp"
 

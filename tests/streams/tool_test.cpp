@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "requant/made_model.hpp"
 #include "streams/frames.hpp"
+#include "support/made_model.hpp"
 #include "support/temporary.hpp"
 #include "tools/tool.hpp"
 

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "io/write_all.hpp"
-#include "requant/made_model.hpp"
 #include "streams/frames.hpp"
+#include "support/made_model.hpp"
 #include "support/oracle.hpp"
 #include "support/temporary.hpp"
 

@@ -1,4 +1,4 @@
-#include "requant/piece_cache.hpp"
+#include "view/piece_cache.hpp"
 
 namespace ggufkit::requant {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "requant/job.hpp"
-#include "requant/piece_cache.hpp"
 #include "requant/pieces.hpp"
+#include "view/piece_cache.hpp"
 
 namespace ggufkit {
 

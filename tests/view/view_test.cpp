@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "mixed_model.hpp"
+#include "support/mixed_model.hpp"
 #include "support/temporary.hpp"
 
 using namespace ggufkit;

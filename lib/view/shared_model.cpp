@@ -6,9 +6,9 @@
 
 #include "io/mapped_file.hpp"
 #include "io/read_at.hpp"
-#include "requant/patience.hpp"
 #include "requant/pieces.hpp"
-#include "requant/segment.hpp"
+#include "view/patience.hpp"
+#include "view/segment.hpp"
 
 namespace ggufkit {
 

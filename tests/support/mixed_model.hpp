@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "made_model.hpp"
+#include "support/made_model.hpp"
 
 namespace ggufkit::test {
 

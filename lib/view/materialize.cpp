@@ -10,12 +10,12 @@
 #include "io/mapped_file.hpp"
 #include "io/same_file.hpp"
 #include "requant/fault.hpp"
-#include "requant/fill.hpp"
 #include "requant/inputs.hpp"
-#include "requant/patience.hpp"
 #include "requant/pieces.hpp"
 #include "requant/read_back.hpp"
-#include "requant/segment.hpp"
+#include "view/fill.hpp"
+#include "view/patience.hpp"
+#include "view/segment.hpp"
 
 namespace ggufkit {
 

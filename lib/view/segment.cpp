@@ -1,4 +1,4 @@
-#include "requant/segment.hpp"
+#include "view/segment.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "requant/fill.hpp"
+#include "view/fill.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -14,7 +14,7 @@
 #include <string>
 #include <thread>
 
-#include "mixed_model.hpp"
+#include "support/mixed_model.hpp"
 #include "support/temporary.hpp"
 
 using namespace ggufkit;
