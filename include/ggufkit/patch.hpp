@@ -16,6 +16,7 @@
 #include <ggufkit/digest.hpp>
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/zstd_level.hpp>
 
 namespace ggufkit {
 
@@ -35,8 +36,8 @@ struct PatchSummary {
 };
 
 struct PatchOptions {
-    unsigned threads = 0;    // 0: as many as the machine has
-    int zstd_level = 3;      // 1 to 19
+    unsigned threads = 0;  // 0: as many as the machine has
+    int zstd_level = default_zstd_level;
     bool overwrite = false;  // of the output, where there is one
     // Bytes that were worked on, and how many there are.
     std::function<void(std::uint64_t done, std::uint64_t total)> progress{};

@@ -21,6 +21,7 @@
 #include <ggufkit/model.hpp>
 #include <ggufkit/plan.hpp>
 #include <ggufkit/report.hpp>
+#include <ggufkit/zstd_level.hpp>
 
 namespace ggufkit {
 
@@ -64,9 +65,6 @@ Result<void> execute(const Model& model, const Plan& plan, const std::filesystem
 
 // Takes the next bytes of a stream. What it returns as an error ends the work.
 using Sink = std::function<Result<void>(std::span<const std::byte>)>;
-
-inline constexpr int default_zstd_level = 3;
-inline constexpr int most_zstd_level = 19;  // 1 is the fastest
 
 struct StreamOptions {
     unsigned threads = 0;

@@ -153,8 +153,7 @@ Result<void> check(const Model& old_model, const Model& new_model, int level) {
         return refuse(fmt::format("{} is one of {} shards: they are patched one by one", model->shard_path(0).string(),
                                   model->shard_count()));
     }
-    if (level < 1 || level > 19) return refuse(fmt::format("{} is no zstd level: they go from 1 to 19", level));
-    return {};
+    return check_zstd_level(level);
 }
 
 // Both files at once; they are as large as models.

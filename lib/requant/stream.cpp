@@ -161,8 +161,8 @@ Result<void> check_options(const Plan& plan, const StreamOptions& options) {
         return fail({.code = Errc::bad_argument, .detail = std::move(detail)});
     };
     if (plan.files.size() != 1) return refuse("a stream is one file: it cannot be split");
-    if (options.zstd_level < 0 || options.zstd_level > most_zstd_level) {
-        return refuse(fmt::format("{} is no zstd level: they go from 1 to {}", options.zstd_level, most_zstd_level));
+    if (options.zstd_level != 0) {
+        if (auto known = check_zstd_level(options.zstd_level); !known) return known;
     }
     return check_executable(plan);
 }
@@ -232,7 +232,7 @@ Result<void> execute_to(const Model& model, const Plan& plan, const Sink& sink, 
 
 Result<void> execute_compressed(const Model& model, const Plan& plan, const std::filesystem::path& output, int level,
                                 const ExecuteOptions& options) {
-    if (level == 0) return fail({.code = Errc::bad_argument, .detail = "0 is no zstd level"});
+    if (auto known = check_zstd_level(level); !known) return known;
     auto file = io::OutputFile::create(output, std::nullopt,
                                        {.overwrite = options.overwrite, .inputs = requant::inputs_of(model)});
     if (!file) return fail(std::move(file).error());

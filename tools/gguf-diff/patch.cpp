@@ -14,7 +14,6 @@ namespace ggufkit::diff {
 namespace {
 
 constexpr int trouble = 2;
-constexpr int interrupted = 130;
 
 // The error with the file that it is about, of which it tells what it finds in it.
 tl::unexpected<Error> in_file(const std::string& file, Error error) {
@@ -93,7 +92,7 @@ void add_patch_options(CLI::App& app, PatchRequest& request) {
         ->group(group);
     app.add_option("--zstd-level", request.zstd_level, "Of what a patch holds: 1 to 19 (default: 3)")
         ->type_name("N")
-        ->check(CLI::Range(1, 19))
+        ->check(CLI::Range(1, most_zstd_level))
         ->group(group);
 }
 
@@ -110,7 +109,7 @@ int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& c
     }();
     if (!done && done.error().code == Errc::cancelled) {
         console.error("cancelled, nothing was written");
-        return interrupted;
+        return cli::cancelled;
     }
     if (!done) {
         console.error(cli::sentence(done.error()) + (done.error().code == Errc::io_exists && !run.request.in_place

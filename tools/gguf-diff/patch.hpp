@@ -1,6 +1,7 @@
 // gguf-diff --patch and --apply.
 #pragma once
 
+#include <ggufkit/zstd_level.hpp>
 #include <optional>
 #include <string>
 
@@ -12,7 +13,7 @@ struct PatchRequest {
     std::optional<std::string> make;   // the patch to write
     std::optional<std::string> apply;  // the patch to apply
     bool in_place = false;
-    int zstd_level = 3;
+    int zstd_level = default_zstd_level;
 
     bool any() const { return make || apply; }
 };

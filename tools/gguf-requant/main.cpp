@@ -29,7 +29,6 @@ using namespace ggufkit;
 using requant::Options;
 
 constexpr int failure = 1;
-constexpr int interrupted = 130;
 
 class Command {
   public:
@@ -298,7 +297,7 @@ class Command {
         if (error.code == Errc::cancelled) {
             console_.error(options_.resume ? "cancelled; --resume goes on from here"
                                            : "cancelled, nothing was written");
-            return interrupted;
+            return cli::cancelled;
         }
         if (error.code == Errc::io_exists) return refuse(cli::sentence(error) + "; --force replaces a finished file");
         return refuse(cli::sentence(error));
