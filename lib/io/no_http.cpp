@@ -7,6 +7,7 @@ struct HttpClient::State {
     HttpOptions options;
 };
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the one with libcurl keeps them
 Result<HttpClient> HttpClient::create(HttpOptions) {
     return fail({.code = Errc::unsupported, .detail = "is on a server, and this library was built without libcurl"});
 }

@@ -236,7 +236,7 @@ void Moments::add(const Moments& behind) {
 
 Moments moments(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes) {
     if (count == 0) return {};
-    PowerSums sums = start(values, count);
+    PowerSums sums = start(values, count);  // NOLINT(misc-const-correctness): the kernel adds to it
     HWY_DYNAMIC_DISPATCH(add_powers)(values, count, ahead, ahead_bytes, sums);
     return is_precise(sums, static_cast<double>(count)) ? of_sums(sums, count) : with_care(values, count);
 }

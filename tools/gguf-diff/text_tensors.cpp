@@ -137,6 +137,7 @@ void print_parts(Console& console, const Comparison& comparison) {
                  {.title = "SQNR", .right = true},
                  {.title = "EQUAL", .right = true}});
     std::vector<const ValueTotal*> order;
+    order.reserve(parts.size());
     for (const ValueTotal& part : parts) order.push_back(&part);
     std::ranges::stable_sort(order, std::greater(), [](const ValueTotal* part) { return part->sums.relative_rmse(); });
     const auto add = [&](std::string_view name, std::uint64_t tensors, const ErrorSums& sums) {

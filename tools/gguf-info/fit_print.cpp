@@ -72,6 +72,7 @@ void print_devices(Console& console, const Fit& fit) {
 
 std::string runtime_flags(const Fit& fit) {
     std::vector<std::uint64_t> split;
+    split.reserve(fit.placement.devices.size());
     for (const DeviceLoad& device : fit.placement.devices) split.push_back(device.layers);
     std::string text = fmt::format("--ctx-size {} --n-gpu-layers {}", fit.estimate.context, fit.placement.gpu_layers);
     if (split.size() > 1 && fit.placement.gpu_layers != 0)

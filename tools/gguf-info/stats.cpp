@@ -141,11 +141,11 @@ void print_histogram(Console& console, const TensorStats& stats) {
         table.add({from, spreads, grouped(count), bar(static_cast<double>(count) / static_cast<double>(most), cells)});
     };
     if (histogram.below != 0) add("below", "", histogram.below);
+    constexpr int middle = WeightHistogram::bins / 2;
     for (int i = 0; i < WeightHistogram::bins; i += 2) {
         const auto bin = static_cast<std::size_t>(i);
         add(number_text(double{histogram.low} + i * double{histogram.width}),
-            fmt::format("{:+.1f}", (i - WeightHistogram::bins / 2) / 4.0),
-            histogram.counts[bin] + histogram.counts[bin + 1]);
+            fmt::format("{:+.1f}", (i - middle) / 4.0), histogram.counts[bin] + histogram.counts[bin + 1]);
     }
     if (histogram.above != 0) add("above", "", histogram.above);
     table.print(console, console.width());
