@@ -2,13 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 
 namespace ggufkit::io {
 
-// Of the volume of an open file, and of the machine as the kernel estimates it (MemAvailable): the smaller of the two.
-// None where neither is known. Asking first is the only safe way: a tmpfs that may grow larger than the machine's
+// Of the volume of an open file, of the machine as the kernel estimates it (MemAvailable), and of the control groups that this process is
+// in, as those of a container: the least of them. None where nothing is known. Asking first is the only safe way: a tmpfs that may grow larger than the machine's
 // memory does not refuse a reservation, it has the kernel end processes to make room.
 std::optional<std::uint64_t> free_memory(int fd);
+
+// Of a control group (version 2) and those that it is in, up to the one that `mount` is. None where there are no limits.
+std::optional<std::uint64_t> free_in_groups(const std::filesystem::path& mount, const std::filesystem::path& group);
 
 }  // namespace ggufkit::io
