@@ -130,7 +130,7 @@ TEST_CASE("gguf-diff does not believe a server that cuts, changes or invents wha
     // Within the header.
     Place short_one(big_model());
     short_one.content.resize(100'000);
-    everywhere(short_one, "TRUNCATED");
+    everywhere(short_one, "LENGTH_PAST_EOF");
     // That is no model.
     Place other(big_model());
     std::ranges::fill(other.content, std::byte{'x'});
@@ -139,12 +139,12 @@ TEST_CASE("gguf-diff does not believe a server that cuts, changes or invents wha
     const Place changing(big_model(), [](const HttpRequestSeen& request, HttpReply& reply) {
         if (request.begin >= 512 << 10) reply.set("ETag", "\"2\"");
     });
-    everywhere(changing, "changed");
+    everywhere(changing, "became another file on the server while it was read");
     // Another part than the one that was asked for.
     const Place lying(big_model(), [](const HttpRequestSeen& request, HttpReply& reply) {
         if (request.begin >= 512 << 10) reply.set("Content-Range", "bytes 0-9/" + std::to_string(4'000'000));
     });
-    everywhere(lying, "");
+    everywhere(lying, "the server does not say which part of the file it sends, or another than");
     // Gone.
     const Place gone(big_model(), [](const HttpRequestSeen&, HttpReply& reply) { reply = {.status = 404}; });
     everywhere(gone, "HTTP 404");

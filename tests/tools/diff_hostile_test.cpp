@@ -69,8 +69,9 @@ TEST_CASE("gguf-diff of a malformed file, on any side, is one sentence and exit 
 TEST_CASE("gguf-diff lets nothing through that drives a terminal or turns text around") {
     const TemporaryFolder folder;
     SmallModel a, b;
-    a.set("k" + evil, evil).set("long", evil + std::string(50, 'a')).set("gone" + evil, 1u);
-    b.set("k" + evil, evil + "b").set("long", evil + std::string(50, 'c'));
+    const std::string key = "k\x1b[31m\x07\x7f";  // keys are ASCII, or the file is refused
+    a.set(key, evil).set("long", evil + std::string(50, 'a')).set("gone" + key, 1u);
+    b.set(key, evil + "b").set("long", evil + std::string(50, 'c'));
     for (SmallModel* model : {&a, &b}) {
         model->tensor("blk.0." + evil, TensorType::F32, {8}, model == &a ? 0 : 1);
         model->tensor("blk.1." + evil, TensorType::F32, {8}, model == &a ? 0 : 1);
@@ -96,7 +97,8 @@ TEST_CASE("gguf-diff lets nothing through that drives a terminal or turns text a
     }
     // In JSON nothing is lost by it.
     const json::object document = json_of(run_tool("gguf-diff", {path_a, path_b, "--json"}));
-    CHECK(text_of(document.at("metadata").at(1).at("key")) == "k" + evil);
+    CHECK(text_of(document.at("metadata").at(1).at("key")) == key);
+    CHECK(text_of(document.at("metadata").at(1).at("a").at("value")) == evil);
 }
 
 TEST_CASE("gguf-diff of models that are strange but well-formed") {
@@ -138,8 +140,10 @@ TEST_CASE("gguf-diff of models that are strange but well-formed") {
 
 TEST_CASE("gguf-diff with the importance matrix of another model weighs nothing") {
     const TemporaryFolder folder;
-    SmallModel a = small_llama(), b = small_llama();
-    b.at("blk.1.attn_v.weight").bytes[5] ^= std::byte{1};
+    SmallModel a, b;
+    a.tensor("blk.1.ffn_down.weight", TensorType::Q4_K, {512, 256});  // it has another size there
+    b = a;
+    b.tensors.front().bytes[5] ^= std::byte{1};
     const std::string path_a = a.save(folder / "a.gguf"), path_b = b.save(folder / "b.gguf");
     const std::string other = GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf";
     const CommandResult result = run_tool("gguf-diff", {path_a, path_b, "--imatrix", other});

@@ -18,7 +18,8 @@ std::string screen(const std::vector<const SmallModel*>& models, const std::vect
     const TemporaryFolder folder;
     for (std::size_t i = 0; i < models.size(); ++i) models[i]->save(folder / names[i]);
     // In the folder, so that paths are short.
-    std::string command = "cd '" + folder.path().string() + "' && COLUMNS=" + std::to_string(columns) + " NO_COLOR=1 \"$BIN/gguf-diff\"";
+    std::string command =
+        "cd '" + folder.path().string() + "' && COLUMNS=" + std::to_string(columns) + " NO_COLOR=1 \"$BIN/gguf-diff\"";
     for (const std::string& name : names) command += " " + name;
     return "\n" + run_shell(command).text();
 }
@@ -190,7 +191,7 @@ ffn_down          2   5.21 %   4.94 %  B by 5.12 %
 
    A by layer  ▁█
                0.402 % to 5.84 %, layers 0 to 1
-   B by layer  ▁█
+   B by layer  ▆█
                2.67 % to 4.96 %, layers 0 to 1
 
 not in the base: 1 tensor, output.weight
@@ -221,7 +222,7 @@ ffn_down          2   5.21 %   4.94 %  B by 5.12 %
 
    A by layer  ▁█
                0.402 % to 5.84 %, layers 0 to 1
-   B by layer  ▁█
+   B by layer  ▆█
                2.67 % to 4.96 %, layers 0 to 1
 
 not in the base: 1 tensor, output.weight
@@ -252,7 +253,7 @@ ffn_down          2   5.21 %   4.94 %  B by 5.12 %
 
    A by layer  ▁█
                0.402 % to 5.84 %, layers 0 to 1
-   B by layer  ▁█
+   B by layer  ▆█
                2.67 % to 4.96 %, layers 0 to 1
 
 not in the base: 1 tensor, output.weight

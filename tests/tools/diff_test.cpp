@@ -271,7 +271,7 @@ TEST_CASE("gguf-diff --sample says how sure it is") {
     const CommandResult result = run_tool("gguf-diff", {f16, q4, "--sample", "8"}, 120);
     CHECK(result.exit_code == 1);
     CHECK(result.text().find(" to ") != std::string::npos);
-    CHECK(result.text().find("sample: 8 runs of up to 2,048 weights of each tensor; errors with 95 % confidence\n") !=
+    CHECK(result.text().find("sample: 8 runs of up to 2,048 weights a tensor; errors with 95 % confidence\n") !=
           std::string::npos);
     const json::object document = json_of(run_tool("gguf-diff", {f16, q4, "--sample", "8", "--json"}));
     const json::object whole = json_of(run_tool("gguf-diff", {f16, q4, "--json"}));
@@ -280,7 +280,7 @@ TEST_CASE("gguf-diff --sample says how sure it is") {
     CHECK(document.at("tensors").at(0).at("error").at("relative_rmse_95").as_array().size() == 2);
     CHECK(run_tool("gguf-diff", {f16, f16, "--sample", "8"}).text() ==
           "no difference found: 57 equal tensors\n"
-          "sample: 8 runs of up to 2,048 weights of each tensor; errors with 95 % confidence\n");
+          "sample: 8 runs of up to 2,048 weights a tensor; errors with 95 % confidence\n");
 }
 
 TEST_CASE("gguf-diff BASE A B says which is nearer") {

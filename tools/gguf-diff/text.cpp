@@ -87,9 +87,8 @@ void print_sentence(Console& console, std::string_view text, Style style, std::s
 
 void print_sample(Console& console, std::uint64_t sample) {
     if (sample == 0) return;
-    print_sentence(console,
-                   fmt::format("sample: {} runs of up to 2,048 weights of each tensor; errors with 95 % confidence",
-                               grouped(sample)));
+    print_sentence(console, fmt::format("sample: {} runs of up to 2,048 weights a tensor; errors with 95 % confidence",
+                                        grouped(sample)));
 }
 
 void print_text(Console& console, const Comparison& comparison, bool in_full) {
