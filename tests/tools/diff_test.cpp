@@ -159,6 +159,8 @@ TEST_CASE("gguf-diff exits with 2 where it cannot say") {
                                                {good, good, "--fail-above", "max=x"},
                                                {good, good, "--fail-above", "weighted_relative_rmse=1"},
                                                {good, good, "--brief", "--json"},
+                                               {good, good, good, "--blocks"},
+                                               {good, good, good, "--ignore", "x"},
                                                {"-", "-"},
                                                {good, folder / "missing.gguf"},
                                                {good, bad},
@@ -281,6 +283,8 @@ TEST_CASE("gguf-diff --sample says how sure it is") {
     CHECK(run_tool("gguf-diff", {f16, f16, "--sample", "8"}).text() ==
           "no difference found: 57 equal tensors\n"
           "sample: 8 runs of up to 2,048 weights a tensor; errors with 95 % confidence\n");
+    CHECK(run_tool("gguf-diff", {f16, f16, "--sample", "8", "--brief"}).text() ==
+          run_tool("gguf-diff", {f16, f16, "--sample", "8"}).text());
 }
 
 TEST_CASE("gguf-diff BASE A B says which is nearer") {

@@ -45,6 +45,9 @@ class Command {
         if ((options_.a == "-") + (options_.b == "-") + (options_.c == "-") > 1) {
             return line_.refuse(console_, "only one of the models can be standard input");
         }
+        if (three && (!options_.ignored_keys.empty() || options_.tolerance != 0 || options_.blocks)) {
+            return line_.refuse(console_, "--ignore, --tolerance and --blocks are for two models");
+        }
         // CLI::Range lets it through.
         if (std::isnan(options_.tolerance)) return line_.refuse(console_, "--tolerance: not a number from 0 to 1");
         if (options_.html) {
@@ -113,7 +116,7 @@ class Command {
         if (options_.json) {
             console_.out.write(diff::comparison_json(comparison));
         } else if (options_.brief) {
-            diff::print_brief(console_, comparison.diff);
+            diff::print_brief(console_, comparison);
         } else {
             diff::print_text(console_, comparison, options_.all);
         }

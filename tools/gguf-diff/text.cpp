@@ -91,14 +91,21 @@ void print_sample(Console& console, std::uint64_t sample) {
                                         grouped(sample)));
 }
 
+namespace {
+
+// A sample shows less.
+void print_same(Console& console, const Comparison& comparison) {
+    const std::string_view words = comparison.sample == 0 ? "the same" : "no difference found";
+    console.out.print("{}: {}\n", console.paint(Style::green, words),
+                      counted(comparison.diff.tensors_equal, "equal tensor"));
+    print_sample(console, comparison.sample);
+}
+
+}  // namespace
+
 void print_text(Console& console, const Comparison& comparison, bool in_full) {
     const Diff& diff = comparison.diff;
-    if (diff.same()) {
-        const std::string_view words = comparison.sample == 0 ? "the same" : "no difference found";
-        console.out.print("{}: {}\n", console.paint(Style::green, words), counted(diff.tensors_equal, "equal tensor"));
-        print_sample(console, comparison.sample);
-        return;
-    }
+    if (diff.same()) return print_same(console, comparison);
     console.out.print("{} {}\n", console.paint(Style::red, "---"), printable(comparison.names.a));
     console.out.print("{} {}\n", console.paint(Style::green, "+++"), printable(comparison.names.b));
     print_keys(console, diff.metadata);
@@ -111,16 +118,14 @@ void print_text(Console& console, const Comparison& comparison, bool in_full) {
     print_sample(console, comparison.sample);
 }
 
-void print_brief(Console& console, const Diff& diff) {
-    if (diff.same()) {
-        console.out.print("{}: {}\n", console.paint(Style::green, "the same"),
-                          counted(diff.tensors_equal, "equal tensor"));
-    } else {
-        console.out.print("{}\n", console.paint(Style::red, "different"));
-        for (const std::string& line : {key_counts(diff), tensor_counts(diff)}) {
-            if (!line.empty()) console.out.print("{}\n", line);
-        }
+void print_brief(Console& console, const Comparison& comparison) {
+    const Diff& diff = comparison.diff;
+    if (diff.same()) return print_same(console, comparison);
+    console.out.print("{}\n", console.paint(Style::red, "different"));
+    for (const std::string& line : {key_counts(diff), tensor_counts(diff)}) {
+        if (!line.empty()) console.out.print("{}\n", line);
     }
+    print_sample(console, comparison.sample);
 }
 
 }  // namespace ggufkit::diff
