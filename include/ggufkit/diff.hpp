@@ -162,6 +162,7 @@ struct Ranking {
     std::vector<ValueDifference> a;   // of pairs_a
     std::vector<ValueDifference> b;
     std::vector<std::string> not_compared;  // those of the base that A or B lacks, or has in another shape
+    std::vector<std::string> not_in_base;   // those that A or B has beyond the base, in order of name
 };
 
 Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options = {});

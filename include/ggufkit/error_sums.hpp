@@ -15,7 +15,7 @@ namespace ggufkit {
 struct ErrorSums {
     std::uint64_t elements = 0;
     std::uint64_t not_finite = 0;  // pairs beside the `elements`
-    std::uint64_t equal = 0;       // pairs with e = 0
+    std::uint64_t equal = 0;       // pairs that are the same: e = 0, or both one infinity, or both not a number
     double w2 = 0;
     double v2 = 0;
     double wv = 0;

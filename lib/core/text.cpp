@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/control.hpp"
+
 namespace ggufkit {
 namespace {
 
@@ -54,12 +56,6 @@ void append_escape(std::string& out, std::uint8_t byte) {
         case '\t': out += "\\t"; return;
         default: out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]}; return;
     }
-}
-
-// C0, DEL, and C1 (c2 80 … c2 9f), which terminals obey as well.
-bool is_control(std::string_view character) {
-    const std::uint8_t lead = byte_at(character, 0);
-    return lead < 0x20 || lead == 0x7f || (lead == 0xc2 && byte_at(character, 1) < 0xa0);
 }
 
 }  // namespace

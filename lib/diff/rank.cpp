@@ -1,6 +1,24 @@
+#include <algorithm>
 #include <ggufkit/diff.hpp>
 
 namespace ggufkit {
+
+namespace {
+
+std::vector<std::string> beyond(const Model& base, const Model& a, const Model& b) {
+    std::vector<std::string> names;
+    for (const Model* model : {&a, &b}) {
+        for (const ModelTensor& tensor : model->tensors()) {
+            if (base.find_tensor(tensor.info->name) == nullptr) names.emplace_back(tensor.info->name);
+        }
+    }
+    std::ranges::sort(names);
+    const auto twice = std::ranges::unique(names);
+    names.erase(twice.begin(), twice.end());
+    return names;
+}
+
+}  // namespace
 
 Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options) {
     Ranking ranking;
@@ -14,6 +32,7 @@ Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const Va
             ranking.not_compared.emplace_back(tensor.info->name);
         }
     }
+    ranking.not_in_base = beyond(base, a, b);
     auto of_a = compare_values(base, a, ranking.pairs_a, options);
     if (!of_a) return fail(std::move(of_a).error());
     auto of_b = compare_values(base, b, ranking.pairs_b, options);

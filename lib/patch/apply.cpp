@@ -1,10 +1,29 @@
+#include <system_error>
+
 #include "io/output_file.hpp"
 #include "patch/rebuild.hpp"
+#include "patch/redo.hpp"
 
 namespace ggufkit {
 
 using patch::Opened;
 using patch::Rebuild;
+
+namespace {
+
+// A file that is not the old one may be half the new one: then its note tells.
+Error explained(Error error, const std::filesystem::path& old_file) {
+    const std::filesystem::path note = patch::note_of(old_file);
+    std::error_code unknown;
+    if (error.code == Errc::bad_patch && std::filesystem::exists(note, unknown)) {
+        error.detail += "; " + note.filename().string() +
+                        " says that a run in place was interrupted: finish that one first, with --apply PATCH " +
+                        old_file.string() + " --in-place";
+    }
+    return error;
+}
+
+}  // namespace
 
 Result<PatchSummary> read_patch(const std::filesystem::path& patch) {
     const auto opened = Opened::open(patch);
@@ -20,7 +39,7 @@ Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::
     if (!old_bytes) return fail(old_bytes.error());
     Rebuild rebuild(*opened, *old_bytes, options);
     const auto found = rebuild.identify();
-    if (!found) return fail(found.error());
+    if (!found) return fail(explained(found.error(), old_file));
     if (*found == Rebuild::Found::new_one) {
         return fail({.code = Errc::bad_patch,
                      .subject = old_file.string(),

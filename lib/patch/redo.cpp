@@ -70,10 +70,12 @@ Error failure(const std::filesystem::path& file, std::string_view doing) {
 
 }  // namespace
 
+std::filesystem::path note_of(const std::filesystem::path& file) { return file.string() + ".ggufkit-redo"; }
+
 Redo::Redo(int fd, const std::filesystem::path& path) : Redo(fd, path, io::write_at) {}
 
 Redo::Redo(int fd, const std::filesystem::path& path, WriteAt write)
-    : fd_(fd), file_(path), note_(path.string() + ".ggufkit-redo"), write_(std::move(write)) {}
+    : fd_(fd), file_(path), note_(note_of(path)), write_(std::move(write)) {}
 
 // Another file of the same name is not the one that the note is about.
 Result<std::uint64_t> Redo::identity() const {

@@ -20,6 +20,9 @@ struct Edit {
     friend bool operator==(const Edit&, const Edit&) = default;
 };
 
+// Where the note about a file is.
+std::filesystem::path note_of(const std::filesystem::path& file);
+
 // Writes to the file itself; a test may stop in the middle.
 using WriteAt = std::function<Result<void>(int fd, std::uint64_t offset, std::span<const std::byte> bytes)>;
 

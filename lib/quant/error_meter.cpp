@@ -35,12 +35,14 @@ void ErrorMeter::add(std::span<const float> w, std::span<const float> v, std::sp
 // Finding it out afterwards costs the usual case nothing. A pair of zeros changes no sum but the number of equal ones.
 void ErrorMeter::add_what_is_finite(std::span<const float> w, std::span<const float> v, std::span<const float> i) {
     std::array<float, longest> finite_w, finite_v;
-    std::size_t left_out = 0;
+    std::size_t left_out = 0, different = 0;
     for (std::size_t at = 0; at < w.size(); ++at) {
         const bool finite = std::isfinite(w[at]) && std::isfinite(v[at]);
         finite_w[at] = finite ? w[at] : 0;
         finite_v[at] = finite ? v[at] : 0;
+        const bool same = w[at] == v[at] || (std::isnan(w[at]) && std::isnan(v[at]));
         left_out += finite ? 0 : 1;
+        different += finite || same ? 0 : 1;
     }
     const auto some_w = std::span<const float>(finite_w).first(w.size());
     const auto some_v = std::span<const float>(finite_v).first(w.size());
@@ -48,6 +50,7 @@ void ErrorMeter::add_what_is_finite(std::span<const float> w, std::span<const fl
     note_greatest(some_w, some_v);
     sums_.elements += w.size() - left_out;
     sums_.not_finite += left_out;
+    different_ += different;
 }
 
 // Before the run is counted.
@@ -62,7 +65,7 @@ void ErrorMeter::note_greatest(std::span<const float> w, std::span<const float> 
 
 ErrorSums ErrorMeter::sums() const {
     ErrorSums sums = sums_;
-    sums.equal = static_cast<std::uint64_t>(total(parts_.equal)) - sums_.not_finite;
+    sums.equal = static_cast<std::uint64_t>(total(parts_.equal)) - different_;
     sums.w2 = total(parts_.w2);
     sums.v2 = total(parts_.v2);
     sums.wv = total(parts_.wv);

@@ -24,7 +24,8 @@ class ErrorMeter {
     void note_greatest(std::span<const float> w, std::span<const float> v);
 
     Comparison parts_;
-    ErrorSums sums_;  // the counts, and the greatest error
+    ErrorSums sums_;               // the counts, and the greatest error
+    std::uint64_t different_ = 0;  // of those that are not finite: pairs that are not the same
 };
 
 }  // namespace ggufkit::quant

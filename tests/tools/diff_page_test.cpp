@@ -1,6 +1,7 @@
 // gguf-diff --html: its data, what it refuses, and that it draws itself.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -58,6 +59,26 @@ TEST_CASE("gguf-diff --html is one file with the differences in it, that loads n
     CHECK(run_tool("gguf-diff", {path_a, path_b}).exit_code == 1);
 }
 
+TEST_CASE("gguf-diff BASE A B --html has what --json says") {
+    const TemporaryFolder folder;
+    SmallModel base = small_llama(), a = small_llama(), b = small_llama();
+    a.at("blk.0.attn_v.weight").bytes[7] ^= std::byte{1};
+    b.at("blk.1.attn_v.weight").bytes[7] ^= std::byte{1};
+    const std::string path = base.save(folder / "base.gguf"), path_a = a.save(folder / "a.gguf"),
+                      path_b = b.save(folder / "<b>.gguf"), page = folder / "d.html";
+    CHECK(run_tool("gguf-diff", {path, path_a, path_b, "--html", page}).exit_code == 1);
+    const json::object document = json_of(run_tool("gguf-diff", {path, path_a, path_b, "--json"}));
+    const std::string text = read(page);
+    CHECK(data_of(text) == json::value(document));
+    CHECK(text.find("<title>a.gguf or &lt;b>.gguf: which is nearer to base.gguf</title>") != text.npos);
+    for (const char* loading : {"http:", "https:", " src=", "@import", "url("}) CHECK(text.find(loading) == text.npos);
+    CHECK(run_tool("gguf-diff", {path, path_a, path_b, "--html", page}).exit_code == 2);
+    for (const std::string& model : {path, path_a, path_b}) {
+        CHECK(run_tool("gguf-diff", {path, path_a, path_b, "--html", model, "--force"}).exit_code == 2);
+    }
+    CHECK(run_tool("gguf-diff", {path, path_a, path_b, "--brief"}).exit_code == 1);  // all are there still
+}
+
 TEST_CASE("gguf-diff --html draws itself in a browser without a word on the console") {
     REQUIRE_BROWSER();
     const TemporaryFolder folder;
@@ -85,4 +106,37 @@ TEST_CASE("gguf-diff --html draws itself in a browser without a word on the cons
     b.at("blk.1.attn_v.weight").name = "renamed";
     CHECK(drawn(load({a.save(folder / "a \xff.gguf").string(), b.save(folder / "b.gguf").string()})));
     CHECK(drawn(load({SmallModel().save(folder / "e.gguf").string(), b.save(folder / "b.gguf").string()})));
+}
+
+TEST_CASE("gguf-diff BASE A B --html draws itself in a browser without a word on the console") {
+    REQUIRE_BROWSER();
+    const TemporaryFolder folder;
+    const auto load = [&](std::vector<std::string> arguments, int exit_code = 1) {
+        arguments.insert(arguments.end(), {"--html", folder / "d.html", "--force"});
+        REQUIRE(run_tool("gguf-diff", arguments).exit_code == exit_code);
+        LoadedPage page = load_page(folder / "d.html");
+        CHECK(page.console == "");
+        CHECK(page.dom.find("<html lang=\"en\" data-done=\"yes\">") != page.dom.npos);
+        return page;
+    };
+    const LoadedPage page = load({f16, q8_0, f16, "--imatrix", matrix});
+    for (const char* part :
+         {"B is nearer", "Layer by layer", "Part by part", "Tensor by tensor", "The tensors that matter",
+          "aria-label=\"blk.2.attn_v.weight: B by 100 %\"", "Every tensor", "weighted error"}) {
+        CAPTURE(part);
+        CHECK(page.dom.find(part) != page.dom.npos);
+    }
+    // Names that are hostile, weights that are no numbers, tensors that are not in all.
+    SmallModel base = small_llama(), a = small_llama(), b = small_llama();
+    for (SmallModel* model : {&base, &a, &b}) model->tensor("blk.0.\u202e<img onerror=alert(1)>", TensorType::F32, {8});
+    std::ranges::fill(a.tensors.back().bytes, std::byte{0xff});
+    b.remove("token_embd.weight");
+    b.tensor("more", TensorType::F32, {3});
+    const LoadedPage odd = load({base.save(folder / "base.gguf").string(), a.save(folder / "a \xff.gguf").string(),
+                                 b.save(folder / "b.gguf").string()});
+    for (const char* part : {"not in the base", "missing in A or B", "\\u202e&lt;img", "infinite or no number"}) {
+        CAPTURE(part);
+        CHECK(odd.dom.find(part) != odd.dom.npos);
+    }
+    load({f16, f16, f16}, 0);
 }

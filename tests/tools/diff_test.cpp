@@ -6,6 +6,7 @@
 
 #include "support/small_model.hpp"
 #include "support/temporary.hpp"
+#include "tools/different_models.hpp"
 #include "tools/tool.hpp"
 
 using namespace ggufkit;
@@ -18,26 +19,6 @@ std::size_t cli_width(std::string_view line) {
     // Characters: those of these models are all one column wide.
     return static_cast<std::size_t>(
         std::ranges::count_if(line, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
-// Two models with every kind of difference.
-std::pair<SmallModel, SmallModel> different_models() {
-    SmallModel a = small_llama(), b = small_llama();
-    a.set("general.author", "me");
-    b.set("general.tags", Value::of_strings(std::vector<std::string>{"chat", "\x1b[2Jsmall"}));
-    b.set("general.file_type", 7u);
-    b.set("llama.context_length", Value::of_unsigned(ValueType::uint64, 8192));
-    b.set("tokenizer.chat_template",
-          "{% for message in messages %}{{ message['content'] }}\n{% endif %}{{ eos_token }}{{ bos_token }}");
-    b.set("tokenizer.ggml.tokens", Value::of_strings(std::vector<std::string>{"<s>", "</s>", "the", "'", "\n",
-                                                                              "\xc4\xa0of", "a", "b", "c", "d"}));
-    b.remove("blk.0.attn_norm.weight");
-    b.tensor("output.weight", TensorType::F16, {256, 10});
-    b.remove("blk.0.attn_q.weight");
-    b.tensor("blk.0.attn_q.weight", TensorType::Q5_K, {256, 256});
-    b.at("blk.1.attn_v.weight").ne = {64, 256};
-    b.at("token_embd.weight").bytes.back() ^= std::byte{1};
-    return {a, b};
 }
 
 }  // namespace
@@ -164,22 +145,27 @@ TEST_CASE("gguf-diff exits with 2 where it cannot say") {
     auto bytes = small_llama().file({});
     bytes.resize(bytes.size() / 2);
     write_bytes(bad, bytes);
-    for (const auto& arguments : std::vector<std::vector<std::string>>{{good},
-                                                                       {good, good, good, good},
-                                                                       {good, good, bad},
-                                                                       {good, good, good, "--brief"},
-                                                                       {good, good, "--imatrix", bad},
-                                                                       {good, good, "--sample", "1"},
-                                                                       {good, good, "--tolerance", "2"},
-                                                                       {good, good, "--fail-above", "max"},
-                                                                       {good, good, "--fail-above", "min=3"},
-                                                                       {good, good, "--fail-above", "max=x"},
-                                                                       {good, good, "--brief", "--json"},
-                                                                       {"-", "-"},
-                                                                       {good, folder / "missing.gguf"},
-                                                                       {good, bad},
-                                                                       {bad, good},
-                                                                       {good, good, "--threads", "0"}}) {
+    for (const auto& arguments :
+         std::vector<std::vector<std::string>>{{good},
+                                               {good, good, good, good},
+                                               {good, good, bad},
+                                               {good, good, "--imatrix", bad},
+                                               {good, good, "--sample", "1"},
+                                               {good, good, "--tolerance", "2"},
+                                               {good, good, "--tolerance", "nan"},
+                                               {good, good, "--fail-above", "max=nan"},
+                                               {good, good, "--fail-above", "max"},
+                                               {good, good, "--fail-above", "min=3"},
+                                               {good, good, "--fail-above", "max=x"},
+                                               {good, good, "--fail-above", "weighted_relative_rmse=1"},
+                                               {good, good, "--brief", "--json"},
+                                               {good, good, good, "--blocks"},
+                                               {good, good, good, "--ignore", "x"},
+                                               {"-", "-"},
+                                               {good, folder / "missing.gguf"},
+                                               {good, bad},
+                                               {bad, good},
+                                               {good, good, "--threads", "0"}}) {
         const CommandResult result = run_tool("gguf-diff", arguments);
         CHECK(result.exit_code == 2);
         CHECK(result.text() == "");
@@ -287,7 +273,7 @@ TEST_CASE("gguf-diff --sample says how sure it is") {
     const CommandResult result = run_tool("gguf-diff", {f16, q4, "--sample", "8"}, 120);
     CHECK(result.exit_code == 1);
     CHECK(result.text().find(" to ") != std::string::npos);
-    CHECK(result.text().find("sample: 8 runs of up to 2,048 weights of each tensor; errors with 95 % confidence\n") !=
+    CHECK(result.text().find("sample: 8 runs of up to 2,048 weights a tensor; errors with 95 % confidence\n") !=
           std::string::npos);
     const json::object document = json_of(run_tool("gguf-diff", {f16, q4, "--sample", "8", "--json"}));
     const json::object whole = json_of(run_tool("gguf-diff", {f16, q4, "--json"}));
@@ -296,7 +282,9 @@ TEST_CASE("gguf-diff --sample says how sure it is") {
     CHECK(document.at("tensors").at(0).at("error").at("relative_rmse_95").as_array().size() == 2);
     CHECK(run_tool("gguf-diff", {f16, f16, "--sample", "8"}).text() ==
           "no difference found: 57 equal tensors\n"
-          "sample: 8 runs of up to 2,048 weights of each tensor; errors with 95 % confidence\n");
+          "sample: 8 runs of up to 2,048 weights a tensor; errors with 95 % confidence\n");
+    CHECK(run_tool("gguf-diff", {f16, f16, "--sample", "8", "--brief"}).text() ==
+          run_tool("gguf-diff", {f16, f16, "--sample", "8"}).text());
 }
 
 TEST_CASE("gguf-diff BASE A B says which is nearer") {

@@ -127,3 +127,22 @@ TEST_CASE("gguf-diff tells the misuse of its flags for patches") {
     refuses({files.old_file}, "B is missing");
     CHECK_FALSE(fs::exists(files.made));
 }
+
+TEST_CASE("gguf-diff --apply of a file that a run in place left half rewritten says what to do") {
+    const Files files(as_long);
+    files.make();
+    // What a run that was killed leaves: a file between the two, and a note.
+    auto bytes = bytes_of_file(files.old_file);
+    bytes.back() ^= std::byte{1};
+    write_bytes(files.old_file, bytes);
+    const auto without = files.diff({"--apply", files.patch, files.old_file, files.made});
+    CHECK(without.exit_code == 2);
+    CHECK(without.err.find("--in-place") == std::string::npos);
+    write_bytes(files.old_file + ".ggufkit-redo", bytes);
+    const auto with = files.diff({"--apply", files.patch, files.old_file, files.made});
+    CHECK(with.exit_code == 2);
+    CHECK(files.short_text(with.err).find("old.gguf: is not the file that the patch was made for: its bytes differ; "
+                                          "old.gguf.ggufkit-redo says that a run in place was interrupted: finish that "
+                                          "one first, with --apply PATCH old.gguf --in-place\n") != std::string::npos);
+    CHECK(!fs::exists(files.made));
+}

@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include <cmath>
 
+#include "core/control.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::cli {
@@ -16,6 +17,16 @@ std::string float_text(Float number) {
     std::string text = fmt::format("{}", number);
     if (text.find_first_of(".e") == text.npos) text += ".0";  // stays a float to readers that tell
     return text;
+}
+
+// Of one to three bytes.
+unsigned code_point(std::string_view character) {
+    const auto bits = [&](std::size_t i) { return static_cast<unsigned char>(character[i]) & 0x3fu; };
+    switch (character.size()) {
+        case 1: return static_cast<unsigned char>(character[0]);
+        case 2: return (bits(0) & 0x1f) << 6 | bits(1);
+        default: return (bits(0) & 0x0f) << 12 | bits(1) << 6 | bits(2);
+    }
 }
 
 }  // namespace
@@ -46,11 +57,12 @@ JsonWriter& JsonWriter::literal(std::string_view text) {
 
 void JsonWriter::string(std::string_view utf8) {
     std::string text = boost::json::serialize(boost::json::string_view(utf8.data(), utf8.size()));
-    // DEL and C1 may stand in JSON, but terminals obey them.
-    for (std::size_t at = 0; (at = text.find_first_of("\x7f\xc2", at)) != text.npos; ++at) {
-        const bool two_bytes = text[at] == '\xc2';
-        const auto code = static_cast<unsigned char>(text[two_bytes ? at + 1 : at]);
-        if (code < 0xa0) text.replace(at, two_bytes ? 2 : 1, fmt::format("\\u{:04x}", code));
+    // These may stand in JSON, but terminals obey them.
+    for (std::size_t at = 0; (at = text.find_first_of("\x7f\xc2\xd8\xe2", at)) != text.npos; ++at) {
+        const std::string_view character = std::string_view(text).substr(at, text[at] == '\x7f'   ? 1
+                                                                             : text[at] == '\xe2' ? 3
+                                                                                                  : 2);
+        if (is_control(character)) text.replace(at, character.size(), fmt::format("\\u{:04x}", code_point(character)));
     }
     out_.write(text);
 }

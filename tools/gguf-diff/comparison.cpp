@@ -90,18 +90,18 @@ Result<Comparison> compare_models(const Model& a, const Model& b, Names names, c
     if (std::ranges::any_of(comparison.diff.metadata, &is_tokenizer_list, &KeyChange::key)) {
         comparison.tokenizer = compare_tokenizers(a.header(), b.header());
     }
-    comparison.weighted = imatrix != nullptr;
     if (options.sample != 0) {
         const auto pairs = common_tensors(a, b);
         const auto values = measure(a, b, pairs, options, imatrix);
         if (!values) return fail(values.error());
         add_sampled(comparison.diff, pairs, *values);
     }
+    const bool with_values = !options.brief || options.html || !options.fail_above.empty();
     comparison.numbers.resize(comparison.diff.tensors.size());
     for (std::size_t i = 0; i < comparison.diff.tensors.size(); ++i) {
         const TensorChange& change = comparison.diff.tensors[i];
         const TensorPair pair{change.a, change.b};
-        if (options.brief || change.renamed || !has_values_to_compare(pair)) continue;
+        if (!with_values || change.renamed || !has_values_to_compare(pair)) continue;
         comparison.numbers[i] = comparison.pairs.size();
         comparison.pairs.push_back(pair);
     }
@@ -126,6 +126,16 @@ std::vector<std::size_t> by_error(const Comparison& comparison) {
         return std::pair(sums.not_finite > 0, sums.relative_rmse());
     });
     return order;
+}
+
+std::vector<Judged> judged(const Comparison& comparison) {
+    std::vector<Judged> tensors;
+    for (std::size_t i = 0; i < comparison.diff.tensors.size(); ++i) {
+        const TensorChange& change = comparison.diff.tensors[i];
+        const ValueDifference* const values = comparison.values_of(i);
+        if (!change.renamed) tensors.push_back({change.name, values == nullptr ? nullptr : &values->sums});
+    }
+    return tensors;
 }
 
 ErrorSums whole(const Comparison& comparison) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "limits.hpp"
 #include "options.hpp"
 
 namespace ggufkit::diff {
@@ -32,7 +33,6 @@ struct Comparison {
     std::vector<ValueDifference> values{};              // of `pairs`
     std::vector<std::optional<std::size_t>> numbers{};  // of each of diff.tensors: which of `pairs` it is
     std::vector<SpelledBlock> blocks{};                 // where they were asked for
-    bool weighted = false;                              // by an importance matrix
     std::uint64_t sample = 0;                           // 0: all weights were looked at
 
     // Null where there are none.
@@ -48,6 +48,9 @@ Result<Comparison> compare_models(const Model& a, const Model& b, Names names, c
 
 // The indices in diff.tensors of those that have values, worst first; NaN and infinities before all.
 std::vector<std::size_t> by_error(const Comparison& comparison);
+
+// Those that differ, for --fail-above; one that is only renamed is as it was.
+std::vector<Judged> judged(const Comparison& comparison);
 
 // The sums of all tensors that were measured.
 ErrorSums whole(const Comparison& comparison);

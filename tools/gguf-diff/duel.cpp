@@ -17,7 +17,8 @@ Contender contender(const std::string& file, const Model& model, const std::vect
 }  // namespace
 
 bool Duel::same() const {
-    return ranking.not_compared.empty() && a.total.equal_share() == 1 && b.total.equal_share() == 1;
+    return ranking.not_compared.empty() && ranking.not_in_base.empty() && a.total.equal_share() == 1 &&
+           b.total.equal_share() == 1;
 }
 
 Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Options& options, const Imatrix* imatrix) {
@@ -34,14 +35,22 @@ Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Opti
               .a = contender(options.b, a, ranking->pairs_a, ranking->a),
               .b = contender(options.c, b, ranking->pairs_b, ranking->b),
               .ranking = std::move(*ranking),
-              .weighted = imatrix != nullptr,
               .sample = options.sample};
+    duel.weighted = duel.a.total.iw2 > 0 || duel.b.total.iw2 > 0;
     for (std::size_t i = 0; i < duel.ranking.a.size(); ++i) {
         const double error_a = duel.error(duel.ranking.a[i].sums), error_b = duel.error(duel.ranking.b[i].sums);
         duel.a.wins += error_a < error_b ? 1 : 0;
         duel.b.wins += error_b < error_a ? 1 : 0;
     }
     return duel;
+}
+
+std::vector<Judged> judged(const Duel& duel, const std::vector<ValueDifference>& side) {
+    std::vector<Judged> tensors;
+    for (std::size_t i = 0; i < side.size(); ++i) {
+        if (side[i].sums.equal_share() < 1) tensors.push_back({duel.ranking.pairs_a[i].a->info->name, &side[i].sums});
+    }
+    return tensors;
 }
 
 }  // namespace ggufkit::diff

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <ggufkit/diff.hpp>
+#include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/console.hpp"
+#include "limits.hpp"
+#include "numbers.hpp"
 #include "options.hpp"
 
 namespace ggufkit::diff {
@@ -25,19 +29,27 @@ struct Duel {
     bool weighted = false;  // by an importance matrix: then the weighted error decides
     std::uint64_t sample = 0;
 
-    // The number that decides, where it is known.
+    // The number that decides: infinite where no pair of weights is finite.
     double error(const ErrorSums& sums) const {
+        if (!is_known(sums)) return std::numeric_limits<double>::infinity();
         return weighted ? sums.weighted_relative_rmse().value_or(sums.relative_rmse()) : sums.relative_rmse();
     }
     // Negative where A is nearer, 0 where both are as far.
-    double verdict() const { return error(a.total) - error(b.total); }
+    double verdict() const {
+        const double of_a = error(a.total), of_b = error(b.total);
+        return of_a == of_b ? 0 : of_a - of_b;
+    }
     bool same() const;  // both are the base
 };
 
 // With a progress bar.
 Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Options& options, const Imatrix* imatrix);
 
+// For --fail-above: the tensors of A, or of B, that are not those of the base.
+std::vector<Judged> judged(const Duel& duel, const std::vector<ValueDifference>& side);
+
 void print_duel(cli::Console& console, const Duel& duel, bool in_full);
-std::string duel_json(const Duel& duel);  // spec/json.md
+void print_brief(cli::Console& console, const Duel& duel);  // one line
+std::string duel_json(const Duel& duel);                    // spec/json.md
 
 }  // namespace ggufkit::diff

@@ -39,12 +39,18 @@ void write_side(JsonWriter& json, std::string_view side, const TensorPair& pair,
     json.end_object();
 }
 
+void write_names(JsonWriter& json, std::string_view list, const std::vector<std::string>& names) {
+    json.key(list).begin_array();
+    for (const std::string& name : names) json.value(std::string_view(name));
+    json.end_array();
+}
+
 }  // namespace
 
 std::string duel_json(const Duel& duel) {
     cli::Output text(cli::Output::Sink::memory);
     JsonWriter json(text);
-    const auto& [pairs_a, pairs_b, a, b, not_compared] = duel.ranking;
+    const auto& [pairs_a, pairs_b, a, b, not_compared, not_in_base] = duel.ranking;
     json.begin_object().field("base", duel.base);
     write_contender(json, "a", duel.a);
     write_contender(json, "b", duel.b);
@@ -68,9 +74,10 @@ std::string duel_json(const Duel& duel) {
         write_side(json, "b", pairs_b[i], b[i]);
         json.end_object();
     }
-    json.end_array().key("not_compared").begin_array();
-    for (const std::string& name : not_compared) json.value(std::string_view(name));
-    json.end_array().end_object().finish();
+    json.end_array();
+    write_names(json, "not_compared", not_compared);
+    write_names(json, "not_in_base", not_in_base);
+    json.end_object().finish();
     return text.take();
 }
 

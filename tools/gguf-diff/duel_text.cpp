@@ -18,6 +18,9 @@ namespace {
 
 constexpr std::size_t most_rows = 15;
 
+// What says least gives way to the names.
+bool is_narrow(const Console& console) { return console.width().value_or(80) < 72; }
+
 // What the winner of a line gains: "A by 12 %".
 Cell winner(double error_a, double error_b) {
     if (error_a == error_b) return {"", Style::dim};
@@ -40,11 +43,12 @@ void print_contenders(Console& console, const Duel& duel) {
                  {.title = "WEIGHTED", .right = true},
                  {.title = "SQNR", .right = true},
                  {.title = "NEARER IN", .right = true}});
+    const bool narrow = is_narrow(console);
     for (const auto& [letter, one] : {std::pair("A", &duel.a), std::pair("B", &duel.b)}) {
         const auto weighted = one->total.weighted_relative_rmse();
-        table.add({letter, printable(one->name), human_bytes(one->bytes), bits(*one),
-                   percent(one->total.relative_rmse()), weighted ? percent(*weighted) : "",
-                   decibel(one->total.sqnr_db()), counted(one->wins, "tensor")});
+        table.add({letter, printable(one->name), human_bytes(one->bytes), narrow ? "" : bits(*one),
+                   error_text(one->total), weighted ? percent(*weighted) : "",
+                   narrow ? "" : decibel(one->total.sqnr_db()), counted(one->wins, "tensor")});
     }
     console.out.print("base: {}\n\n", printable(duel.base));
     table.print(console, console.width());
@@ -72,7 +76,7 @@ void print_totals(Console& console, const Duel& duel, ValueGrouping grouping, st
 
 // The tensors in which they are furthest from each other first.
 void print_tensors(Console& console, const Duel& duel, bool in_full) {
-    const auto& [pairs_a, pairs_b, a, b, left_out] = duel.ranking;
+    const auto& [pairs_a, pairs_b, a, b, not_compared, not_in_base] = duel.ranking;
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < a.size(); ++i) {
         if (duel.error(a[i].sums) != duel.error(b[i].sums)) order.push_back(i);
@@ -88,14 +92,15 @@ void print_tensors(Console& console, const Duel& duel, bool in_full) {
                  {.title = "ERROR A", .right = true},
                  {.title = "ERROR B", .right = true},
                  {.title = "NEARER"}});
+    const bool narrow = is_narrow(console);
     const std::size_t shown = in_full ? order.size() : std::min(order.size(), most_rows);
     for (std::size_t row = 0; row < shown; ++row) {
         const std::size_t i = order[row];
         const double error_a = duel.error(a[i].sums), error_b = duel.error(b[i].sums);
         table.add({"",
                    printable(pairs_a[i].a->info->name),
-                   type_text(*pairs_a[i].b->info),
-                   type_text(*pairs_b[i].b->info),
+                   narrow ? "" : type_text(*pairs_a[i].b->info),
+                   narrow ? "" : type_text(*pairs_b[i].b->info),
                    {percent(error_a), style_of(error_a)},
                    {percent(error_b), style_of(error_b)},
                    winner(error_a, error_b)});
@@ -111,35 +116,60 @@ std::string size_difference(const Contender& winner, const Contender& other) {
     return fmt::format("{} {}", percent(std::abs(share)), share < 0 ? "smaller" : "larger");
 }
 
-void print_verdict(Console& console, const Duel& duel) {
+// What is said of a duel: "B is nearer to the base: error 5 % against 6 %, …".
+struct Verdict {
+    std::string who;
+    std::string why;
+    Style style = Style::bold;
+};
+
+// An error that looks well says little where weights are no numbers any more.
+std::string broken(const Duel& duel) {
+    const auto text = [](std::string_view letter, const Contender& one) {
+        return one.total.not_finite == 0 ? "" : fmt::format("; of {}{}", letter, left_out_text(one.total).substr(1));
+    };
+    return text("A", duel.a) + text("B", duel.b);
+}
+
+void print_left_out(Console& console, std::string_view why, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    print_sentence(console, fmt::format("{}: {}, {}{}", why, counted(names.size(), "tensor"), printable(names.front()),
+                                        names.size() > 1 ? "…" : ""));
+}
+
+Verdict verdict_of(const Duel& duel) {
     const double verdict = duel.verdict();
-    if (verdict == 0) {
-        console.out.print("\nA and B are as far from the base\n");
-        return;
-    }
+    if (duel.same()) return {"the same", "A and B hold the weights of the base", Style::green};
+    if (verdict == 0) return {"A and B are as far from the base", "error " + percent(duel.error(duel.a.total))};
     const auto& [winner, other, letter] =
         verdict < 0 ? std::tuple(&duel.a, &duel.b, "A") : std::tuple(&duel.b, &duel.a, "B");
     const double near = duel.error(winner->total), far = duel.error(other->total);
-    console.out.print("\n{}: {}error {} against {}, {} less; it is {}\n",
-                      console.paint(Style::bold, fmt::format("{} is nearer to the base", letter)),
-                      duel.weighted ? "weighted " : "", percent(near), percent(far), percent(1 - near / far),
-                      size_difference(*winner, *other));
+    return {fmt::format("{} is nearer to the base", letter),
+            fmt::format("{}error {} against {}, {} less; it is {}{}", duel.weighted ? "weighted " : "", percent(near),
+                        percent(far), percent(1 - near / far), size_difference(*winner, *other), broken(duel))};
 }
 
 }  // namespace
+
+void print_brief(Console& console, const Duel& duel) {
+    const auto [who, why, style] = verdict_of(duel);
+    console.out.print("{}: {}\n", console.paint(style, who), why);
+}
 
 void print_duel(Console& console, const Duel& duel, bool in_full) {
     print_contenders(console, duel);
     print_tensors(console, duel, in_full);
     print_totals(console, duel, ValueGrouping::part, "PART");
+    const auto layers_a = totals(duel.ranking.pairs_a, duel.ranking.a, ValueGrouping::layer);
+    const auto layers_b = totals(duel.ranking.pairs_b, duel.ranking.b, ValueGrouping::layer);
+    if (layers_a.size() > 1) console.out.write("\n");
+    print_layers(console, layers_a, "A by layer  ", layers_b);
+    print_layers(console, layers_b, "B by layer  ", layers_a);
     console.out.write("\n");
-    print_layers(console, totals(duel.ranking.pairs_a, duel.ranking.a, ValueGrouping::layer), "A by layer  ");
-    print_layers(console, totals(duel.ranking.pairs_b, duel.ranking.b, ValueGrouping::layer), "B by layer  ");
-    if (const std::size_t count = duel.ranking.not_compared.size(); count > 0) {
-        console.out.print("\nnot compared, since A or B lacks them or has them in another shape: {}, {}…\n",
-                          counted(count, "tensor"), printable(duel.ranking.not_compared.front()));
-    }
-    print_verdict(console, duel);
+    print_left_out(console, "not compared, as A or B lacks them or has another shape", duel.ranking.not_compared);
+    print_left_out(console, "not in the base", duel.ranking.not_in_base);
+    const auto [who, why, style] = verdict_of(duel);
+    print_sentence(console, who + ": " + why, style, who.size());
     print_sample(console, duel.sample);
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr Metric metrics[] = {
     {"relative_rmse", [](const ErrorSums& s) { return std::optional(s.relative_rmse()); }},
-    {"weighted_relative_rmse", [](const ErrorSums& s) { return s.weighted_relative_rmse(); }},
+    {"weighted_relative_rmse", [](const ErrorSums& s) { return s.weighted_relative_rmse(); }, true},
     {"max", [](const ErrorSums& s) { return std::optional(s.max_error); }},
     {"bias", [](const ErrorSums& s) { return std::optional(std::abs(s.bias())); }},
     {"cosine_distance", [](const ErrorSums& s) { return std::optional(1 - s.cosine()); }},
@@ -59,29 +59,26 @@ Result<std::vector<Limit>> read_limits(std::span<const std::string> texts) {
     return limits;
 }
 
-std::vector<Breach> breaches(const Comparison& comparison, std::span<const Limit> limits) {
-    const auto& tensors = comparison.diff.tensors;
+std::vector<Breach> breaches(std::span<const Judged> tensors, std::span<const Limit> limits) {
     std::vector<Breach> found;
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-        const ValueDifference* values = comparison.values_of(i);
-        if (values == nullptr) {
-            if (!tensors[i].renamed) found.push_back({tensors[i].name, "differs in a way that no metric measures"});
-        } else if (values->sums.not_finite > 0) {
-            found.push_back({tensors[i].name, "has weights that are infinite or not a number"});
+    for (const auto& [tensor, error] : tensors) {
+        if (error == nullptr) {
+            found.push_back({tensor, "differs in a way that no metric measures"});
+        } else if (error->not_finite > 0) {
+            found.push_back({tensor, "has weights that are infinite or not a number"});
         }
     }
     for (const auto& [metric, most] : limits) {
-        std::optional<std::size_t> worst;
+        const Judged* worst = nullptr;
         double value = most;
-        for (std::size_t i = 0; i < tensors.size(); ++i) {
-            const ValueDifference* values = comparison.values_of(i);
-            const auto number = values == nullptr ? std::nullopt : metric->of(values->sums);
+        for (const Judged& tensor : tensors) {
+            const auto number = tensor.error == nullptr ? std::nullopt : metric->of(*tensor.error);
             if (!number || !(*number > value)) continue;
-            worst = i;
+            worst = &tensor;
             value = *number;
         }
-        if (!worst) continue;
-        found.push_back({tensors[*worst].name, fmt::format("{} {:.6g} is above {}", metric->name, value, most)});
+        if (worst == nullptr) continue;
+        found.push_back({worst->tensor, fmt::format("{} {:.6g} is above {}", metric->name, value, most)});
     }
     return found;
 }

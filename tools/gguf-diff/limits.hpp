@@ -9,14 +9,13 @@
 #include <string_view>
 #include <vector>
 
-#include "comparison.hpp"
-
 namespace ggufkit::diff {
 
 // A number by which more is worse; nothing where it is not known.
 struct Metric {
     std::string_view name;
     std::optional<double> (*of)(const ErrorSums& sums);
+    bool by_importance = false;  // an importance matrix is needed
 };
 
 // For --help, in lines.
@@ -30,12 +29,18 @@ struct Limit {
 // BAD_ARGUMENT says what was not understood.
 Result<std::vector<Limit>> read_limits(std::span<const std::string> texts);
 
+// A tensor that is not what it is compared with, and how far it is from that.
+struct Judged {
+    std::string_view tensor;
+    const ErrorSums* error;  // null: no metric measures the difference
+};
+
 struct Breach {
     std::string_view tensor;
     std::string what;  // in words
 };
 
-// The first tensor that breaks each limit worst; tensors that differ and could not be compared.
-std::vector<Breach> breaches(const Comparison& comparison, std::span<const Limit> limits);
+// Tensors that could not be compared, and for each limit the tensor that breaks it worst, the first of several.
+std::vector<Breach> breaches(std::span<const Judged> tensors, std::span<const Limit> limits);
 
 }  // namespace ggufkit::diff

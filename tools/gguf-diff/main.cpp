@@ -1,7 +1,12 @@
 // gguf-diff: what differs between two models.
+#include <algorithm>
+#include <cmath>
 #include <ggufkit/diff.hpp>
 #include <ggufkit/remote.hpp>
+#include <initializer_list>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "common/command_line.hpp"
 #include "common/open.hpp"
@@ -40,15 +45,20 @@ class Command {
         if ((options_.a == "-") + (options_.b == "-") + (options_.c == "-") > 1) {
             return line_.refuse(console_, "only one of the models can be standard input");
         }
-        if (three && (options_.brief || !options_.fail_above.empty() || options_.html)) {
-            return line_.refuse(console_, "--brief, --fail-above and --html are for two models");
+        if (three && (!options_.ignored_keys.empty() || options_.tolerance != 0 || options_.blocks)) {
+            return line_.refuse(console_, "--ignore, --tolerance and --blocks are for two models");
         }
+        // CLI::Range lets it through.
+        if (std::isnan(options_.tolerance)) return line_.refuse(console_, "--tolerance: not a number from 0 to 1");
         if (options_.html) {
             const auto free = diff::check_page_place(*options_.html, options_.force);
             if (!free) return refuse(cli::sentence(free.error()));
         }
         const auto limits = diff::read_limits(options_.fail_above);
         if (!limits) return line_.refuse(console_, limits.error().detail);
+        if (!options_.imatrix && by_importance(*limits)) {
+            return line_.refuse(console_, "--fail-above weighted_relative_rmse needs --imatrix");
+        }
         std::optional<Imatrix> imatrix;
         if (options_.imatrix) {
             auto opened = Imatrix::open(*options_.imatrix);
@@ -59,7 +69,7 @@ class Command {
         const auto a = open(options_.a);
         const auto b = a ? open(options_.b) : std::nullopt;
         if (!a || !b) return trouble;
-        return three ? rank(*a, *b, weights) : compare(*a, *b, weights, *limits);
+        return three ? rank(*a, *b, weights, *limits) : compare(*a, *b, weights, *limits);
     }
 
   private:
@@ -68,24 +78,29 @@ class Command {
             diff::compare_models(a, b, {cli::shown(options_.a), cli::shown(options_.b)}, options_, imatrix);
         if (!comparison) return refuse(cli::sentence(comparison.error()));
         if (options_.html) {
-            const auto written = diff::write_page(*options_.html, *comparison, a, b, options_.force);
+            const Model* const models[] = {&a, &b};
+            const auto written = diff::write_page({*options_.html, models, options_.force}, *comparison);
             if (!written) return refuse(cli::sentence(written.error()));
         }
         show(*comparison);
+        const bool measured = !comparison->pairs.empty();
+        if (measured && !weighed(imatrix, {diff::whole(*comparison)}) && by_importance(limits)) return trouble;
         return verdict(*comparison, limits);
     }
 
-    int rank(const Model& base, const Model& a, const Imatrix* imatrix) const {
+    int rank(const Model& base, const Model& a, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) const {
         const auto b = open(options_.c);
         if (!b) return trouble;
         const auto duel = diff::fight(base, a, *b, options_, imatrix);
         if (!duel) return refuse(cli::sentence(duel.error()));
-        if (options_.json) {
-            console_.out.write(diff::duel_json(*duel));
-        } else {
-            diff::print_duel(console_, *duel, options_.all);
+        if (options_.html) {
+            const Model* const models[] = {&base, &a, &*b};
+            const auto written = diff::write_page({*options_.html, models, options_.force}, *duel);
+            if (!written) return refuse(cli::sentence(written.error()));
         }
-        return duel->same() ? 0 : different;
+        show(*duel);
+        if (!weighed(imatrix, {duel->a.total, duel->b.total}) && by_importance(limits)) return trouble;
+        return verdict(*duel, limits);
     }
 
     // Nothing where that failed and was said.
@@ -101,17 +116,60 @@ class Command {
         if (options_.json) {
             console_.out.write(diff::comparison_json(comparison));
         } else if (options_.brief) {
-            diff::print_brief(console_, comparison.diff);
+            diff::print_brief(console_, comparison);
         } else {
             diff::print_text(console_, comparison, options_.all);
         }
     }
 
+    void show(const diff::Duel& duel) const {
+        if (options_.json) {
+            console_.out.write(diff::duel_json(duel));
+        } else if (options_.brief) {
+            diff::print_brief(console_, duel);
+        } else {
+            diff::print_duel(console_, duel, options_.all);
+        }
+    }
+
     int verdict(const diff::Comparison& comparison, const std::vector<diff::Limit>& limits) const {
         if (limits.empty()) return comparison.diff.same() ? 0 : different;
-        const auto found = diff::breaches(comparison, limits);
-        for (const auto& [tensor, what] : found) console_.error(fmt::format("tensor '{}' {}", tensor, what));
-        return found.empty() ? 0 : different;
+        return within(diff::judged(comparison), limits, "") ? 0 : different;
+    }
+
+    // A and B have to keep within the limits both, so all of both has to be comparable.
+    int verdict(const diff::Duel& duel, const std::vector<diff::Limit>& limits) const {
+        if (limits.empty()) return duel.same() ? 0 : different;
+        const auto& [pairs_a, pairs_b, a, b, not_compared, not_in_base] = duel.ranking;
+        for (const std::string& name : not_compared) {
+            console_.error(fmt::format("tensor '{}' is not in all three models in one shape", name));
+        }
+        for (const std::string& name : not_in_base) {
+            console_.error(fmt::format("tensor '{}' is not in the base", name));
+        }
+        const bool all = not_compared.empty() && not_in_base.empty();
+        const bool within_a = within(diff::judged(duel, a), limits, "A: ");
+        const bool within_b = within(diff::judged(duel, b), limits, "B: ");
+        return all && within_a && within_b ? 0 : different;
+    }
+
+    static bool by_importance(const std::vector<diff::Limit>& limits) {
+        return std::ranges::any_of(limits, [](const diff::Limit& limit) { return limit.metric->by_importance; });
+    }
+
+    // Whether the importance matrix, where there is one, has a say in any of the sums. Says where it has not.
+    bool weighed(const Imatrix* imatrix, std::initializer_list<ErrorSums> sums) const {
+        if (imatrix == nullptr || std::ranges::any_of(sums, [](const ErrorSums& s) { return s.iw2 > 0; })) return true;
+        console_.error(*options_.imatrix + ": fits no tensor that differs: nothing is weighed by it");
+        return false;
+    }
+
+    // Says what is not. `whose`: begins each line.
+    bool within(const std::vector<diff::Judged>& tensors, const std::vector<diff::Limit>& limits,
+                std::string_view whose) const {
+        const auto found = diff::breaches(tensors, limits);
+        for (const auto& [tensor, what] : found) console_.error(fmt::format("{}tensor '{}' {}", whose, tensor, what));
+        return found.empty();
     }
 
     int refuse(const std::string& message) const {

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "common/text.hpp"
+
 namespace ggufkit::diff {
 
 std::string short_number(double number) {
@@ -18,6 +20,16 @@ std::string short_number(double number) {
 std::string percent(double share) {
     if (!std::isfinite(share)) return "∞";
     return short_number(100 * share) + " %";
+}
+
+bool is_known(const ErrorSums& sums) { return sums.elements > 0 || sums.not_finite == 0; }
+
+std::string error_text(const ErrorSums& sums) { return is_known(sums) ? percent(sums.relative_rmse()) : "–"; }
+
+std::string left_out_text(const ErrorSums& sums) {
+    if (sums.not_finite == 0) return "";
+    return fmt::format(", {} that {} not finite left out", cli::counted(sums.not_finite, "pair"),
+                       sums.not_finite == 1 ? "is" : "are");
 }
 
 std::string decibel(double number) {

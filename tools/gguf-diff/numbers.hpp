@@ -10,6 +10,12 @@
 
 namespace ggufkit::diff {
 
+// The relative error; "–" where no pair of weights is finite, so that nothing is known.
+bool is_known(const ErrorSums& sums);
+std::string error_text(const ErrorSums& sums);
+// ", 3 pairs of weights that are not finite left out"; empty where all are.
+std::string left_out_text(const ErrorSums& sums);
+
 std::string percent(double share);               // "4.07 %", "0.0123 %", "0 %"
 std::string decibel(double number);              // "27.8 dB", "∞"
 std::string short_number(double number);         // three digits: "0.0123", "1.2e-07"

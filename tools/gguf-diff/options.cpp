@@ -25,7 +25,8 @@ same, 100 % an error as large as the weights. SQNR is the same in decibels.
 WEIGHTED is the error with every column weighted by an importance matrix. MAX is
 the greatest |e|, AT its weight (column, row); BIAS the mean of e in units of
 the root mean square of w; EQUAL the share of weights that are the same. Totals
-are of the tensors that differ.
+are of the tensors that differ. Pairs of which one is infinite or no number are
+in no sum, but counted.
 
 Any file may be compressed (.gguf.zst), and one of them - for standard input:
 then it is unpacked into a file without a name in TMPDIR, or else /var/tmp. Any
@@ -35,7 +36,7 @@ header is fetched, and the data of those tensors that have to be compared.
 Examples:
   gguf-diff model-f16.gguf model-Q8_0.gguf
   gguf-diff model-f16.gguf model-Q4_K_M.gguf --imatrix model.imatrix.gguf
-  gguf-diff model-f16.gguf mine-Q4_K_M.gguf theirs-Q4_K_M.gguf
+  gguf-diff m-f16.gguf mine-Q4_K_M.gguf theirs-Q4_K_M.gguf --html duel.html
   gguf-diff a.gguf b.gguf --ignore 'general.*' --brief && echo the same
   gguf-diff original.gguf shards-00001-of-00004.gguf && echo the same
   gguf-diff m-f16.gguf m-Q6_K.gguf --fail-above relative_rmse=0.03
@@ -77,15 +78,17 @@ void add_options(CLI::App& app, Options& options) {
                           "95 % confidence. 64 is a good start"))
         ->type_name("N")
         ->check(CLI::Range(std::uint64_t{2}, std::uint64_t{1} << 40));
-    counts(
-        app.add_option("--fail-above", options.fail_above,
-                       "Exit with 1 only where a tensor is above this,\nor could not be compared. METRIC is one of\n" +
-                           metric_names()))
+    counts(app.add_option("--fail-above", options.fail_above,
+                          "Exit with 1 only where a tensor is above this,\nor could not be compared; of three models "
+                          "both\nare held to it. METRIC is one of\n" +
+                              metric_names()))
         ->type_name("METRIC=VALUE")
         ->allow_extra_args(false);
 
     const auto output = [](CLI::Option* option) { return option->group("Output"); };
-    auto* const brief = output(app.add_flag("--brief", options.brief, "Only say whether they differ, and in what"));
+    auto* const brief = output(
+        app.add_flag("--brief", options.brief,
+                     "Only say whether they differ, and in what; of\nthree models, which is nearer and by how much"));
     output(app.add_flag("--all", options.all, "Show every tensor and all of every long value"));
     output(
         app.add_flag("--blocks", options.blocks,
@@ -93,7 +96,7 @@ void add_options(CLI::App& app, Options& options) {
     auto* const json = output(app.add_flag("--json", options.json, "Print the differences as JSON: see spec/json.md"));
     output(app.add_option("--html", options.html, "Write a page with charts as well"))->type_name("FILE");
     output(app.add_flag("--force", options.force, "Replace a page, a patch or a B of --apply that\nis there"));
-    brief->excludes(json)->excludes("--html", "--fail-above", "--sample", "--imatrix");
+    brief->excludes(json);
     app.add_option("--threads", options.threads, "How many threads read and compare\n(default: one for each CPU)")
         ->type_name("N")
         ->check(CLI::Range(1u, cli::most_threads));

@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "common/html.hpp"
 #include "core/text.hpp"
 #include "io/output_file.hpp"
 #include "page/diff.js.hpp"
+#include "page/duel.js.hpp"
+#include "page/weights.js.hpp"
 #include "requant/inputs.hpp"
 #include "views.hpp"
 
@@ -17,11 +21,23 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string page_of(const Comparison& comparison) {
-    const auto name = [](const fs::path& path) { return path.filename().string(); };
-    const std::string title = printable(fmt::format("{} → {}", name(comparison.names.a), name(comparison.names.b)));
-    const std::string data = comparison_json(comparison);
-    return cli::html({.title = title, .script = cli::page::diff_js, .data = data});
+std::string file_name(const std::string& path) { return fs::path(path).filename().string(); }
+
+std::string page_of(const std::string& title, std::string_view script, const std::string& data) {
+    const std::string scripts = std::string(cli::page::weights_js) + std::string(script);
+    return cli::html({.title = printable(title), .script = scripts, .data = data});
+}
+
+Result<void> write(const PagePlace& place, const std::string& page) {
+    std::vector<int> inputs;
+    for (const Model* model : place.models) {
+        for (const int input : requant::inputs_of(*model)) inputs.push_back(input);
+    }
+    auto file =
+        io::OutputFile::create(place.path, page.size(), {.overwrite = place.overwrite, .inputs = std::move(inputs)});
+    if (!file) return fail(std::move(file).error());
+    if (auto written = file->write(0, std::as_bytes(std::span(page))); !written) return written;
+    return file->commit();
 }
 
 }  // namespace
@@ -32,15 +48,16 @@ Result<void> check_page_place(const fs::path& path, bool overwrite) {
     return fail({.code = Errc::io_exists, .subject = path.string(), .detail = "exists already; --force replaces it"});
 }
 
-Result<void> write_page(const fs::path& path, const Comparison& comparison, const Model& a, const Model& b,
-                        bool overwrite) {
-    const std::string text = page_of(comparison);
-    auto inputs = requant::inputs_of(a);
-    for (auto& input : requant::inputs_of(b)) inputs.push_back(input);
-    auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = std::move(inputs)});
-    if (!file) return fail(std::move(file).error());
-    if (auto written = file->write(0, std::as_bytes(std::span(text))); !written) return written;
-    return file->commit();
+Result<void> write_page(const PagePlace& place, const Comparison& comparison) {
+    const auto& [a, b] = comparison.names;
+    return write(place, page_of(fmt::format("{} → {}", file_name(a), file_name(b)), cli::page::diff_js,
+                                comparison_json(comparison)));
+}
+
+Result<void> write_page(const PagePlace& place, const Duel& duel) {
+    const std::string title = fmt::format("{} or {}: which is nearer to {}", file_name(duel.a.name),
+                                          file_name(duel.b.name), file_name(duel.base));
+    return write(place, page_of(title, cli::page::duel_js, duel_json(duel)));
 }
 
 }  // namespace ggufkit::diff

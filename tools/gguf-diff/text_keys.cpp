@@ -53,18 +53,19 @@ std::string value_change(const ValueView& a, const ValueView& b) {
     return fmt::format("{} → {}", value_cell(a).text, value_cell(b).text);
 }
 
-void add_key(Table& table, const KeyChange& change) {
+// `narrow`: there is no room for a type that does not change.
+void add_key(Table& table, const KeyChange& change, bool narrow) {
     std::string type, value;
     if (change.a && change.b) {
-        type = type_text(*change.a);
-        if (const std::string other = type_text(*change.b); other != type) type += " → " + other;
+        type = arrow(type_text(*change.a), type_text(*change.b));
         value = value_change(*change.a, *change.b);
+        if (narrow && change.a->type() != change.b->type()) value = type + ": " + value;
     } else {
         const ValueView& only = change.a ? *change.a : *change.b;
         type = type_text(only);
         value = value_cell(only).text;
     }
-    table.add({sign(change.a.has_value(), change.b.has_value()), printable(change.key), type, value});
+    table.add({sign(change.a.has_value(), change.b.has_value()), printable(change.key), narrow ? "" : type, value});
 }
 
 }  // namespace
@@ -76,7 +77,8 @@ void print_keys(Console& console, const std::vector<KeyChange>& changes) {
                  {.title = "KEY", .cut = Cut::middle},
                  {.title = "TYPE", .style = Style::dim},
                  {.title = "VALUE", .cut = Cut::end}});
-    for (const KeyChange& change : changes) add_key(table, change);
+    const bool narrow = console.width().value_or(80) < 80;
+    for (const KeyChange& change : changes) add_key(table, change, narrow);
     table.print(console, console.width());
 }
 

@@ -1,5 +1,6 @@
 // Tensors: what they are, how far their values are apart, by layer and by part.
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <utility>
@@ -65,11 +66,15 @@ std::string blocks_text(const TensorChange& change) {
                : fmt::format("{} of {}", grouped(change.blocks.differ), grouped(change.blocks.blocks));
 }
 
-std::string error_text(const ValueDifference& values) {
-    const double error = values.sums.relative_rmse();
-    if (!values.sampled) return percent(error);
-    return fmt::format("{} to {} %", short_number(100 * values.relative_rmse.low),
-                       short_number(100 * values.relative_rmse.high));
+Cell error_cell(const ErrorSums& sums) {
+    return {error_text(sums), is_known(sums) ? style_of(sums.relative_rmse()) : Style::red};
+}
+
+Cell error_cell(const ValueDifference& values) {
+    if (!values.sampled || !is_known(values.sums)) return error_cell(values.sums);
+    return {fmt::format("{} to {} %", short_number(100 * values.relative_rmse.low),
+                        short_number(100 * values.relative_rmse.high)),
+            style_of(values.sums.relative_rmse())};
 }
 
 std::string weighted_text(const ErrorSums& sums) {
@@ -104,19 +109,12 @@ void print_values(Console& console, const Comparison& comparison, bool in_full) 
         const ValueDifference& values = *comparison.values_of(order[row]);
         const ErrorSums& sums = values.sums;
         const bool same = sums.e2 == 0;
-        table.add({sign_of(change),
-                   printable(change.name),
-                   types(change),
-                   {error_text(values), style_of(sums.relative_rmse())},
-                   weighted_text(sums),
-                   from(64, decibel(sums.sqnr_db())),
-                   from(80, short_number(sums.max_error)),
-                   from(110, same ? "" : place(sums.max_at, *change.a->info)),
-                   from(110, cosine_text(sums)),
-                   from(120, short_number(sums.bias())),
-                   from(80, equal_share(sums)),
-                   from(100, blocks_text(change)),
-                   sums.not_finite == 0 ? "" : grouped(sums.not_finite)});
+        const auto known = [&](std::string text) { return is_known(sums) ? std::move(text) : ""; };
+        table.add({sign_of(change), printable(change.name), types(change), error_cell(values), weighted_text(sums),
+                   from(64, known(decibel(sums.sqnr_db()))), from(80, known(short_number(sums.max_error))),
+                   from(110, same ? "" : place(sums.max_at, *change.a->info)), from(110, known(cosine_text(sums))),
+                   from(120, known(short_number(sums.bias()))), from(80, equal_share(sums)),
+                   from(100, blocks_text(change)), sums.not_finite == 0 ? "" : grouped(sums.not_finite)});
     }
     console.out.write("\n");
     table.print(console, console.width());
@@ -141,14 +139,8 @@ void print_parts(Console& console, const Comparison& comparison) {
     for (const ValueTotal& part : parts) order.push_back(&part);
     std::ranges::stable_sort(order, std::greater(), [](const ValueTotal* part) { return part->sums.relative_rmse(); });
     const auto add = [&](std::string_view name, std::uint64_t tensors, const ErrorSums& sums) {
-        table.add({"",
-                   name,
-                   grouped(tensors),
-                   human_count(sums.elements),
-                   {percent(sums.relative_rmse()), style_of(sums.relative_rmse())},
-                   weighted_text(sums),
-                   decibel(sums.sqnr_db()),
-                   equal_share(sums)});
+        table.add({"", name, grouped(tensors), human_count(sums.elements), error_cell(sums), weighted_text(sums),
+                   is_known(sums) ? decibel(sums.sqnr_db()) : "", equal_share(sums)});
     };
     for (std::size_t i = 0; i < std::min(order.size(), most_rows); ++i) {
         add(printable(order[i]->name), order[i]->tensors, order[i]->sums);
@@ -156,6 +148,18 @@ void print_parts(Console& console, const Comparison& comparison) {
     add("all of them", comparison.pairs.size(), whole(comparison));
     console.out.write("\n");
     table.print(console, console.width());
+}
+
+// The errors of layers that have one, and a finite one: the least, and the greatest.
+std::pair<double, double> range_of(std::span<const ValueTotal> layers) {
+    double low = std::numeric_limits<double>::infinity(), high = 0;
+    for (const ValueTotal& layer : layers) {
+        const double error = layer.sums.relative_rmse();
+        if (!is_known(layer.sums) || error == 0 || !std::isfinite(error)) continue;
+        low = std::min(low, error);
+        high = std::max(high, error);
+    }
+    return {low, high};
 }
 
 // ---------------------------------------------------------------- blocks
@@ -191,27 +195,27 @@ void print_more(Console& console, std::size_t hidden, std::string_view what) {
                           console.paint(Style::dim, "… and " + counted(hidden, what) + " more: --all shows them"));
 }
 
-void print_layers(Console& console, std::span<const ValueTotal> layers, std::string_view title) {
+void print_layers(Console& console, std::span<const ValueTotal> layers, std::string_view title,
+                  std::span<const ValueTotal> beside) {
     constexpr std::size_t most_layers = 4096;  // a file may claim any number
     if (layers.size() < 2 || layers.size() > most_layers) return;
     const std::uint64_t last = std::stoull(layers.back().name);
     if (last >= most_layers) return;
     std::vector<double> errors(last + 1, -1);
-    double low = std::numeric_limits<double>::infinity(), high = 0;
     for (const ValueTotal& layer : layers) {
-        const double error = layer.sums.relative_rmse();
-        errors[std::stoull(layer.name)] = error;
-        if (error > 0) low = std::min(low, error);
-        high = std::max(high, error);
+        if (is_known(layer.sums)) errors[std::stoull(layer.name)] = layer.sums.relative_rmse();
     }
+    const auto [low, high] = range_of(layers);
     if (high == 0) return;
+    const auto [low_beside, high_beside] = range_of(beside);
+    const double least = std::min(low, low_beside), most = std::max(high, high_beside);
     const std::size_t room =
         console.width().value_or(100) - std::min<std::size_t>(console.width().value_or(100) - 8, title.size() + 3);
     // A range of less than a factor of 2 is not blown up: small differences shall look small.
     for (std::size_t at = 0; at < errors.size(); at += room) {
         const auto part = std::span(errors).subspan(at, std::min(room, errors.size() - at));
         console.out.print("   {:<{}}{}\n", at == 0 ? title : "", title.size(),
-                          heat_strip(console, part, low, std::max(high, 2 * low)));
+                          heat_strip(console, part, least, std::max(most, 2 * least)));
     }
     console.out.print("   {:<{}}{} to {}, layers 0 to {}\n", "", title.size(), percent(low), percent(high), last);
 }

@@ -15,7 +15,7 @@ namespace ggufkit::diff {
 
 // `in_full`: every tensor, and all of every long value.
 void print_text(cli::Console& console, const Comparison& comparison, bool in_full);
-void print_brief(cli::Console& console, const Diff& diff);
+void print_brief(cli::Console& console, const Comparison& comparison);
 std::string comparison_json(const Comparison& comparison);  // spec/json.md, ends with a newline
 
 inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by line
@@ -23,13 +23,18 @@ inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by
 // One of the long lists of a tokenizer, which are told of together.
 bool is_tokenizer_list(std::string_view key);
 
+// Broken at spaces to the width of the screen; its first `styled` bytes in that style.
+void print_sentence(cli::Console& console, std::string_view text, cli::Style style = cli::Style::plain,
+                    std::size_t styled = 0);
+
 // The parts of print_text().
 void print_keys(cli::Console& console, const std::vector<KeyChange>& changes);
 void print_details(cli::Console& console, const Comparison& comparison, bool in_full);
 void print_more(cli::Console& console, std::size_t hidden, std::string_view what);
 void print_sample(cli::Console& console, std::uint64_t sample);  // nothing where all was looked at
-// A bar a layer.
-void print_layers(cli::Console& console, std::span<const ValueTotal> layers, std::string_view title);
+// A bar a layer. `beside`: those of another model, to be drawn on the same scale.
+void print_layers(cli::Console& console, std::span<const ValueTotal> layers, std::string_view title,
+                  std::span<const ValueTotal> beside = {});
 void print_tensors(cli::Console& console, const Comparison& comparison, bool in_full);
 
 }  // namespace ggufkit::diff

@@ -15,8 +15,11 @@ function h(tag, attributes, ...children) {
 }
 
 const show = {
-  // Strings of the JSON, which has {"hex": …} for those that are no UTF-8.
-  text: (value) => typeof value === 'string' ? value : '0x' + value.hex,
+  // Strings of the JSON, which has {"hex": …} for those that are no UTF-8. What would drive a terminal, or turn the
+  // direction of text around, is spelled out.
+  text: (value) => typeof value !== 'string' ? '0x' + value.hex
+    : value.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`),
   bytes(count) {
     const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
     let unit = 0;
@@ -82,6 +85,15 @@ function bars(rows) {
     h('span', { class: 'name', title: row.title || row.name }, row.name),
     h('span', { class: 'end' }, row.value),
     h('span', { class: 'track' }, h('i', { style: `width: ${100 * row.share}%`, ...(row.color ? { '--heat': row.color } : {}) }))]));
+}
+
+// Two bars or more for each row, one below the other. `rows`: {name, end, bars: [{share of the longest, value, hue, title}]}.
+function pairs(rows) {
+  return h('div', { class: 'pairs' }, rows.map((row) => [
+    h('span', { class: 'name', title: row.name }, row.name),
+    h('span', { class: 'tracks' }, row.bars.map((bar) => h('span', { class: 'track', title: `${bar.title}: ${bar.value}` }, h('i', { '--heat': bar.hue, style: `width: ${100 * bar.share}%` })))),
+    h('span', { class: 'values' }, row.bars.map((bar) => h('span', {}, bar.value))),
+    h('span', { class: 'end' }, row.end)]));
 }
 
 // Several wholes in their parts, one below the other, to one scale. `rows`: {name, parts: Map of part to size}.
