@@ -1,5 +1,6 @@
 #include "common/json.hpp"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cmath>
 
@@ -16,6 +17,13 @@ std::string float_text(Float number) {
     std::string text = fmt::format("{}", number);
     if (text.find_first_of(".e") == text.npos) text += ".0";  // stays a float to readers that tell
     return text;
+}
+
+// JSON may hold DEL, C1 and deceptive characters as they are, but it is read on terminals too.
+std::string escaped(char32_t code) {
+    if (code <= 0xffff) return fmt::format("\\u{:04x}", static_cast<std::uint32_t>(code));
+    const std::uint32_t rest = static_cast<std::uint32_t>(code) - 0x10000;
+    return fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + (rest >> 10), 0xdc00 + (rest & 0x3ff));
 }
 
 }  // namespace
@@ -45,14 +53,20 @@ JsonWriter& JsonWriter::literal(std::string_view text) {
 }
 
 void JsonWriter::string(std::string_view utf8) {
-    std::string text = boost::json::serialize(boost::json::string_view(utf8.data(), utf8.size()));
-    // DEL and C1 may stand in JSON, but terminals obey them.
-    for (std::size_t at = 0; (at = text.find_first_of("\x7f\xc2", at)) != text.npos; ++at) {
-        const bool two_bytes = text[at] == '\xc2';
-        const auto code = static_cast<unsigned char>(text[two_bytes ? at + 1 : at]);
-        if (code < 0xa0) text.replace(at, two_bytes ? 2 : 1, fmt::format("\\u{:04x}", code));
+    const std::string text = boost::json::serialize(boost::json::string_view(utf8.data(), utf8.size()));
+    const auto is_plain = [](char c) { return c >= ' ' && c != '\x7f'; };  // ASCII
+    std::string safe;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto* const from = text.data() + at;
+        const auto* const other = std::find_if_not(from, text.data() + text.size(), is_plain);
+        safe.append(from, other);
+        at = static_cast<std::size_t>(other - text.data());
+        if (at == text.size()) break;
+        const auto [code, length] = first_character(std::string_view(text).substr(at));
+        safe += is_control(code) || is_deceptive(code) ? escaped(code) : text.substr(at, length);
+        at += length;
     }
-    out_.write(text);
+    out_.write(safe);
 }
 
 JsonWriter& JsonWriter::key(std::string_view name) {
