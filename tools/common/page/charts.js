@@ -103,6 +103,7 @@ function stacks(rows, format) {
 
 // A table that sorts by what is clicked and shows what is searched. `columns`: {title, hint, right, key: row to what it is
 // sorted by, cell: row to its content, first: 'descending' where great numbers come first}; a key of null comes last.
+// `haystack`: row to the lower-case text that is searched; null: a table that is short enough without.
 function table(columns, rows, haystack, searched = 'Search names and types') {
   const most = 300;
   let order = null, falling = false, all = false;
@@ -124,7 +125,7 @@ function table(columns, rows, haystack, searched = 'Search names and types') {
   }
   function draw() {
     const words = search.value.toLowerCase().split(/\s+/);
-    const found = rows.filter((row) => words.every((word) => haystack(row).includes(word)));
+    const found = rows.filter((row) => haystack === null || words.every((word) => haystack(row).includes(word)));
     if (order !== null) found.sort(compare);
     const shown = all ? found : found.slice(0, most);
     body.replaceChildren(...shown.map((row) => h('tr', {}, columns.map((column) => h('td', { class: column.right ? 'right' : '' }, column.cell(row))))));
@@ -132,6 +133,6 @@ function table(columns, rows, haystack, searched = 'Search names and types') {
     more.textContent = `Show all ${found.length}`;
   }
   draw();
-  const element = h('div', {}, search, h('div', { class: 'scroll' }, h('table', {}, h('thead', {}, h('tr', {}, heads)), body)), more);
+  const element = h('div', {}, haystack === null ? [] : search, h('div', { class: 'scroll' }, h('table', {}, h('thead', {}, h('tr', {}, heads)), body)), more);
   return { element, find(text) { search.value = text; draw(); search.scrollIntoView({ block: 'center' }); } };
 }
