@@ -68,6 +68,7 @@ enum class R : std::uint8_t {
     block_count,
     per_block_arrays,
     quantization_version,
+    known_keys,
     count_
 };
 

@@ -25,6 +25,60 @@ std::optional<std::uint64_t> block_of(std::string_view name) {
     return number;
 }
 
+// What the value of a key can be read as.
+enum class Kind : std::uint8_t { text, texts, count, counts, count_or_counts, numbers };
+
+struct KnownKey {
+    std::string_view key;  // one that begins with a dot belongs to the architecture
+    Kind kind;
+};
+constexpr std::array known_keys{
+    KnownKey{"general.name", Kind::text},
+    KnownKey{"general.file_type", Kind::count},
+    KnownKey{".block_count", Kind::count},
+    KnownKey{".context_length", Kind::count},
+    KnownKey{".embedding_length", Kind::count},
+    KnownKey{".feed_forward_length", Kind::count_or_counts},
+    KnownKey{".attention.head_count", Kind::count_or_counts},
+    KnownKey{".attention.head_count_kv", Kind::count_or_counts},
+    KnownKey{".expert_count", Kind::count},
+    KnownKey{".expert_used_count", Kind::count_or_counts},
+    KnownKey{"tokenizer.ggml.model", Kind::text},
+    KnownKey{"tokenizer.ggml.pre", Kind::text},
+    KnownKey{"tokenizer.ggml.tokens", Kind::texts},
+    KnownKey{"tokenizer.ggml.scores", Kind::numbers},
+    KnownKey{"tokenizer.ggml.token_type", Kind::counts},
+    KnownKey{"tokenizer.ggml.merges", Kind::texts},
+    KnownKey{"tokenizer.chat_template", Kind::text},
+};
+
+std::string_view kind_name(Kind kind) {
+    constexpr std::array<std::string_view, 6> names{
+        "a string",           "an array of strings",           "a count",
+        "an array of counts", "a count or an array of counts", "an array of numbers"};
+    return names[static_cast<std::size_t>(kind)];
+}
+
+bool is_integer(ValueType type) {
+    return type != ValueType::boolean && type != ValueType::string && type != ValueType::array &&
+           type != ValueType::float32 && type != ValueType::float64;
+}
+
+bool is_number(ValueType type) { return is_integer(type) || type == ValueType::float32 || type == ValueType::float64; }
+
+bool is_of(Kind kind, const ValueView& value) {
+    const auto array = value.as_array();
+    switch (kind) {
+        case Kind::text: return value.as_string().has_value();
+        case Kind::texts: return array && array->element_type() == ValueType::string;
+        case Kind::count: return value.as_unsigned().has_value();
+        case Kind::counts: return array && is_integer(array->element_type());
+        case Kind::count_or_counts: return is_of(Kind::count, value) || is_of(Kind::counts, value);
+        case Kind::numbers: return array && is_number(array->element_type());
+    }
+    return false;
+}
+
 // Holds what a header says in one place against what it says in others.
 class SemanticCheck {
   public:
@@ -32,6 +86,7 @@ class SemanticCheck {
 
     void run() {
         check_architecture();
+        check_kinds();
         check_vocabulary();
         check_heads();
         check_blocks();
@@ -49,12 +104,34 @@ class SemanticCheck {
         if (architecture_.empty()) findings_.about_value(R::architecture, *entry, "is not a name");
     }
 
+    void check_kinds() {
+        for (const auto& [key, kind] : known_keys) {
+            const KeyValue* entry =
+                view_.find_key(key.starts_with('.') ? fmt::format("{}{}", architecture_, key) : std::string(key));
+            if (entry != nullptr && !is_of(kind, entry->value)) about_kind(*entry, kind);
+        }
+        for (const KeyValue& entry : view_.metadata()) {
+            if (is_token_id(entry.key) && !is_of(Kind::count, entry.value)) about_kind(entry, Kind::count);
+        }
+    }
+
+    void about_kind(const KeyValue& entry, Kind kind) {
+        const auto array = entry.value.as_array();
+        findings_.about_value(R::known_keys, entry,
+                              fmt::format("is {}{}, where {} is due", array ? "an array of " : "",
+                                          name(array ? array->element_type() : entry.value.type()), kind_name(kind)));
+    }
+
+    static bool is_token_id(std::string_view key) {
+        return key.starts_with("tokenizer.ggml.") && key.ends_with("_token_id");
+    }
+
     void check_vocabulary() {
         const auto tokens = view_.get_array("tokenizer.ggml.tokens");
         if (!tokens) return;
         const std::uint64_t count = tokens->size();
         for (const KeyValue& entry : view_.metadata()) {
-            if (!entry.key.starts_with("tokenizer.ggml.") || !entry.key.ends_with("_token_id")) continue;
+            if (!is_token_id(entry.key)) continue;
             const auto id = entry.value.as_unsigned();
             if (id && *id >= count) {
                 findings_.about_value(R::token_id, entry, fmt::format("is {}, but there are {} tokens", *id, count));

@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include "core/control.hpp"
-
 namespace ggufkit {
 namespace {
 
@@ -58,7 +56,50 @@ void append_escape(std::string& out, std::uint8_t byte) {
     }
 }
 
+// \u202e, \U000e0041.
+void append_escape(std::string& out, char32_t code) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    const bool is_long = code > 0xffff;
+    out += is_long ? "\\U" : "\\u";
+    for (int shift = is_long ? 28 : 12; shift >= 0; shift -= 4) out += digits[code >> shift & 15];
+}
+
+struct CodeRange {
+    char32_t first, last;
+};
+constexpr CodeRange deceptive[] = {
+    {0x00ad, 0x00ad},    // soft hyphen
+    {0x061c, 0x061c},    // Arabic letter mark
+    {0x115f, 0x1160},    // Hangul fillers
+    {0x180b, 0x180f},    // Mongolian separators
+    {0x200b, 0x200f},    // zero width; left-to-right and right-to-left marks
+    {0x2028, 0x202e},    // line and paragraph separators; bidi embeddings and overrides
+    {0x2060, 0x206f},    // word joiner, invisible operators, bidi isolates
+    {0x3164, 0x3164},    // another filler
+    {0xfeff, 0xfeff},    // byte order mark
+    {0xffa0, 0xffa0},    // and another
+    {0xfff9, 0xfffb},    // interlinear annotation
+    {0xe0000, 0xe007f},  // tags: ASCII that nobody sees
+};
+
 }  // namespace
+
+Character first_character(std::string_view text) noexcept {
+    const char32_t lead = byte_at(text, 0);
+    const std::size_t length = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (length == 1 || text.size() < length) return {lead, 1};
+    char32_t code = lead & (0x7fu >> length);
+    for (std::size_t i = 1; i < length; ++i) code = code << 6 | (byte_at(text, i) & 0x3fu);
+    return {code, length};
+}
+
+// Terminals obey C1 as well.
+bool is_control(char32_t character) noexcept { return character < 0x20 || (character >= 0x7f && character < 0xa0); }
+
+bool is_deceptive(char32_t character) noexcept {
+    return std::ranges::any_of(
+        deceptive, [=](const CodeRange& range) { return range.first <= character && character <= range.last; });
+}
 
 bool is_utf8(std::string_view text) noexcept {
     for (std::size_t at = ascii_run(text, 0); at < text.size(); at += ascii_run(text, at)) {
@@ -75,8 +116,11 @@ std::string printable(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t length = character_length(text, at);
         const std::string_view character = text.substr(at, length == 0 ? 1 : length);
-        if (length == 0 || is_control(character)) {
+        const char32_t code = length == 0 ? 0 : first_character(character).code;
+        if (length == 0 || is_control(code)) {
             for (const char byte : character) append_escape(out, static_cast<std::uint8_t>(byte));
+        } else if (code >= 0x80 && is_deceptive(code)) {
+            append_escape(out, code);
         } else {
             out += character;
         }

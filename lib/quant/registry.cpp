@@ -304,8 +304,9 @@ Result<std::uint64_t> row_bytes(const FormatInfo& format, std::uint64_t ne0) { r
 
 Result<std::uint64_t> tensor_bytes(const FormatInfo& format, std::span<const std::uint64_t> ne) {
     if (!format.usable()) {
-        const std::string_view why = format.standing == Standing::removed ? "was removed from" : "is foreign to";
-        return size_error(format, Errc::bad_tensor_type, fmt::format("type id {} {} the format", format.id, why));
+        const std::string_view why = format.standing == Standing::removed ? "was removed from the format"
+                                                                          : "is one of ik_llama.cpp, not of llama.cpp";
+        return size_error(format, Errc::bad_tensor_type, fmt::format("type id {} {}", format.id, why));
     }
     const std::uint64_t ne0 = ne.empty() ? 1 : ne[0];
     if (ne0 % format.block_elements != 0) {

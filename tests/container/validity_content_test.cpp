@@ -224,6 +224,60 @@ TEST_CASE("C1 a consistent model") {
     });
 }
 
+TEST_CASE("K35 known keys of another kind") {
+    in_every_encoding([](Encoding encoding) {
+        const auto check = [&](std::string_view key, bool sound, const auto& value) {
+            CAPTURE(std::string(key));
+            Bytes file(encoding, 0, 2);
+            file.entry("general.architecture", "llama");
+            const std::uint64_t place = value(file);
+            CHECK(contradictions(file) == (sound ? "" : error(Errc::bad_semantics, place)));
+        };
+        const auto text = [&](std::string_view key, bool sound) {
+            check(key, sound, [&](Bytes& file) { return file.entry(key, "4").value; });
+        };
+        const auto number = [&](std::string_view key, bool sound) {
+            check(key, sound, [&](Bytes& file) { return file.entry(key, std::uint32_t{4}).value; });
+        };
+        const auto array = [&](std::string_view key, ValueType type, bool sound) {
+            check(key, sound, [&](Bytes& file) {
+                const KeyPlace at = file.key(key, ValueType::array);
+                file.array(type, 0);
+                return at.value;
+            });
+        };
+        for (const char* key :
+             {"general.name", "tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.chat_template"}) {
+            text(key, true);
+            number(key, false);
+            array(key, ValueType::string, false);
+        }
+        for (const char* key : {"general.file_type", "llama.block_count", "llama.context_length",
+                                "llama.embedding_length", "llama.expert_count", "tokenizer.ggml.eos_token_id"}) {
+            text(key, false);
+            number(key, true);
+            array(key, ValueType::uint32, false);
+        }
+        for (const char* key : {"llama.feed_forward_length", "llama.attention.head_count",
+                                "llama.attention.head_count_kv", "llama.expert_used_count"}) {
+            text(key, false);
+            number(key, true);
+            array(key, ValueType::int32, true);
+            array(key, ValueType::string, false);
+        }
+        for (const char* key : {"tokenizer.ggml.tokens", "tokenizer.ggml.merges"}) {
+            number(key, false);
+            array(key, ValueType::string, true);
+            array(key, ValueType::uint32, false);
+        }
+        array("tokenizer.ggml.scores", ValueType::float32, true);
+        array("tokenizer.ggml.scores", ValueType::boolean, false);
+        array("tokenizer.ggml.token_type", ValueType::int32, true);
+        array("tokenizer.ggml.token_type", ValueType::float32, false);
+        text("other.block_count", true);  // another architecture's key means nothing here
+    });
+}
+
 TEST_CASE("C1 an architecture without a name") {
     Bytes file(little_v3, 0, 1);
     const KeyPlace key = file.entry("general.architecture", "");

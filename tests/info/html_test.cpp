@@ -1,6 +1,7 @@
 // gguf-info --html: one file that draws itself in a browser, with all that the sections show, whatever names hold.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -8,6 +9,7 @@
 #include "info/screens.hpp"
 #include "support/browser.hpp"
 #include "support/seeds.hpp"
+#include "support/synthetic_model.hpp"
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
@@ -73,6 +75,72 @@ TEST_CASE("--html: the page has the facts, types, keys and tensors of the model"
     CHECK(data.at("types").as_array().size() == 3);
     CHECK(data.at("problems").as_array().size() == info.at("diagnostics").as_array().size());
     CHECK(data.at("chat_template").is_null());
+    CHECK(data.at("memory").is_object());
+    make(GGUFKIT_TEST_DATA "/ggml-vocab-bert-bge.gguf", page);
+    CHECK(data_of(read(page)).at("memory").is_null());  // nothing to run
+}
+
+TEST_CASE("--html: the memory by context is what --fit says of each, and so is what fits") {
+    const TemporaryFolder folder;
+    const std::string tiny = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf", page = folder / "m.html";
+    const std::vector<std::string> flags{"--fit", "20MiB", "--ctx", "5000", "--margin", "0", "--kv-type", "q8_0"};
+    std::vector<std::string> arguments{tiny, "--html", page};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const CommandResult result = run_tool("gguf-info", arguments);
+    CHECK(result.exit_code == 0);
+    CHECK(result.text().find("--ctx-size 5120") != std::string::npos);  // --fit is printed beside it
+    const json::value memory = data_of(read(page)).at("memory");
+    CHECK(memory.at("devices") == json::value{{20 << 20}});
+    CHECK(memory.at("cache_type") == "Q8_0");
+    std::vector<std::uint64_t> contexts;
+    for (const json::value& point : memory.at("points").as_array()) {
+        const auto context = point.at("context").to_number<std::uint64_t>();
+        contexts.push_back(context);
+        CHECK(point.at("asked").as_bool() == (context == 5120));  // rounded up
+        std::vector<std::string> fit{tiny, "--json"};
+        fit.insert(fit.end(), flags.begin(), flags.end());
+        *std::ranges::find(fit, "5000") = std::to_string(context);
+        const json::object told = json_of(run_tool("gguf-info", fit));
+        for (const char* same : {"kv_cache", "recurrent", "compute", "gpu_layers"})
+            CHECK(point.at(same) == told.at(same));
+        CHECK(point.at("weights").to_number<std::uint64_t>() + memory.at("input_weights").to_number<std::uint64_t>() ==
+              told.at("weights").to_number<std::uint64_t>() + told.at("output_copy").to_number<std::uint64_t>());
+        const json::array &rows = memory.at("file_types").as_array(), &types = told.at("file_types").as_array();
+        REQUIRE(rows.size() == types.size());
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            CAPTURE(rows[i]);
+            for (const char* same : {"name", "bpw", "needs_imatrix"}) CHECK(rows[i].at(same) == types[i].at(same));
+            const auto longest = rows[i].at("contexts").at(0).to_number<std::uint64_t>();
+            CHECK((context <= longest) == types[i].at("fits").as_bool());
+        }
+    }
+    CHECK(contexts == std::vector<std::uint64_t>{256, 2048, 4096, 5120});
+}
+
+TEST_CASE("--html: memory on usual cards, on several devices, and options that do not suit the model") {
+    const TemporaryFolder folder;
+    make_shape("llama-3-8b").set("context_length", 131072u).save(folder / "m.gguf");
+    const auto memory = [&](std::vector<std::string> flags) {
+        flags.insert(flags.begin(), {folder / "m.gguf", "--force", "--html", folder / "m.html"});
+        REQUIRE(run_tool("gguf-info", flags).exit_code == 0);
+        return data_of(read(folder / "m.html")).at("memory");
+    };
+    const json::value cards = memory({});
+    CHECK(cards.at("devices").as_array().size() == 6);
+    CHECK(cards.at("margin") == 1 << 30);
+    CHECK_FALSE(cards.at("asked").as_bool());
+    CHECK(cards.at("points").as_array().size() == 7);  // 2K to 128K
+    CHECK(cards.at("points").at(6).at("context") == 131072);
+    const json::value two = memory({"--gpu", "12GiB", "--gpu", "8GiB"});
+    CHECK(two.at("devices") == json::value{{12ull << 30, 8ull << 30}});
+    CHECK(memory({"--kv-type", "q8_0"}).at("points").at(0).at("kv_cache") != cards.at("points").at(0).at("kv_cache"));
+    CHECK(memory({"--ctx", "3000"}).at("points").at(1).at("context") == 3072);
+    fs::remove(folder / "m.html");
+    const CommandResult bad =
+        run_tool("gguf-info", {folder / "m.gguf", "--html", folder / "m.html", "--kv-type", "q8_0", "--no-flash-attn"});
+    CHECK(bad.exit_code == 2);
+    CHECK(bad.err.find("a Q8_0 cache of values needs flash attention") != std::string::npos);
+    CHECK_FALSE(fs::exists(folder / "m.html"));
 }
 
 TEST_CASE("--html: one file that loads nothing, and nothing in a model breaks out of its place") {
@@ -116,8 +184,9 @@ TEST_CASE("--html draws itself in a browser without a word on the console") {
     REQUIRE_BROWSER();
     const TemporaryFolder folder;
     const std::string page = folder / "m.html";
-    const auto dom_of = [&](const std::string& model) {
-        make(model, page);
+    const auto dom_of = [&](const std::string& model, std::vector<std::string> flags = {}) {
+        flags.insert(flags.begin(), {model, "--force", "--html", page});
+        REQUIRE(run_tool("gguf-info", flags).exit_code == 0);
         const LoadedPage loaded = load_page(page);
         CHECK(loaded.console == "");
         CHECK(loaded.dom.find("<html lang=\"en\" data-done=\"yes\">") != loaded.dom.npos);
@@ -126,10 +195,26 @@ TEST_CASE("--html draws itself in a browser without a word on the console") {
     const std::string tiny = dom_of(GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf");
     for (const char* part : {"What it is", "Where the bytes are", "by role", "Tensor types", "Metadata", "Every tensor",
                              "aria-label=\"blk.5.ffn_up.weight: Q8_0, 256×768, 204.0 KiB\"", "Search keys and values",
-                             ">layer 5</span>", "tokenizer.ggml.tokens"}) {
+                             ">layer 5</span>", "tokenizer.ggml.tokens", "Memory to run it", "KV cache: 768.0 KiB",
+                             "All of these are far from filling 8 GiB", "In which file types it fits"}) {
         CAPTURE(part);
         CHECK(tiny.find(part) != tiny.npos);
     }
+    const std::string narrow = dom_of(GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf",
+                                      {"--gpu", "12MiB", "--gpu", "12MiB", "--margin", "0", "--ctx", "4096"});
+    for (const char* part : {"12 MiB + 12 MiB, of which 24.0 MiB can be used", "title=\"4,096 tokens\"", " fits</span>",
+                             " of 7 layers</span>", "as it is", "all devices up to one"}) {
+        CAPTURE(part);
+        CHECK(narrow.find(part) != narrow.npos);
+    }
+    make_shape("llama-3-8b").set("context_length", 131072u).save(folder / "large.gguf");
+    const std::string large = dom_of(folder / "large.gguf");
+    for (const char* part : {">8 GiB</b>", ">24 GiB</b>", ">128K</span>", "all that the model was trained for"}) {
+        CAPTURE(part);
+        CHECK(large.find(part) != large.npos);
+    }
+    make_shape("mamba").save(folder / "mamba.gguf");
+    CHECK(dom_of(folder / "mamba.gguf").find("state: ") != std::string::npos);
     const std::string hostile = dom_of(hostile_model().save(folder / "hostile.gguf"));
     CHECK(hostile.find("&lt;/script&gt;&lt;script&gt;alert(1)") != hostile.npos);
     CHECK(hostile.find("<img") == hostile.npos);

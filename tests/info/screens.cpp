@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/text.hpp"
+
 namespace ggufkit::test {
 
 SmallModel small_mixture() {
@@ -67,8 +69,13 @@ std::string golden(std::string_view name, const std::string& screen) {
 }
 
 bool is_calm(std::string_view text) {
-    return text.find("\xc2\x9b") == text.npos &&
-           std::ranges::none_of(text, [](char c) { return (c >= 0 && c < 32 && c != '\n') || c == 127; });
+    if (!is_utf8(text)) return false;
+    while (!text.empty()) {
+        const auto [code, length] = first_character(text);
+        if ((is_control(code) && code != '\n') || is_deceptive(code)) return false;
+        text.remove_prefix(length);
+    }
+    return true;
 }
 
 }  // namespace ggufkit::test

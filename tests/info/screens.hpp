@@ -24,7 +24,7 @@ std::string screen(const SmallModel& model, const std::vector<std::string>& flag
 // golden/NAME.txt. With GGUFKIT_UPDATE_GOLDEN set it is written, and the result is `screen`: look at what changed.
 std::string golden(std::string_view name, const std::string& screen);
 
-// Free of what could drive a terminal.
+// Free of what could drive a terminal, or hide on it.
 bool is_calm(std::string_view text);
 
 }  // namespace ggufkit::test

@@ -48,7 +48,7 @@ TEST_CASE("the screens of a small model are those of golden/, and no wider than 
         std::vector<std::string> flags;
         std::vector<int> widths;
     };
-    const std::vector<int> widths{60, 80, 120};
+    const std::vector<int> widths{60, 80, 120, 160};
     const View views[] = {
         {"summary", {}, widths},
         {"metadata", {"--metadata"}, widths},
@@ -58,6 +58,9 @@ TEST_CASE("the screens of a small model are those of golden/, and no wider than 
         {"types", {"--types"}, widths},
         {"tokenizer", {"--tokenizer"}, widths},
         {"header-hex", {"--header-hex"}, widths},
+        {"fit", {"--fit", "8MiB", "--margin", "0"}, widths},
+        {"stats", {"--stats"}, widths},
+        {"stats-one", {"--stats", "token_embd.weight"}, widths},
         {"markdown", {"--markdown"}, {200}},
         {"markdown-sections", {"--markdown", "--metadata", "--types", "--tokenizer", "--template", "--check"}, {200}}};
     SmallModel model = small_llama();
@@ -212,6 +215,14 @@ TEST_CASE("--get prints values as they are") {
     CHECK(get("control") == "\x1b[31m\n");  // a pipe gets the bytes
     CHECK(get("lines") == "one\ntwo\n");
     CHECK(get("empty") == "\n");
+
+    const auto json = [&](const char* expression) { return tool_on(path, {"--get", expression, "--json"}, 0); };
+    CHECK(json("general.name") == "\"Small Llama\"\n");
+    CHECK(json("llama.attention.layer_norm_rms_epsilon") == "1e-05\n");
+    CHECK(json("tokenizer.ggml.tokens[2]") == "\"the\"\n");
+    CHECK(json("tokenizer.ggml.tokens[2:4]") == "[\"the\",\"\\\"\"]\n");
+    CHECK(json("tokenizer.ggml.tokens[3:3]") == "[]\n");
+    CHECK(json("tokenizer.ggml.tokens[:]") == json("tokenizer.ggml.tokens"));
 
     const auto refused = [&](const char* expression, const std::string& because) {
         const CommandResult result = run_tool("gguf-info", {path, "--get", expression});

@@ -176,6 +176,12 @@ void semantic_seeds(std::vector<Seed>& seeds) {
         f.entry("llama.attention.head_count", std::uint32_t{5});
         f.entry("llama.attention.head_count_kv", std::uint32_t{2});
     });
+    add("K35-count-is-text", 1, [](Bytes& f) { f.entry("llama.block_count", "1"); });
+    add("K35-tokens-are-numbers", 1, [](Bytes& f) {
+        f.key("tokenizer.ggml.tokens", ValueType::array);
+        f.array(ValueType::uint32, 2);
+        f.u32(4).u32(4);
+    });
     add("C1-block-count", 1, [](Bytes& f) { f.entry("llama.block_count", std::uint32_t{2}); });
     add("C1-per-block-array", 2, [](Bytes& f) {
         f.entry("llama.block_count", std::uint32_t{1});

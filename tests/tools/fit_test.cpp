@@ -158,8 +158,8 @@ TEST_CASE("--fit of what it cannot be said of, and misuse") {
     misused({"--fit", "0"}, "no size");
     misused({"--fit", "1G", "--gpu", "1G"}, "excludes");
     misused({"--fit", "1G", "--tensors"}, "excludes");
-    misused({"--ctx", "4096"}, "--ctx requires --fit or --gpu");
-    misused({"--margin", "1G"}, "--margin requires --fit or --gpu");
+    misused({"--ctx", "4096"}, "--ctx requires --fit, --gpu or --html");
+    misused({"--margin", "1G"}, "--margin requires --fit, --gpu or --html");
     misused({"--fit", "1G", "--kv-type", "Q6_K"}, "Q6_K not in");
     misused({"--fit", "1G", "--batch", "0"}, "--batch");
     misused({"--fit", "1G", "--kv-type", "q8_0", "--no-flash-attn"}, "a Q8_0 cache of values needs flash attention");

@@ -1,9 +1,9 @@
 #include "common/json.hpp"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cmath>
 
-#include "core/control.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::cli {
@@ -19,14 +19,11 @@ std::string float_text(Float number) {
     return text;
 }
 
-// Of one to three bytes.
-unsigned code_point(std::string_view character) {
-    const auto bits = [&](std::size_t i) { return static_cast<unsigned char>(character[i]) & 0x3fu; };
-    switch (character.size()) {
-        case 1: return static_cast<unsigned char>(character[0]);
-        case 2: return (bits(0) & 0x1f) << 6 | bits(1);
-        default: return (bits(0) & 0x0f) << 12 | bits(1) << 6 | bits(2);
-    }
+// JSON may hold DEL, C1 and deceptive characters as they are, but it is read on terminals too.
+std::string escaped(char32_t code) {
+    if (code <= 0xffff) return fmt::format("\\u{:04x}", static_cast<std::uint32_t>(code));
+    const std::uint32_t rest = static_cast<std::uint32_t>(code) - 0x10000;
+    return fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + (rest >> 10), 0xdc00 + (rest & 0x3ff));
 }
 
 }  // namespace
@@ -56,15 +53,20 @@ JsonWriter& JsonWriter::literal(std::string_view text) {
 }
 
 void JsonWriter::string(std::string_view utf8) {
-    std::string text = boost::json::serialize(boost::json::string_view(utf8.data(), utf8.size()));
-    // These may stand in JSON, but terminals obey them.
-    for (std::size_t at = 0; (at = text.find_first_of("\x7f\xc2\xd8\xe2", at)) != text.npos; ++at) {
-        const std::string_view character = std::string_view(text).substr(at, text[at] == '\x7f'   ? 1
-                                                                             : text[at] == '\xe2' ? 3
-                                                                                                  : 2);
-        if (is_control(character)) text.replace(at, character.size(), fmt::format("\\u{:04x}", code_point(character)));
+    const std::string text = boost::json::serialize(boost::json::string_view(utf8.data(), utf8.size()));
+    const auto is_plain = [](char c) { return c >= ' ' && c != '\x7f'; };  // ASCII
+    std::string safe;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto* const from = text.data() + at;
+        const auto* const other = std::find_if_not(from, text.data() + text.size(), is_plain);
+        safe.append(from, other);
+        at = static_cast<std::size_t>(other - text.data());
+        if (at == text.size()) break;
+        const auto [code, length] = first_character(std::string_view(text).substr(at));
+        safe += is_control(code) || is_deceptive(code) ? escaped(code) : text.substr(at, length);
+        at += length;
     }
-    out_.write(text);
+    out_.write(safe);
 }
 
 JsonWriter& JsonWriter::key(std::string_view name) {

@@ -11,7 +11,8 @@ namespace ggufkit::cli {
 namespace {
 
 constexpr std::size_t gap = 2;
-constexpr std::size_t least = 8;  // columns that a text which may be cut keeps
+constexpr std::size_t least = 8;     // columns that a text which may be cut keeps
+constexpr std::size_t legible = 24;  // and a name, while there are spare columns
 constexpr std::size_t markdown_width = 120;
 constexpr std::size_t widest_pad = 100;  // where nothing is cut, one very long name does not push all rows apart
 
@@ -25,6 +26,67 @@ std::string cut_to(const Cell& cell, Cut cut, std::size_t width) {
     return elide(cell.text, width - tail) + cell.tail;
 }
 
+// Takes room from columns until a line fits.
+class Squeeze {
+  public:
+    Squeeze(const std::vector<Column>& columns, std::vector<std::size_t>& widths, std::size_t indent, std::size_t limit)
+        : columns_(columns), widths_(widths), total_(indent), limit_(limit) {
+        for (const std::size_t width : widths_) total_ += width + (width == 0 ? 0 : gap);
+        total_ -= std::min(total_, gap);  // after the last column there is none
+    }
+
+    void run() {
+        drop(Cut::drop, [&] { return total_ > limit_; });
+        drop(Cut::spare, [&] { return total_ - std::min(total_, beyond_legible()) > limit_; });
+        for (const std::size_t name : {legible, least}) {
+            while (total_ > limit_ && cut_widest(name)) {
+            }
+        }
+    }
+
+  private:
+    template <class Condition>
+    void drop(Cut kind, Condition needed) {
+        for (std::size_t i = columns_.size(); i-- > 0 && needed();) {
+            if (columns_[i].cut == kind && widths_[i] != 0) total_ -= std::exchange(widths_[i], 0) + gap;
+        }
+    }
+
+    // Whether column `i` has more than it must keep, a name (which says little without its middle) `name` columns.
+    bool has_room(std::size_t i, std::size_t name) const { return shrinks(columns_[i]) && widths_[i] > floor(i, name); }
+    std::size_t floor(std::size_t i, std::size_t name) const { return columns_[i].cut == Cut::middle ? name : least; }
+
+    // What cutting all that may be cut would gain, names only down to what is legible.
+    std::size_t beyond_legible() const {
+        std::size_t sum = 0;
+        for (std::size_t i = 0; i < columns_.size(); ++i)
+            if (has_room(i, legible)) sum += widths_[i] - floor(i, legible);
+        return sum;
+    }
+
+    // Down to the second widest at once: texts may be megabytes long.
+    bool cut_widest(std::size_t name) {
+        std::size_t widest = columns_.size();
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            if (has_room(i, name) && (widest == columns_.size() || widths_[i] > widths_[widest])) widest = i;
+        }
+        if (widest == columns_.size()) return false;
+        std::size_t next = floor(widest, name);
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            if (i != widest && has_room(i, name)) next = std::max(next, std::min(widths_[i], widths_[widest] - 1));
+        }
+        const std::size_t less = std::min(total_ - limit_, widths_[widest] - next);
+        widths_[widest] -= less;
+        total_ -= less;
+        return true;
+    }
+
+    const std::vector<Column>& columns_;
+    std::vector<std::size_t>& widths_;
+    std::size_t total_;
+    std::size_t limit_;
+};
+
 }  // namespace
 
 // Every column as wide as its widest text (0: it is empty and left out, its title too); then, column by column, the
@@ -37,31 +99,10 @@ std::vector<std::size_t> Table::widths(std::optional<std::size_t> limit) const {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
         if (widths[i] != 0) widths[i] = std::max({widths[i], display_width(columns_[i].title), columns_[i].least});
     }
-    if (!limit) {
+    if (limit) {
+        Squeeze(columns_, widths, indent_.size(), *limit).run();
+    } else {
         for (std::size_t& width : widths) width = std::min(width, widest_pad);
-        return widths;
-    }
-    std::size_t total = indent_.size();
-    for (const std::size_t width : widths) total += width + (width == 0 ? 0 : gap);
-    total -= std::min(total, gap);  // after the last column there is none
-    for (std::size_t i = columns_.size(); i-- > 0 && total > *limit;) {
-        if (columns_[i].cut == Cut::drop && widths[i] != 0) total -= std::exchange(widths[i], 0) + gap;
-    }
-    while (total > *limit) {
-        std::size_t widest = columns_.size();
-        for (std::size_t i = 0; i < columns_.size(); ++i) {
-            if (!shrinks(columns_[i]) || widths[i] <= least) continue;
-            if (widest == columns_.size() || widths[i] > widths[widest]) widest = i;
-        }
-        if (widest == columns_.size()) break;
-        // Down to the second widest at once: texts may be megabytes long.
-        std::size_t next = least;
-        for (std::size_t i = 0; i < columns_.size(); ++i) {
-            if (i != widest && shrinks(columns_[i])) next = std::max(next, std::min(widths[i], widths[widest] - 1));
-        }
-        const std::size_t less = std::min(total - *limit, widths[widest] - next);
-        widths[widest] -= less;
-        total -= less;
     }
     return widths;
 }

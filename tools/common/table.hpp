@@ -14,8 +14,9 @@
 namespace ggufkit::cli {
 
 // What becomes of a column where there is no room for it. Those that may be dropped give way first, the last one before
-// the others.
-enum class Cut : std::uint8_t { never, end, middle, drop };
+// the others; then texts are cut at their end, and names in their middle while they are legible; then the spare columns are
+// dropped before names are cut to less.
+enum class Cut : std::uint8_t { never, end, middle, spare, drop };
 
 struct Column {
     std::string_view title{};

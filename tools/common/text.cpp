@@ -7,6 +7,8 @@
 #include <cmath>
 #include <utility>
 
+#include "core/text.hpp"
+
 namespace ggufkit::cli {
 
 namespace {
@@ -42,17 +44,6 @@ std::size_t width_of(char32_t c) {
     if (c < 0x300) return 1;
     if (within(combining, c)) return 0;
     return within(wide, c) ? 2 : 1;
-}
-
-// The character that `text` begins with and the bytes it takes; a stray byte counts as a character.
-std::pair<char32_t, std::size_t> first_character(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[i])); };
-    const char32_t lead = byte(0);
-    const std::size_t length = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (length == 1 || text.size() < length) return {lead, 1};
-    char32_t c = lead & (0x7fu >> length);
-    for (std::size_t i = 1; i < length; ++i) c = c << 6 | (byte(i) & 0x3f);
-    return {c, length};
 }
 
 // How many bytes of `text` fit into `width` columns.

@@ -17,16 +17,6 @@ constexpr std::uint64_t context_step = 256;
 std::uint64_t sum(std::uint64_t a, std::uint64_t b) { return checked_add(a, b).value_or(~std::uint64_t{0}); }
 std::uint64_t left_after(std::uint64_t whole, std::uint64_t part) { return whole - std::min(whole, part); }
 
-Result<std::vector<std::uint64_t>> capacities(const FitOptions& options) {
-    std::vector<std::uint64_t> sizes;
-    for (const std::string& text : options.gpus.empty() ? std::vector{options.device} : options.gpus) {
-        const auto size = cli::read_size(text);
-        if (!size) return fail(size.error());
-        sizes.push_back(*size);
-    }
-    return sizes;
-}
-
 // How many bits a weight may have that the layers and the output fit into what caches and buffers leave.
 double largest_bpw(const Fit& fit) {
     std::uint64_t room = 0;
@@ -68,27 +58,14 @@ std::uint64_t count_elements(const Model& model) {
 bool is_for_any_model(const FileType& type) { return format_of(type.default_type).family != Family::ternary; }
 
 std::vector<Candidate> candidates(const Model& model, const Fit& fit, std::span<const std::uint64_t> sizes) {
-    const std::uint64_t elements = count_elements(model);
-    std::vector<Candidate> rows{{.type = nullptr,
-                                 .bpw = bits_a_weight(fit.estimate.weights(), elements),
-                                 .weights = fit.estimate.weights(),
-                                 .fits = fit.placement.whole(),
-                                 .needs_imatrix = false}};
-    for (const FileType& type : file_types()) {
-        if (!is_for_any_model(type)) continue;
-        const auto plan = make_plan(model, {.file_type = &type});
-        if (!plan) continue;  // a row is no whole number of blocks
-        MemoryOptions options = fit.options;
-        options.plan = &*plan;
-        const auto estimate = estimate_memory(model, options);
-        if (!estimate) continue;
-        rows.push_back({.type = &type,
-                        .bpw = plan->bpw(),
-                        .weights = estimate->weights(),
-                        .fits = place_layers(*estimate, sizes, fit.margin).whole(),
-                        .needs_imatrix = std::ranges::any_of(plan->imatrix_gaps, &ImatrixGap::fatal)});
+    std::vector<Candidate> rows;
+    for (const Variant& one : variants(model, fit.options)) {
+        rows.push_back({.type = one.type,
+                        .bpw = one.bpw,
+                        .weights = one.estimate.weights(),
+                        .fits = place_layers(one.estimate, sizes, fit.margin).whole(),
+                        .needs_imatrix = one.needs_imatrix});
     }
-    std::ranges::stable_sort(rows, std::ranges::greater{}, &Candidate::weights);
     return rows;
 }
 
@@ -109,18 +86,14 @@ std::vector<std::string> cache_type_names() {
 
 void add_fit_options(CLI::App& app, FitOptions& options) {
     const auto memory = [&](CLI::Option* option, const char* type) { return option->type_name(type)->group("Memory"); };
-    const auto others = [](CLI::Option* option) {
-        return option->excludes("--metadata", "--tensors", "--layers", "--types", "--tokenizer", "--template",
-                                "--header-hex", "--check", "--get", "--verify", "--markdown");
-    };
     auto* const one =
         app.add_option("--fit", options.device,
                        "Does it run on a device with so much memory?\nWhat takes how much, how many layers "
                        "fit,\nin which file types all of them would");
-    others(memory(one, "SIZE"))->check(check_size);
+    memory(one, "SIZE")->check(check_size);
     auto* const several =
         app.add_option("--gpu", options.gpus, "The same of several devices: give it for each,\nin their order");
-    others(memory(several, "SIZE"))
+    memory(several, "SIZE")
         ->check(check_size)
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
@@ -147,24 +120,58 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
                           "Memory to leave free on each device, for the\ndriver and others (default: 1GiB)"),
            "SIZE")
         ->check(check_margin);
-    app.callback([details, &options] {
+    app.callback([details, &options, &app] {
         for (const CLI::Option* option : details) {
-            if (option->count() != 0 && !options.wanted())
-                throw CLI::RequiresError(option->get_name(), "--fit or --gpu");
+            if (option->count() != 0 && !options.wanted() && app.count("--html") == 0)
+                throw CLI::RequiresError(option->get_name(), "--fit, --gpu or --html");
         }
     });
+}
+
+std::vector<std::uint64_t> capacities(const FitOptions& options) {
+    std::vector<std::uint64_t> sizes;
+    for (const std::string& text : options.gpus) sizes.push_back(cli::read_size(text).value_or(0));
+    if (!options.device.empty()) sizes.push_back(cli::read_size(options.device).value_or(0));
+    return sizes;
+}
+
+std::uint64_t margin(const FitOptions& options) { return cli::read_size(options.margin).value_or(0); }  // of "0" too
+
+MemoryOptions memory_options(const FitOptions& options) {
+    const TensorType cache = find_format(options.cache_type)->type();
+    return {
+        .ubatch = options.ubatch, .cache_k = cache, .cache_v = cache, .flash_attention = !options.no_flash_attention};
+}
+
+std::vector<Variant> variants(const Model& model, const MemoryOptions& options) {
+    const std::uint64_t elements = count_elements(model);
+    std::vector<Variant> variants;
+    const auto add = [&](const FileType* type, const Plan* plan) {
+        MemoryOptions with_plan = options;
+        with_plan.plan = plan;
+        auto estimate = estimate_memory(model, with_plan);
+        if (!estimate) return;
+        const bool hungry = plan != nullptr && std::ranges::any_of(plan->imatrix_gaps, &ImatrixGap::fatal);
+        variants.push_back({type, bits_a_weight(estimate->weights(), elements), hungry, std::move(*estimate)});
+    };
+    add(nullptr, nullptr);
+    for (const FileType& type : file_types()) {
+        if (!is_for_any_model(type)) continue;
+        const auto plan = make_plan(model, {.file_type = &type});
+        if (plan) add(&type, &*plan);  // else a row is no whole number of blocks
+    }
+    std::ranges::stable_sort(variants, std::ranges::greater{},
+                             [](const Variant& one) { return one.estimate.weights(); });
+    return variants;
 }
 
 Result<Fit> make_fit(const Model& model, const FitOptions& options) {
     if (model.tensors().empty())
         return fail({.code = Errc::not_found, .detail = "has no tensors: there is nothing to run"});
-    const auto sizes = capacities(options);
-    if (!sizes) return fail(sizes.error());
+    const std::vector<std::uint64_t> sizes = capacities(options);
     Fit fit;
-    fit.margin = cli::read_size(options.margin).value_or(0);  // of "0" as well
-    const TensorType cache = find_format(options.cache_type)->type();
-    fit.options = {
-        .ubatch = options.ubatch, .cache_k = cache, .cache_v = cache, .flash_attention = !options.no_flash_attention};
+    fit.margin = margin(options);
+    fit.options = memory_options(options);
     const auto whole = estimate_memory(model, fit.options);
     if (!whole) return fail(whole.error());
     fit.trained_context = whole->context;
@@ -172,10 +179,10 @@ Result<Fit> make_fit(const Model& model, const FitOptions& options) {
     auto estimate = estimate_memory(model, fit.options);
     if (!estimate) return fail(std::move(estimate).error());
     fit.estimate = std::move(*estimate);
-    fit.placement = place_layers(fit.estimate, *sizes, fit.margin);
+    fit.placement = place_layers(fit.estimate, sizes, fit.margin);
     fit.largest_bpw = largest_bpw(fit);
-    fit.largest_context = largest_context(model, fit, *sizes);
-    fit.candidates = candidates(model, fit, *sizes);
+    fit.largest_context = largest_context(model, fit, sizes);
+    fit.candidates = candidates(model, fit, sizes);
     return fit;
 }
 

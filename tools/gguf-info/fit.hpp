@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <ggufkit/memory.hpp>
 #include <optional>
 #include <string>
@@ -25,6 +26,22 @@ struct FitOptions {
 
 void add_fit_options(CLI::App& app, FitOptions& options);
 
+// What the options say, which have been checked as they were read.
+std::vector<std::uint64_t> capacities(const FitOptions& options);  // of the devices that were named
+std::uint64_t margin(const FitOptions& options);
+MemoryOptions memory_options(const FitOptions& options);  // the context is left open
+
+// The model as it is, or as it would be in a file type.
+struct Variant {
+    const FileType* type;  // null: as it is
+    double bpw;            // of all weights
+    bool needs_imatrix;    // quantizing it that far without an importance matrix is refused
+    MemoryEstimate estimate;
+};
+
+// As it is and in every file type that any model could have, the largest first.
+std::vector<Variant> variants(const Model& model, const MemoryOptions& options);
+
 // One file type that the model could have, or the types that it has.
 struct Candidate {
     const FileType* type;   // null: as it is
@@ -45,7 +62,7 @@ struct Fit {
     std::vector<Candidate> candidates;  // the largest first
 };
 
-// The errors of estimate_memory(), and NOT_FOUND where there are no tensors. The options have been checked as they were read.
+// The errors of estimate_memory(), and NOT_FOUND where there are no tensors.
 Result<Fit> make_fit(const Model& model, const FitOptions& options);
 
 // As JSON: spec/json.md.

@@ -52,7 +52,7 @@ void print_parts(Console& console, const Fit& fit) {
 
 void print_devices(Console& console, const Fit& fit) {
     Table table({{.title = "DEVICE"},
-                 {.title = "SIZE", .right = true},
+                 {.title = "SIZE", .right = true, .cut = Cut::spare},
                  {.title = "LAYERS", .right = true},
                  {.title = "WEIGHTS", .right = true},
                  {.title = "CACHE", .right = true},

@@ -1,7 +1,8 @@
-// --get KEY, KEY[I], KEY[FROM:TO]: values as they are, for scripts.
+// --get KEY, KEY[I], KEY[FROM:TO]: values as they are, for scripts, or as JSON.
 #include <charconv>
 #include <optional>
 
+#include "common/json.hpp"
 #include "common/markdown.hpp"
 #include "common/show.hpp"
 #include "core/text.hpp"
@@ -17,6 +18,7 @@ struct Asked {
     std::string_view key;
     std::optional<std::uint64_t> from{}, to{};  // elements of an array: one past the last; none: to its end
     bool sliced = false;
+    bool single = false;  // KEY[3]: of an array that one, no array of one
 };
 
 std::optional<std::uint64_t> number(std::string_view text) {
@@ -36,6 +38,7 @@ Asked read(std::string_view text) {
     if (colon == inside.npos) {
         if (!asked.from) return {.key = text};
         asked.to = *asked.from + 1;
+        asked.single = true;
         return asked;
     }
     asked.to = number(inside.substr(colon + 1));
@@ -67,7 +70,7 @@ void print_raw(Console& console, std::string_view text) {
     }
 }
 
-Result<void> print_one(Console& console, const Model& model, std::string_view expression) {
+Result<void> print_one(Console& console, const Model& model, std::string_view expression, bool as_json) {
     const auto missing = [&](std::string detail) {
         return fail({.code = Errc::not_found,
                      .subject = fmt::format("key '{}'", printable(expression)),
@@ -80,19 +83,25 @@ Result<void> print_one(Console& console, const Model& model, std::string_view ex
         entry = asked.sliced ? model.header().find_key(asked.key) : nullptr;
     }
     if (entry == nullptr) return missing("is not in this file");
+    JsonWriter json(console.out);
+    const auto print = [&](const ValueView& value) { as_json ? void(json.value(value)) : print_value(console, value); };
+    const bool as_list = as_json && asked.sliced && !asked.single;
     if (!asked.sliced) {
-        print_value(console, entry->value);
-        return {};
+        print(entry->value);
+    } else {
+        const auto array = entry->value.as_array();
+        if (!array) return missing("is no array");
+        const std::uint64_t from = asked.from.value_or(0), to = asked.to.value_or(array->size());
+        if (from > to || to > array->size()) return missing(fmt::format("has {} elements", array->size()));
+        if (as_list) json.begin_array();
+        std::uint64_t index = 0;
+        for (const ValueView element : *array) {
+            if (index >= to) break;
+            if (index++ >= from) print(element);
+        }
+        if (as_list) json.end_array();
     }
-    const auto array = entry->value.as_array();
-    if (!array) return missing("is no array");
-    const std::uint64_t from = asked.from.value_or(0), to = asked.to.value_or(array->size());
-    if (from > to || to > array->size()) return missing(fmt::format("has {} elements", array->size()));
-    std::uint64_t index = 0;
-    for (const ValueView element : *array) {
-        if (index >= to) break;
-        if (index++ >= from) print_value(console, element);
-    }
+    if (as_json) json.finish();
     return {};
 }
 

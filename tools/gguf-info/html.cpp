@@ -96,9 +96,7 @@ void write_problems(JsonWriter& json, const Inspection& inspection) {
     json.end_array();
 }
 
-}  // namespace
-
-std::string html(const Inspection& inspection, std::string_view tool) {
+std::string html(const Inspection& inspection, const std::optional<MemoryChart>& memory, std::string_view tool) {
     const Model& model = *inspection.model;
     const std::string title = printable(cli::shown(inspection.path.filename()));
     const auto chat_template = model.header().get_string("tokenizer.chat_template");
@@ -110,6 +108,8 @@ std::string html(const Inspection& inspection, std::string_view tool) {
     write_problems(json, inspection);
     write_metadata(json, model.header());
     write_tensors(json, model);
+    json.key("memory");
+    write_memory_chart(json, memory);
     json.field("chat_template",
                chat_template ? std::optional(printable_lines(chat_template->substr(0, longest_text))) : std::nullopt);
     json.end_object();
@@ -117,9 +117,11 @@ std::string html(const Inspection& inspection, std::string_view tool) {
     return cli::html({.title = title, .script = cli::page::info_js, .data = data});
 }
 
-Result<void> save_html(const std::filesystem::path& path, const Inspection& inspection, std::string_view tool,
-                       bool overwrite) {
-    return cli::save(path, html(inspection, tool), *inspection.model, overwrite);
+}  // namespace
+
+Result<void> save_html(const std::filesystem::path& path, const Inspection& inspection,
+                       const std::optional<MemoryChart>& memory, std::string_view tool, bool overwrite) {
+    return cli::save(path, html(inspection, memory, tool), *inspection.model, overwrite);
 }
 
 }  // namespace ggufkit::info

@@ -102,7 +102,7 @@ void print_tensors(Console& console, const Model& model, const Selection& select
                                 {.title = split ? "SHARD:OFFSET" : "OFFSET", .right = true},
                                 {.title = "BYTES", .right = true}};
     if (selection.in_full) {
-        columns.insert(columns.end(), {{.title = "WEIGHTS", .right = true},
+        columns.insert(columns.end(), {{.title = "WEIGHTS", .right = true, .cut = Cut::spare},
                                        {.title = "BPW", .right = true, .cut = Cut::drop},
                                        {.title = "IN FILE", .right = true, .cut = Cut::drop}});
     }

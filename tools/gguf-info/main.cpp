@@ -78,19 +78,16 @@ class Sections {
     bool found_ = true;
 };
 
-// What is asked for does not go together, or nothing.
 std::string misuse(const Options& options) {
     if (options.file.empty()) return "FILE is missing";
-    if (options.numbers.any() && (any_section(options) || options.fit.wanted())) {
-        return "--stats, --peek, --hash and --manifest do not go with sections of the header";
-    }
-    if (options.fit.wanted() && any_section(options)) return "--fit and --gpu do not go with sections of the header";
     return options.numbers.any() ? info::misuse(options.numbers) : "";
 }
 
 int save_page(const Options& options, const info::Inspection& inspection, const cli::CommandLine& line,
               cli::Console& console) {
-    const auto saved = info::save_html(options.html, inspection, line.version(), options.force);
+    const auto memory = info::make_memory_chart(*inspection.model, options.fit);
+    if (!memory) return line.refuse(console, memory.error().detail);
+    const auto saved = info::save_html(options.html, inspection, *memory, line.version(), options.force);
     if (saved) return 0;
     const bool there = saved.error().code == Errc::io_exists;
     console.error(cli::sentence(saved.error()) + (there ? "; --force replaces it" : ""));
@@ -119,18 +116,18 @@ int look_at_header(const Options& options, const cli::CommandLine& line, cli::Co
         if (const int failed = save_page(options, inspection, line, console); failed != 0) return failed;
     }
     if (options.fit.wanted() && inspection.model) return fit(options, *inspection.model, line, console);
-    if (options.json) {
+    if (!options.get.empty() && inspection.model) {
+        const auto printed = info::print_one(console, *inspection.model, options.get, options.json);
+        if (!printed) console.error(cli::sentence(options.file, printed.error()));
+        return printed ? 0 : 1;
+    }
+    if (options.json && options.get.empty()) {
         info::print_json(console, inspection);
         return code;
     }
     if (!inspection.model && !options.check) {
         console.error(cli::sentence(options.file, inspection.diagnostics.front().error));
         return code;
-    }
-    if (!options.get.empty() && inspection.model) {
-        const auto printed = info::print_one(console, *inspection.model, options.get);
-        if (!printed) console.error(cli::sentence(options.file, printed.error()));
-        return printed ? 0 : 1;
     }
     return Sections(options, inspection, console).print() ? code : 1;
 }

@@ -4,11 +4,33 @@
 
 namespace ggufkit::info {
 
-bool any_section(const Options& options) {
-    return options.metadata || options.tensors || options.layers || options.types || options.tokenizer ||
-           options.chat_template || options.header_hex || options.check || options.numbers.check_data ||
-           !options.get.empty() || !options.html.empty() || options.markdown;
+namespace {
+
+// A file is looked at in one of these ways: its header, the memory it takes, its data, or beside another file. What belongs
+// to different ways does not go together.
+void keep_ways_apart(CLI::App& app) {
+    using Way = std::vector<CLI::Option*>;
+    const auto named = [&](std::initializer_list<std::string> flags) {
+        Way way;
+        for (const std::string& flag : flags) way.push_back(app.get_option(flag));
+        return way;
+    };
+    Way header = app.get_options([](const CLI::Option* option) { return option->get_group() == "Sections"; });
+    for (CLI::Option* more : named({"--markdown", "--check-data"})) header.push_back(more);
+    const Way ways[] = {std::move(header), named({"--fit", "--gpu"}),
+                        named({"--stats", "--peek", "--hash", "--manifest"}), named({"--verify"})};
+    for (const Way& one : ways) {
+        for (const Way& other : ways) {
+            for (CLI::Option* a : one)
+                for (CLI::Option* b : other)
+                    if (&one != &other) a->excludes(b);
+        }
+    }
+    for (CLI::Option* option : named({"--get", "--stats", "--peek", "--hash", "--manifest", "--verify"}))
+        option->excludes(app.get_option("--html"));
 }
+
+}  // namespace
 
 cli::Manual manual() {
     return {
@@ -52,6 +74,7 @@ Examples:
   gguf-info model.gguf --gpu 24GiB --gpu 12GiB --kv-type q8_0
   gguf-info model.gguf --header-hex | less               # how GGUF works
   gguf-info model.gguf --html model.html
+  gguf-info model.gguf --html model.html --gpu 24GiB --kv-type q8_0
   gguf-info download.gguf --check --strict               # is the file sound?
   gguf-info https://example.org/model.gguf
   gguf-info hf:OWNER/REPO/model-Q4_K_M.gguf --tensors
@@ -98,9 +121,11 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--check", options.check,
                  "Every fault, its place and the rule it breaks;\nexit with 1 where the file is invalid")
         ->group("Sections");
-    app.add_option("--get", options.get,
-                   "Print the value of KEY as it is; KEY[3] and\nKEY[3:9] are elements of an array")
-        ->type_name("KEY");
+    app.add_option(
+           "--get", options.get,
+           "Print the value of KEY as it is, with --json as\nJSON; KEY[3] and KEY[3:9] are elements of an\narray")
+        ->type_name("KEY")
+        ->group("Sections");
     app.add_option("--sort", options.sort,
                    "file (default), name, size (largest first), type\nor offset: the order of keys and tensors")
         ->type_name("ORDER")
@@ -115,21 +140,20 @@ void add_options(CLI::App& app, Options& options) {
            "--verify", options.source,
            "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance; or "
            "FILE with SOURCE, a manifest\nof --manifest, sha256sum or llama-gguf-hash")
-        ->type_name("SOURCE")
-        ->excludes("--metadata", "--tensors", "--check");
+        ->type_name("SOURCE");
     auto* const json = app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
     app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
         ->excludes(json)
-        ->excludes("--get", "--verify");
-    auto* const html =
-        app.add_option("--html", options.html,
-                       "Write a page for a browser: the summary, a map\nof the tensors, all keys and tensors")
-            ->type_name("FILE")
-            ->excludes("--get", "--verify");
+        ->excludes("--get");
+    auto* const html = app.add_option("--html", options.html,
+                                      "Write a page for a browser: the summary, a map\nof the tensors, the memory it "
+                                      "takes by length of\ncontext, all keys and tensors")
+                           ->type_name("FILE");
     app.add_flag("--force", options.force, "Replace FILE of --html where there is one")->needs(html);
     add_fit_options(app, options.fit);
     add_number_options(app, options.numbers);
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
+    keep_ways_apart(app);
 }
 
 }  // namespace ggufkit::info

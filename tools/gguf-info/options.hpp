@@ -35,9 +35,6 @@ struct Options {
     NumberOptions numbers{};
 };
 
-// Whether some of the header is asked for.
-bool any_section(const Options& options);
-
 cli::Manual manual();
 void add_options(CLI::App& app, Options& options);
 

@@ -60,12 +60,12 @@ void print_table(Console& console, const StatsView& view) {
                  {.title = "MAX", .right = true},
                  {.title = "MEAN", .right = true},
                  {.title = "RMS", .right = true},
-                 {.title = "KURT", .right = true},
-                 {.title = "HISTOGRAM", .style = Style::cyan},
+                 {.title = "KURT", .right = true, .cut = Cut::spare},
+                 {.title = "HISTOGRAM", .cut = Cut::spare, .style = Style::cyan},
                  {.title = "NAN", .right = true, .style = Style::red},
                  {.title = "INF", .right = true, .style = Style::red},
-                 {.title = "OUTLIERS", .right = true},
-                 {.title = "ZEROS", .right = true},
+                 {.title = "OUTLIERS", .right = true, .cut = Cut::spare},
+                 {.title = "ZEROS", .right = true, .cut = Cut::spare},
                  {.title = "SCALES", .cut = Cut::end, .style = Style::yellow}});
     for (std::size_t i = 0; i < view.tensors.size(); ++i) {
         const TensorInfo& info = *view.tensors[i].info;
@@ -92,8 +92,11 @@ void print_total(Console& console, const StatsView& view) {
         nans + infinities == 0
             ? console.paint(Style::green, "all finite")
             : console.paint(Style::red, fmt::format("{} NaN, {} infinite", grouped(nans), grouped(infinities)));
-    console.out.print("\n{}, {}, {}; {} (beyond {} local rms)\n", counted(view.tensors.size(), "tensor"),
-                      counted(weights, "weight"), faults, counted(outliers, "outlier"), outlier_limit);
+    constexpr std::size_t usual_width = 80;
+    const bool narrow = console.width().value_or(usual_width) < usual_width;
+    console.out.print("\n{}, {}, {};{}{} (beyond {} local rms)\n", counted(view.tensors.size(), "tensor"),
+                      counted(weights, "weight"), faults, narrow ? '\n' : ' ', counted(outliers, "outlier"),
+                      outlier_limit);
 }
 
 // ---------------------------------------------------------------- one tensor in full
@@ -110,7 +113,7 @@ void print_scales(Console& console, const TensorStats& stats) {
                  {.title = "MAX", .right = true},
                  {.title = "RMS", .right = true},
                  {.title = "ZERO", .right = true},
-                 {.title = "SUBNORMAL", .right = true},
+                 {.title = "SUBNORMAL", .right = true, .cut = Cut::spare},
                  {.title = "NAN", .right = true},
                  {.title = "INF", .right = true}},
                 "  ");
@@ -126,7 +129,9 @@ void print_scales(Console& console, const TensorStats& stats) {
 }
 
 void print_histogram(Console& console, const TensorStats& stats) {
-    constexpr int cells = 40;
+    constexpr std::size_t longest = 40, beside = 28;  // columns
+    const auto cells =
+        static_cast<int>(std::clamp(console.width().value_or(longest + beside), beside, longest + beside) - beside);
     const WeightHistogram& histogram = stats.histogram;
     std::uint64_t most = std::max({histogram.below, histogram.above, std::uint64_t{1}});
     for (std::size_t i = 0; i < WeightHistogram::bins; i += 2)

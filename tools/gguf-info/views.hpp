@@ -9,6 +9,7 @@
 #include "common/console.hpp"
 #include "common/table.hpp"
 #include "inspection.hpp"
+#include "memory_chart.hpp"
 
 namespace ggufkit::info {
 
@@ -44,8 +45,8 @@ void print_types(cli::Console& console, const Model& model);
 bool print_template(cli::Console& console, const Model& model);
 bool print_tokenizer(cli::Console& console, const Inspection& inspection);
 
-// One value, or some elements of an array ("KEY[3]", "KEY[3:9]"), as they are. NOT_FOUND.
-Result<void> print_one(cli::Console& console, const Model& model, std::string_view expression);
+// One value, or some elements of an array ("KEY[3]", "KEY[3:9]"), as they are or as JSON. NOT_FOUND.
+Result<void> print_one(cli::Console& console, const Model& model, std::string_view expression, bool as_json);
 // Bytes as they are into a pipe, made safe on a terminal.
 void print_raw(cli::Console& console, std::string_view text);
 
@@ -53,9 +54,8 @@ void print_raw(cli::Console& console, std::string_view text);
 void print_header_hex(cli::Console& console, const Model& model);
 
 // A page for a browser, of a file whose header could be read. `tool`: "gguf-info 0.1.0". Errors: those of cli::save().
-std::string html(const Inspection& inspection, std::string_view tool);
-Result<void> save_html(const std::filesystem::path& path, const Inspection& inspection, std::string_view tool,
-                       bool overwrite);
+Result<void> save_html(const std::filesystem::path& path, const Inspection& inspection,
+                       const std::optional<MemoryChart>& memory, std::string_view tool, bool overwrite);
 
 // What this program knows: every tensor type and file type.
 void print_known_types(cli::Console& console);

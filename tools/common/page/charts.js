@@ -15,11 +15,11 @@ function h(tag, attributes, ...children) {
 }
 
 const show = {
-  // Strings of the JSON, which has {"hex": …} for those that are no UTF-8. What would drive a terminal, or turn the
-  // direction of text around, is spelled out.
+  // Strings of the JSON, which has {"hex": …} for those that are no UTF-8. What drives a terminal, hides, or turns the direction
+  // of text around is spelled out: is_control() and is_deceptive() of core/text.cpp.
   text: (value) => typeof value !== 'string' ? '0x' + value.hex
-    : value.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`),
+    : value.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu,
+      (character) => `\\u${character.codePointAt(0).toString(16).padStart(4, '0')}`),
   bytes(count) {
     const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
     let unit = 0;
@@ -115,6 +115,7 @@ function stacks(rows, format) {
 
 // A table that sorts by what is clicked and shows what is searched. `columns`: {title, hint, right, key: row to what it is
 // sorted by, cell: row to its content, first: 'descending' where great numbers come first}; a key of null comes last.
+// `haystack`: row to the lower-case text that is searched; null: a table that is short enough without.
 function table(columns, rows, haystack, searched = 'Search names and types') {
   const most = 300;
   let order = null, falling = false, all = false;
@@ -136,7 +137,7 @@ function table(columns, rows, haystack, searched = 'Search names and types') {
   }
   function draw() {
     const words = search.value.toLowerCase().split(/\s+/);
-    const found = rows.filter((row) => words.every((word) => haystack(row).includes(word)));
+    const found = rows.filter((row) => haystack === null || words.every((word) => haystack(row).includes(word)));
     if (order !== null) found.sort(compare);
     const shown = all ? found : found.slice(0, most);
     body.replaceChildren(...shown.map((row) => h('tr', {}, columns.map((column) => h('td', { class: column.right ? 'right' : '' }, column.cell(row))))));
@@ -144,6 +145,6 @@ function table(columns, rows, haystack, searched = 'Search names and types') {
     more.textContent = `Show all ${found.length}`;
   }
   draw();
-  const element = h('div', {}, search, h('div', { class: 'scroll' }, h('table', {}, h('thead', {}, h('tr', {}, heads)), body)), more);
+  const element = h('div', {}, haystack === null ? [] : search, h('div', { class: 'scroll' }, h('table', {}, h('thead', {}, h('tr', {}, heads)), body)), more);
   return { element, find(text) { search.value = text; draw(); search.scrollIntoView({ block: 'center' }); } };
 }

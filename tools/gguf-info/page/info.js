@@ -76,6 +76,73 @@ function typeSection() {
       value: [show.percent(type.bytes / all), h('span', { class: 'soft' }, `  ${show.bytes(type.bytes)} in ${count(type.tensors)} tensor${type.tensors === 1 ? '' : 's'}${type.bpw > 0 ? `, ${type.bpw.toFixed(2)} bits a weight` : ''}`)] }))));
 }
 
+// What lies on devices that hold all layers, by length of context: a bar each, with a line where each device is full.
+const tokens = (number) => number >= 1024 && Number.isInteger(Math.log2(number)) ? `${count(number / 1024)}K` : count(number);
+const devicesName = (sizes) => sizes.map((size) => show.short(show.bytes(size))).join(' + ');
+
+// Where to draw lines, as shares of the widest bar: the devices that a bar can reach, and the first that holds them all.
+function deviceLines(memory, widest) {
+  const usable = (sizes) => sizes.reduce((sum, size) => sum + Math.max(0, size - memory.margin), 0);
+  const sets = memory.asked ? memory.devices[0].map((_, last) => memory.devices[0].slice(0, last + 1)) : memory.devices;
+  const lines = sets.map((sizes) => ({ name: devicesName(sizes), bytes: usable(sizes) }));
+  const enough = lines.findIndex((line) => line.bytes >= widest);
+  return lines.slice(0, enough < 0 ? lines.length : enough + 1).filter((line) => line.bytes > 0 && line.bytes <= 3 * widest);
+}
+
+function memoryBars(memory) {
+  const parts = [['weights', 'weights', 0], ['KV cache', 'kv_cache', 2], ['state', 'recurrent', 4], ['compute buffer', 'compute', 1]]
+    .filter(([, key]) => memory.points.some((point) => point[key] > 0));
+  const sum = (point) => parts.reduce((all, [, key]) => all + point[key], 0);
+  const widest = memory.points.reduce((most, point) => Math.max(most, sum(point)), 1), lines = deviceLines(memory, widest);
+  const scale = lines.reduce((most, line) => Math.max(most, line.bytes), widest) * 1.02;
+  const named = { wide: -1, narrow: -1 };
+  const label = (line) => {  // where two would touch, the second has no name
+    const at = line.bytes / scale, classes = at > 0.85 ? ['last'] : [];
+    for (const [screen, room] of [['wide', 0.07], ['narrow', 0.2]])
+      if (at - named[screen] < room) classes.push(`no-${screen}`); else named[screen] = at;
+    return h('i', { class: `line ${classes.join(' ')}`, style: `left: ${100 * at}%`, title: `${line.name}, of which ${show.bytes(line.bytes)} can be used` }, h('b', {}, line.name));
+  };
+  const verdict = (point) => !memory.asked ? [] : point.gpu_layers === memory.layers ? h('span', { class: 'good' }, ' fits')
+    : h('span', { class: 'soft' }, ` ${point.gpu_layers} of ${memory.layers} layers`);
+  const far = lines.length > 0 ? [] : h('p', { class: 'soft small' }, `All of these are far from filling ${devicesName(memory.devices[0])}: no line is that near.`);
+  return [h('div', { class: 'gauge' }, h('div', { class: 'lines', style: `grid-row: 1 / span ${memory.points.length + 1}` }, lines.map(label)),
+    memory.points.map((point, row) => {
+      const place = `grid-row: ${row + 2}`, words = point.asked ? 'name asked' : 'name';
+      return [h('span', { class: words, style: place, title: `${count(point.context)} tokens${point.context === memory.trained_context ? ', all that the model was trained for' : ''}` }, tokens(point.context)),
+        h('div', { class: 'stack', style: place }, parts.filter(([, key]) => point[key] > 0).map(([name, key, hue]) =>
+          h('i', { '--hue': `var(--hue-${hue})`, style: `width: ${100 * point[key] / scale}%`, title: `${name}: ${show.bytes(point[key])}` }))),
+        h('span', { class: 'end', style: place }, show.bytes(sum(point)), verdict(point))];
+    })),
+    h('div', { class: 'keys' }, parts.map(([name, , hue]) => h('span', {}, h('i', { '--hue': `var(--hue-${hue})` }), name))), far];
+}
+
+// Which file types would fit, and with how long a context. A device on which all do has no larger ones beside it.
+function memoryTable(memory) {
+  const longest = memory.points[memory.points.length - 1].context;
+  const all = memory.devices.findIndex((_, index) => memory.file_types.every((row) => row.contexts[index] === longest));
+  const shown = all < 0 ? memory.devices : memory.devices.slice(0, all + 1);
+  const fits = (context) => h('span', { class: context === longest ? 'good' : context === 0 ? 'soft' : '' }, context === 0 ? 'no' : tokens(context));
+  return table([
+    { title: 'File type', key: (row) => row.weights, first: 'descending', cell: (row) => [row.name === null ? h('b', {}, 'as it is') : row.name, row.needs_imatrix ? h('span', { class: 'soft' }, ' with an imatrix') : []] },
+    { title: 'Bits a weight', right: true, first: 'descending', key: (row) => row.bpw, cell: (row) => row.bpw.toFixed(2) },
+    { title: 'Weights', right: true, first: 'descending', key: (row) => row.weights, cell: (row) => show.bytes(row.weights) },
+    ...shown.map((sizes, index) => ({ title: devicesName(sizes), right: true, first: 'descending', key: (row) => row.contexts[index], cell: (row) => fits(row.contexts[index]) })),
+  ], memory.file_types, null).element;
+}
+
+function memorySection(memory) {
+  const several = memory.devices[0].length > 1, size = (bytes) => show.short(show.bytes(bytes));
+  const words = [
+    `What devices that hold all layers need, by tokens of context, with a KV cache of ${memory.cache_type} and ${count(memory.ubatch)} tokens computed at once.`,
+    `A line stands where the memory of ${memory.asked ? `${several ? 'all devices up to one' : 'the device'}` : 'a usual card'} ends${memory.margin > 0 ? `, less ${size(memory.margin)} that is left free${several ? ' on each' : ''}` : ''}.`,
+    several ? 'Each device has a compute buffer of its own.' : '',
+    memory.input_weights > 0 ? `${size(memory.input_weights)} of embeddings stay in the memory of the host.` : ''];
+  return section('Memory to run it', words.join(' '), memoryBars(memory),
+    memory.assumptions.map((assumption) => h('p', { class: 'soft small' }, `Assumed: ${assumption}.`)),
+    h('h3', {}, 'In which file types it fits'), h('p', { class: 'soft small' }, 'The longest of these contexts with which all layers are on the device.'),
+    memoryTable(memory));
+}
+
 const section = (title, words, ...content) => h('section', {}, h('h2', {}, title), words ? h('p', { class: 'soft' }, words) : [], content);
 const definitions = (pairs) => h('dl', {}, pairs.map(([term, meaning]) => [h('dt', {}, term), h('dd', {}, meaning)]));
 
@@ -86,7 +153,7 @@ document.getElementById('page').replaceChildren(...[
   model.problems.length === 0 ? [] : section('Problems', 'What breaks a rule of the format, or cannot be meant.',
     definitions(model.problems.map((problem) => [problem.severity, problem.text]))),
   sized.length === 0 ? [] : [mapSection(), typeSection()],
-  // What fits into memory, by length of context and type of the cache, belongs here.
+  model.memory === null ? [] : memorySection(model.memory),
   model.metadata.length === 0 ? [] : section('Metadata', 'A click on a title sorts. Arrays show their first elements.', metadata.element),
   model.tensors.length === 0 ? [] : section('Every tensor', 'A click on a title sorts.', tensors.element),
   model.chat_template === null ? [] : section('Chat template', null, h('pre', {}, model.chat_template)),
