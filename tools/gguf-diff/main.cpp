@@ -4,7 +4,6 @@
 #include <cmath>
 #include <ggufkit/diff.hpp>
 #include <ggufkit/remote.hpp>
-#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -98,8 +97,8 @@ class Command {
         if (!comparison) return refuse(cli::sentence(comparison.error()));
         if (!write_page(std::array{&a, &b}, *comparison)) return trouble;
         show(*comparison);
-        const bool measured = !comparison->pairs.empty();
-        if (measured && !weighed(imatrix, {diff::whole(*comparison)}) && by_importance(limits)) return trouble;
+        const bool has_a_say = comparison->pairs.empty() || diff::whole(*comparison).iw2 > 0;
+        if (!weighed(imatrix, has_a_say) && by_importance(limits)) return trouble;
         return verdict(*comparison, limits);
     }
 
@@ -110,7 +109,7 @@ class Command {
         if (!duel) return refuse(cli::sentence(duel.error()));
         if (!write_page(std::array{&base, &a, &*b}, *duel)) return trouble;
         show(*duel);
-        if (!weighed(imatrix, {duel->a.total, duel->b.total}) && by_importance(limits)) return trouble;
+        if (!weighed(imatrix, duel->same() || duel->weighted) && by_importance(limits)) return trouble;
         return verdict(*duel, limits);
     }
 
@@ -168,9 +167,9 @@ class Command {
         return std::ranges::any_of(limits, [](const diff::Limit& limit) { return limit.metric->by_importance; });
     }
 
-    // Whether the importance matrix, where there is one, has a say in any of the sums. Says where it has not.
-    bool weighed(const Imatrix* imatrix, std::initializer_list<ErrorSums> sums) const {
-        if (imatrix == nullptr || std::ranges::any_of(sums, [](const ErrorSums& s) { return s.iw2 > 0; })) return true;
+    // Says where an importance matrix has no say in what differs.
+    bool weighed(const Imatrix* imatrix, bool has_a_say) const {
+        if (imatrix == nullptr || has_a_say) return true;
         console_.error(*options_.imatrix + ": fits no tensor that differs: nothing is weighed by it");
         return false;
     }
