@@ -83,7 +83,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::span<const std::uint8_t> in_a = bytes, in_b = bytes;
     if (size >= 4) {
         const auto tail = bytes.last(4);
-        const std::size_t length = tail[0] | tail[1] << 8 | tail[2] << 16 | static_cast<std::size_t>(tail[3]) << 24;
+        std::size_t length = 0;
+        for (std::size_t i = 4; i-- > 0;) length = length << 8 | tail[i];
         if (length <= size - 4) {
             in_a = bytes.first(size - 4 - length);
             in_b = bytes.subspan(in_a.size(), length);

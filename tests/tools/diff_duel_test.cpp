@@ -89,6 +89,22 @@ TEST_CASE("gguf-diff BASE A B tells of tensors that are not in all three") {
     CHECK(document.at("not_compared") == json::array{});
 }
 
+TEST_CASE("an importance matrix that only knows what did not change decides nothing") {
+    const TemporaryFolder folder;
+    SmallModel base = small_llama(),
+               a = small_llama();  // attn_q is as wide in the model of the matrix, ffn_down is not
+    a.at("blk.1.ffn_down.weight").bytes[5] ^= std::byte{1};
+    const std::string path = base.save(folder / "base.gguf"), path_a = a.save(folder / "a.gguf");
+    const std::string matrix = GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf";
+    const CommandResult result = run_tool("gguf-diff", {path, path_a, path, "--imatrix", matrix, "--brief"});
+    CHECK(result.text().starts_with("B is nearer to the base: error 0 % against "));
+    CHECK(result.err == "gguf-diff: " + matrix + ": fits no tensor that differs: nothing is weighed by it\n");
+    const CommandResult same =
+        run_tool("gguf-diff", {path, path, path, "--imatrix", matrix, "--fail-above", "weighted_relative_rmse=0"});
+    CHECK(same.exit_code == 0);
+    CHECK(same.err == "");
+}
+
 TEST_CASE("numbers that are none are counted, and never make a model look good") {
     const Three files;
     const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();

@@ -146,3 +146,14 @@ TEST_CASE("gguf-diff --apply of a file that a run in place left half rewritten s
                                           "one first, with --apply PATCH old.gguf --in-place\n") != std::string::npos);
     CHECK(!fs::exists(files.made));
 }
+
+TEST_CASE("gguf-diff --patch and --apply refuse flags of a comparison") {
+    const Files files(longer);
+    for (const auto& flags : std::vector<std::vector<std::string>>{
+             {"--brief"}, {"--ignore", "x"}, {"--html", files.made}, {"--sample", "4"}, {"--fail-above", "max=1"}}) {
+        std::vector<std::string> arguments{files.old_file, files.new_file, "--patch", files.patch};
+        arguments.insert(arguments.end(), flags.begin(), flags.end());
+        CHECK(files.diff(arguments).exit_code == 2);
+        CHECK(!fs::exists(files.patch));
+    }
+}

@@ -36,7 +36,8 @@ Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Opti
               .b = contender(options.c, b, ranking->pairs_b, ranking->b),
               .ranking = std::move(*ranking),
               .sample = options.sample};
-    duel.weighted = duel.a.total.iw2 > 0 || duel.b.total.iw2 > 0;
+    // A matrix that only knows tensors in which nothing was lost decides nothing.
+    duel.weighted = duel.a.total.ie2 > 0 || duel.b.total.ie2 > 0;
     for (std::size_t i = 0; i < duel.ranking.a.size(); ++i) {
         const double error_a = duel.error(duel.ranking.a[i].sums), error_b = duel.error(duel.ranking.b[i].sums);
         duel.a.wins += error_a < error_b ? 1 : 0;

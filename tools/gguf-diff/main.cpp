@@ -1,10 +1,11 @@
 // gguf-diff: what differs between two models.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <ggufkit/diff.hpp>
 #include <ggufkit/remote.hpp>
-#include <initializer_list>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -33,23 +34,12 @@ class Command {
         : options_(options), line_(line), console_(console) {}
 
     int run() {
+        if (const auto wrong = fault(); !wrong.empty()) return line_.refuse(console_, wrong);
         if (options_.patch.any()) {
-            const diff::PatchRun run{options_.patch,   options_.a,    options_.b,
-                                     options_.threads, options_.json, options_.force};
-            return options_.c.empty() ? diff::run_patch(run, line_, console_)
-                                      : line_.refuse(console_, "a patch is between two files");
+            return diff::run_patch(
+                {options_.patch, options_.a, options_.b, options_.threads, options_.json, options_.force}, line_,
+                console_);
         }
-        if (options_.patch.in_place) return line_.refuse(console_, "--in-place is for --apply");
-        if (options_.b.empty()) return line_.refuse(console_, "B is missing");
-        const bool three = !options_.c.empty();
-        if ((options_.a == "-") + (options_.b == "-") + (options_.c == "-") > 1) {
-            return line_.refuse(console_, "only one of the models can be standard input");
-        }
-        if (three && (!options_.ignored_keys.empty() || options_.tolerance != 0 || options_.blocks)) {
-            return line_.refuse(console_, "--ignore, --tolerance and --blocks are for two models");
-        }
-        // CLI::Range lets it through.
-        if (std::isnan(options_.tolerance)) return line_.refuse(console_, "--tolerance: not a number from 0 to 1");
         if (options_.html) {
             const auto free = diff::check_page_place(*options_.html, options_.force);
             if (!free) return refuse(cli::sentence(free.error()));
@@ -69,22 +59,46 @@ class Command {
         const auto a = open(options_.a);
         const auto b = a ? open(options_.b) : std::nullopt;
         if (!a || !b) return trouble;
-        return three ? rank(*a, *b, weights, *limits) : compare(*a, *b, weights, *limits);
+        return options_.c.empty() ? compare(*a, *b, weights, *limits) : rank(*a, *b, weights, *limits);
     }
 
   private:
+    // What is wrong with the arguments, or nothing.
+    std::string_view fault() const {
+        const Options& o = options_;
+        const bool of_keys = !o.ignored_keys.empty() || o.tolerance != 0, three = !o.c.empty();
+        if (o.patch.any()) {
+            if (three) return "a patch is between two files";
+            const bool of_values = o.imatrix || o.sample != 0 || !o.fail_above.empty();
+            if (of_keys || of_values || o.brief || o.all || o.blocks || o.html) {
+                return "--patch and --apply compare nothing: flags of a comparison are of no use to them";
+            }
+            return "";
+        }
+        if (o.patch.in_place) return "--in-place is for --apply";
+        if (o.b.empty()) return "B is missing";
+        if ((o.a == "-") + (o.b == "-") + (o.c == "-") > 1) return "only one of the models can be standard input";
+        if (three && (of_keys || o.blocks)) return "--ignore, --tolerance and --blocks are for two models";
+        if (std::isnan(o.tolerance)) return "--tolerance: not a number from 0 to 1";  // CLI::Range lets it through
+        return "";
+    }
+
+    // Where one is wanted. False where that failed and was said.
+    bool write_page(std::span<const Model* const> models, const auto& content) const {
+        if (!options_.html) return true;
+        const auto written = diff::write_page({*options_.html, models, options_.force}, content);
+        if (!written) console_.error(cli::sentence(written.error()));
+        return written.has_value();
+    }
+
     int compare(const Model& a, const Model& b, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) const {
         const auto comparison =
             diff::compare_models(a, b, {cli::shown(options_.a), cli::shown(options_.b)}, options_, imatrix);
         if (!comparison) return refuse(cli::sentence(comparison.error()));
-        if (options_.html) {
-            const Model* const models[] = {&a, &b};
-            const auto written = diff::write_page({*options_.html, models, options_.force}, *comparison);
-            if (!written) return refuse(cli::sentence(written.error()));
-        }
+        if (!write_page(std::array{&a, &b}, *comparison)) return trouble;
         show(*comparison);
-        const bool measured = !comparison->pairs.empty();
-        if (measured && !weighed(imatrix, {diff::whole(*comparison)}) && by_importance(limits)) return trouble;
+        const bool has_a_say = comparison->pairs.empty() || diff::whole(*comparison).iw2 > 0;
+        if (!weighed(imatrix, has_a_say) && by_importance(limits)) return trouble;
         return verdict(*comparison, limits);
     }
 
@@ -93,13 +107,9 @@ class Command {
         if (!b) return trouble;
         const auto duel = diff::fight(base, a, *b, options_, imatrix);
         if (!duel) return refuse(cli::sentence(duel.error()));
-        if (options_.html) {
-            const Model* const models[] = {&base, &a, &*b};
-            const auto written = diff::write_page({*options_.html, models, options_.force}, *duel);
-            if (!written) return refuse(cli::sentence(written.error()));
-        }
+        if (!write_page(std::array{&base, &a, &*b}, *duel)) return trouble;
         show(*duel);
-        if (!weighed(imatrix, {duel->a.total, duel->b.total}) && by_importance(limits)) return trouble;
+        if (!weighed(imatrix, duel->same() || duel->weighted) && by_importance(limits)) return trouble;
         return verdict(*duel, limits);
     }
 
@@ -157,9 +167,9 @@ class Command {
         return std::ranges::any_of(limits, [](const diff::Limit& limit) { return limit.metric->by_importance; });
     }
 
-    // Whether the importance matrix, where there is one, has a say in any of the sums. Says where it has not.
-    bool weighed(const Imatrix* imatrix, std::initializer_list<ErrorSums> sums) const {
-        if (imatrix == nullptr || std::ranges::any_of(sums, [](const ErrorSums& s) { return s.iw2 > 0; })) return true;
+    // Says where an importance matrix has no say in what differs.
+    bool weighed(const Imatrix* imatrix, bool has_a_say) const {
+        if (imatrix == nullptr || has_a_say) return true;
         console_.error(*options_.imatrix + ": fits no tensor that differs: nothing is weighed by it");
         return false;
     }

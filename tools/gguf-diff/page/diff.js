@@ -72,7 +72,7 @@ function keySection() {
     { title: 'Change', key: (k) => k.change, cell: (k) => k.change },
     { title: 'A', key: (k) => value(k.a), cell: (k) => value(k.a) },
     { title: 'B', key: (k) => value(k.b), cell: (k) => value(k.b) },
-  ], diff.metadata, (k) => show.text(k.key).toLowerCase());
+  ], diff.metadata, (k) => show.text(k.key).toLowerCase(), 'Search keys');
   return h('section', {}, h('h2', {}, 'Metadata'), rows.element);
 }
 
