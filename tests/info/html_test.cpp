@@ -213,6 +213,8 @@ TEST_CASE("--html draws itself in a browser without a word on the console") {
         CAPTURE(part);
         CHECK(large.find(part) != large.npos);
     }
+    const std::string nothing_left = dom_of(folder / "large.gguf", {"--fit", "1GiB"});
+    CHECK(nothing_left.find("1 GiB, of which 0 B can be used") != std::string::npos);
     make_shape("mamba").save(folder / "mamba.gguf");
     CHECK(dom_of(folder / "mamba.gguf").find("state: ") != std::string::npos);
     const std::string hostile = dom_of(hostile_model().save(folder / "hostile.gguf"));

@@ -230,6 +230,8 @@ TEST_CASE("--get prints values as they are") {
         CHECK(result.text() == "");
         CHECK(result.err == "gguf-info: " + path + ": key '" + expression + "': " + because + "\n");
     };
+    for (const char* other : {"--tensors", "--layers", "--check", "--markdown", "--check-data", "--html=x", "--fit=1G"})
+        CHECK(run_tool("gguf-info", {path, "--get", "general.name", other}).exit_code == 2);
     refused("none", "is not in this file");
     refused("general.name[0]", "is no array");
     refused("tokenizer.ggml.tokens[10]", "has 10 elements");

@@ -26,6 +26,9 @@ void keep_ways_apart(CLI::App& app) {
                     if (&one != &other) a->excludes(b);
         }
     }
+    CLI::Option* const get = app.get_option("--get");  // its value is all that is printed
+    for (CLI::Option* section : ways[0])
+        if (section != get) section->excludes(get);
     for (CLI::Option* option : named({"--get", "--stats", "--peek", "--hash", "--manifest", "--verify"}))
         option->excludes(app.get_option("--html"));
 }
@@ -143,8 +146,7 @@ void add_options(CLI::App& app, Options& options) {
         ->type_name("SOURCE");
     auto* const json = app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
     app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
-        ->excludes(json)
-        ->excludes("--get");
+        ->excludes(json);
     auto* const html = app.add_option("--html", options.html,
                                       "Write a page for a browser: the summary, a map\nof the tensors, the memory it "
                                       "takes by length of\ncontext, all keys and tensors")

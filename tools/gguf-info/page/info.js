@@ -86,14 +86,14 @@ function deviceLines(memory, widest) {
   const sets = memory.asked ? memory.devices[0].map((_, last) => memory.devices[0].slice(0, last + 1)) : memory.devices;
   const lines = sets.map((sizes) => ({ name: devicesName(sizes), bytes: usable(sizes) }));
   const enough = lines.findIndex((line) => line.bytes >= widest);
-  return lines.slice(0, enough < 0 ? lines.length : enough + 1).filter((line) => line.bytes > 0 && line.bytes <= 3 * widest);
+  return lines.slice(0, enough < 0 ? lines.length : enough + 1).filter((line) => line.bytes <= 3 * widest);
 }
 
-function memoryBars(memory) {
-  const parts = [['weights', 'weights', 0], ['KV cache', 'kv_cache', 2], ['state', 'recurrent', 4], ['compute buffer', 'compute', 1]]
-    .filter(([, key]) => memory.points.some((point) => point[key] > 0));
-  const sum = (point) => parts.reduce((all, [, key]) => all + point[key], 0);
-  const widest = memory.points.reduce((most, point) => Math.max(most, sum(point)), 1), lines = deviceLines(memory, widest);
+const memoryParts = [['weights', 'weights', 0], ['KV cache', 'kv_cache', 2], ['state', 'recurrent', 4], ['compute buffer', 'compute', 1]];
+const memorySum = (point) => memoryParts.reduce((all, [, key]) => all + point[key], 0);
+
+function memoryBars(memory, widest, lines) {
+  const parts = memoryParts.filter(([, key]) => memory.points.some((point) => point[key] > 0));
   const scale = lines.reduce((most, line) => Math.max(most, line.bytes), widest) * 1.02;
   const named = { wide: -1, narrow: -1 };
   const label = (line) => {  // where two would touch, the second has no name
@@ -104,16 +104,15 @@ function memoryBars(memory) {
   };
   const verdict = (point) => !memory.asked ? [] : point.gpu_layers === memory.layers ? h('span', { class: 'good' }, ' fits')
     : h('span', { class: 'soft' }, ` ${point.gpu_layers} of ${memory.layers} layers`);
-  const far = lines.length > 0 ? [] : h('p', { class: 'soft small' }, `All of these are far from filling ${devicesName(memory.devices[0])}: no line is that near.`);
   return [h('div', { class: 'gauge' }, h('div', { class: 'lines', style: `grid-row: 1 / span ${memory.points.length + 1}` }, lines.map(label)),
     memory.points.map((point, row) => {
       const place = `grid-row: ${row + 2}`, words = point.asked ? 'name asked' : 'name';
       return [h('span', { class: words, style: place, title: `${count(point.context)} tokens${point.context === memory.trained_context ? ', all that the model was trained for' : ''}` }, tokens(point.context)),
         h('div', { class: 'stack', style: place }, parts.filter(([, key]) => point[key] > 0).map(([name, key, hue]) =>
           h('i', { '--hue': `var(--hue-${hue})`, style: `width: ${100 * point[key] / scale}%`, title: `${name}: ${show.bytes(point[key])}` }))),
-        h('span', { class: 'end', style: place }, show.bytes(sum(point)), verdict(point))];
+        h('span', { class: 'end', style: place }, show.bytes(memorySum(point)), verdict(point))];
     })),
-    h('div', { class: 'keys' }, parts.map(([name, , hue]) => h('span', {}, h('i', { '--hue': `var(--hue-${hue})` }), name))), far];
+    h('div', { class: 'keys' }, parts.map(([name, , hue]) => h('span', {}, h('i', { '--hue': `var(--hue-${hue})` }), name)))];
 }
 
 // Which file types would fit, and with how long a context. A device on which all do has no larger ones beside it.
@@ -132,12 +131,14 @@ function memoryTable(memory) {
 
 function memorySection(memory) {
   const several = memory.devices[0].length > 1, size = (bytes) => show.short(show.bytes(bytes));
+  const widest = memory.points.reduce((most, point) => Math.max(most, memorySum(point)), 1), lines = deviceLines(memory, widest);
   const words = [
     `What devices that hold all layers need, by tokens of context, with a KV cache of ${memory.cache_type} and ${count(memory.ubatch)} tokens computed at once.`,
-    `A line stands where the memory of ${memory.asked ? `${several ? 'all devices up to one' : 'the device'}` : 'a usual card'} ends${memory.margin > 0 ? `, less ${size(memory.margin)} that is left free${several ? ' on each' : ''}` : ''}.`,
+    lines.length === 0 ? `All of these are far from filling ${devicesName(memory.devices[0])}.`
+      : `A line stands where the memory of ${!memory.asked ? 'a usual card' : several ? 'all devices up to one' : 'the device'} ends${memory.margin > 0 ? `, less ${size(memory.margin)} that is left free${several ? ' on each' : ''}` : ''}.`,
     several ? 'Each device has a compute buffer of its own.' : '',
     memory.input_weights > 0 ? `${size(memory.input_weights)} of embeddings stay in the memory of the host.` : ''];
-  return section('Memory to run it', words.join(' '), memoryBars(memory),
+  return section('Memory to run it', words.join(' '), memoryBars(memory, widest, lines),
     memory.assumptions.map((assumption) => h('p', { class: 'soft small' }, `Assumed: ${assumption}.`)),
     h('h3', {}, 'In which file types it fits'), h('p', { class: 'soft small' }, 'The longest of these contexts with which all layers are on the device.'),
     memoryTable(memory));
