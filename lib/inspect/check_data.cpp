@@ -6,6 +6,7 @@
 #include <ggufkit/quantize.hpp>
 #include <optional>
 
+#include "core/aligned.hpp"
 #include "core/parallel.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
@@ -28,7 +29,7 @@ struct TileFaults {
 
 struct Memory {
     std::vector<std::byte> swapped{};
-    std::vector<float> values = std::vector<float>(chunk);
+    AlignedVector<float> values = AlignedVector<float>(chunk);
     std::vector<float> scales{};
 };
 

@@ -4,6 +4,7 @@
 #include <ggufkit/stats.hpp>
 #include <limits>
 
+#include "core/aligned.hpp"
 #include "core/parallel.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
@@ -34,7 +35,7 @@ struct ScaleSums {
 
 // The memory of one worker.
 struct Memory {
-    std::vector<float> values = std::vector<float>(chunk);
+    AlignedVector<float> values = AlignedVector<float>(chunk);
     std::vector<float> scales{};
     std::vector<std::byte> swapped{};
 };

@@ -18,8 +18,10 @@ constexpr std::size_t parts = PowerSums::parts;
 const hn::CappedTag<float, parts> tag;
 
 // Adds what float lanes hold to doubles, part by part.
-HWY_INLINE void widen(const float* lanes, double* sums) {
+HWY_INLINE void widen(hn::Vec<decltype(tag)> sum, double* sums) {
     const hn::CappedTag<double, parts> wide;
+    float lanes[parts];
+    hn::StoreU(sum, tag, lanes);
     for (std::size_t i = 0; i < hn::Lanes(tag); i += hn::Lanes(wide)) {
         const auto more = hn::PromoteTo(wide, hn::LoadU(hn::Rebind<float, decltype(wide)>(), lanes + i));
         hn::StoreU(hn::LoadU(wide, sums + i) + more, wide, sums + i);
@@ -32,49 +34,47 @@ struct Ahead {
     std::size_t step;
 };
 
-// A run short enough for floats to add up. A vector holds neighbouring parts; where it has fewer than all of them, the
-// numbers are passed several times.
-HWY_INLINE void add_run(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
-    const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit);
-    auto s1 = hn::Zero(tag), s2 = s1, s3 = s1, s4 = s1;
+// The parts that one vector holds, of `count` numbers that are a multiple of `parts`; where a vector has fewer than all of
+// them, the numbers are passed several times.
+HWY_INLINE void add_parts(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
+    const hn::RebindToSigned<decltype(tag)> integers;
+    const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit), none = hn::Zero(tag);
+    const auto one = hn::Set(integers, 1);
     auto min = hn::LoadU(tag, &sums.min[part]), max = hn::LoadU(tag, &sums.max[part]);
-    std::size_t zeros = 0;
-    for (std::size_t at = part; at < count; at += parts, ahead.next += ahead.step) {
-        __builtin_prefetch(ahead.next);
-        const auto x = hn::LoadU(tag, values + at);
-        const auto d = (x - pivot) * unit;
-        const auto d2 = d * d;
-        s1 += d;
-        s2 += d2;
-        s3 += d2 * d;
-        s4 += d2 * d2;
-        min = hn::Min(min, x);
-        max = hn::Max(max, x);
-        zeros += hn::CountTrue(tag, x == hn::Zero(tag));
+    auto zeros = hn::Zero(integers);
+    for (std::size_t at = part; at < count;) {
+        // A run short enough for floats to add up.
+        const std::size_t end = std::min(at - part + PowerSums::run, count);
+        auto s1 = none, s2 = none, s3 = none, s4 = none;
+        for (; at < end; at += parts, ahead.next += ahead.step) {
+            __builtin_prefetch(ahead.next);
+            const auto x = hn::LoadU(tag, values + at);
+            const auto d = (x - pivot) * unit;
+            const auto d2 = d * d;
+            s1 += d;
+            s2 += d2;
+            s3 += d2 * d;
+            s4 += d2 * d2;
+            min = hn::Min(min, x);
+            max = hn::Max(max, x);
+            zeros = hn::IfThenElse(hn::RebindMask(integers, x == none), zeros + one, zeros);
+        }
+        widen(s1, sums.s1 + part);
+        widen(s2, sums.s2 + part);
+        widen(s3, sums.s3 + part);
+        widen(s4, sums.s4 + part);
     }
     hn::StoreU(min, tag, &sums.min[part]);
     hn::StoreU(max, tag, &sums.max[part]);
-    sums.zeros += zeros;
-    float lanes[parts];
-    const auto store = [&](hn::Vec<decltype(tag)> sum, double* to) {
-        hn::StoreU(sum, tag, lanes);
-        widen(lanes, to + part);
-    };
-    store(s1, sums.s1);
-    store(s2, sums.s2);
-    store(s3, sums.s3);
-    store(s4, sums.s4);
+    sums.zeros += static_cast<std::uint64_t>(hn::GetLane(hn::SumOfLanes(integers, zeros)));
 }
 
 void add_powers(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes,
                 PowerSums& sums) {
     const std::size_t whole = count / parts * parts;
     const std::size_t step = ahead_bytes * parts / count;
-    for (std::size_t at = 0; at < whole; at += PowerSums::run) {
-        const std::size_t some = std::min(PowerSums::run, whole - at);
-        for (std::size_t part = 0; part < parts; part += hn::Lanes(tag)) {
-            add_run(values + at, some, part, {ahead + at / parts * step, step}, sums);
-        }
+    for (std::size_t part = 0; part < parts; part += hn::Lanes(tag)) {
+        add_parts(values, whole, part, {ahead, step}, sums);
     }
     for (std::size_t at = whole; at < count; ++at) {
         const std::size_t part = at % parts;
@@ -155,33 +155,41 @@ PowerSums start(const float* values, std::size_t count) {
     return sums;
 }
 
-double total(const double (&sums)[PowerSums::parts]) {
-    double sum = 0;
-    for (const double part : sums) sum += part;
-    return sum;
-}
+// Of a chunk: what its numbers add up to, a part after another.
+struct Totals {
+    explicit Totals(const PowerSums& sums) {
+        for (std::size_t part = 0; part < PowerSums::parts; ++part) {
+            s1 += sums.s1[part];
+            s2 += sums.s2[part];
+            s3 += sums.s3[part];
+            s4 += sums.s4[part];
+            min = std::min(min, sums.min[part]);
+            max = std::max(max, sums.max[part]);
+        }
+    }
+    double s1 = 0, s2 = 0, s3 = 0, s4 = 0;
+    float min = std::numeric_limits<float>::infinity(), max = -min;
+};
 
 // Whether floats were good enough: nothing that is not finite, nothing lost to zero, and a pivot near the mean.
-bool is_precise(const PowerSums& sums, double n) {
-    const double s1 = total(sums.s1), s2 = total(sums.s2), s4 = total(sums.s4);
-    if (!std::isfinite(s1) || !std::isfinite(s2) || !std::isfinite(s4)) return false;
-    const double variance = s2 / n - s1 / n * (s1 / n);
+bool is_precise(const Totals& totals, double n) {
+    if (!std::isfinite(totals.s1) || !std::isfinite(totals.s2) || !std::isfinite(totals.s4)) return false;
+    const double mean = totals.s1 / n, variance = totals.s2 / n - mean * mean;
     constexpr double tiny = 0x1p-40, deviations = 16;  // squares
-    return s2 == 0 ? std::ranges::min(sums.min) == std::ranges::max(sums.max)
-                   : s2 > tiny && s1 / n * (s1 / n) <= deviations * variance;
+    return totals.s2 == 0 ? totals.min == totals.max : totals.s2 > tiny && mean * mean <= deviations * variance;
 }
 
-Moments of_sums(const PowerSums& sums, std::size_t count) {
+Moments of_totals(const PowerSums& sums, const Totals& totals, std::size_t count) {
     const auto n = static_cast<double>(count);
-    const double unit = 1 / static_cast<double>(sums.per_unit);
-    const double a = total(sums.s1) / n, b = total(sums.s2) / n, c = total(sums.s3) / n, d = total(sums.s4) / n;
+    const double unit = 1 / static_cast<double>(sums.per_unit), unit2 = unit * unit;
+    const double a = totals.s1 / n, b = totals.s2 / n, c = totals.s3 / n, d = totals.s4 / n;
     Moments found{.finite = count, .zeros = sums.zeros};
-    found.min = std::ranges::min(sums.min) + 0.0f;
-    found.max = std::ranges::max(sums.max) + 0.0f;
+    found.min = totals.min + 0.0f;
+    found.max = totals.max + 0.0f;
     found.mean = sums.pivot + a * unit;
-    found.m2 = n * (b - a * a) * (unit * unit);
-    found.m3 = n * (c - 3 * a * b + 2 * a * a * a) * (unit * unit * unit);
-    found.m4 = n * (d - 4 * a * c + 6 * a * a * b - 3 * a * a * a * a) * (unit * unit * unit * unit);
+    found.m2 = n * (b - a * a) * unit2;
+    found.m3 = n * (c - 3 * a * b + 2 * a * a * a) * (unit2 * unit);
+    found.m4 = n * (d - 4 * a * c + 6 * a * a * b - 3 * a * a * a * a) * (unit2 * unit2);
     return found;
 }
 
@@ -238,7 +246,8 @@ Moments moments(const float* values, std::size_t count, const std::byte* ahead, 
     if (count == 0) return {};
     PowerSums sums = start(values, count);
     HWY_DYNAMIC_DISPATCH(add_powers)(values, count, ahead, ahead_bytes, sums);
-    return is_precise(sums, static_cast<double>(count)) ? of_sums(sums, count) : with_care(values, count);
+    const Totals totals(sums);
+    return is_precise(totals, static_cast<double>(count)) ? of_totals(sums, totals, count) : with_care(values, count);
 }
 
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit) {

@@ -17,10 +17,13 @@ static void decode(const BlockOf<Number>& block, float* HWY_RESTRICT x) {
 }
 
 static void decode_halves(const std::byte* blocks, std::size_t count, float* out) {
-    const hn::Rebind<std::uint16_t, Numbers> halves;
+    const hn::Rebind<std::uint16_t, Numbers> tag;
+    const auto exponent = hn::Set(tag, 0x7c00);
     std::size_t i = 0;
     for (; i + number_count <= count; i += number_count) {
-        hn::StoreU(half_to_number(load_halves(halves, blocks + 2 * i)), numbers, out + i);
+        const auto halves = load_halves(tag, blocks + 2 * i);
+        const bool finite = hn::AllFalse(tag, hn::And(halves, exponent) == exponent);
+        hn::StoreU(finite ? finite_half_to_number(halves) : half_to_number(halves), numbers, out + i);
     }
     decode_run<BlockF16, decode>(blocks + 2 * i, count - i, out + i);
 }
