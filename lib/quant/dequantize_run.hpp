@@ -86,9 +86,18 @@ HWY_INLINE void unpack_planes(const std::uint8_t (&bytes)[size], std::uint8_t* H
     if constexpr (plane + 1 < planes) unpack_planes<width, apart, shift, plane + 1>(bytes, codes);
 }
 
+// Asks for the `size` bytes that come some lines behind these: processors look ahead only within a page, and not far enough
+// where a block takes long. Asking for what is not there does nothing.
+template <std::size_t size>
+HWY_INLINE void fetch_ahead(const std::byte* bytes) {
+    constexpr std::size_t distance = 1536, line = 64;
+    for (std::size_t i = 0; i < size; i += line) __builtin_prefetch(bytes + distance + i);
+}
+
 template <class Block, void (*decode)(const Block&, float*)>
 void decode_run(const std::byte* blocks, std::size_t n_blocks, float* out) {
     for (std::size_t i = 0; i < n_blocks; ++i) {
+        if constexpr (Block::elements > 1) fetch_ahead<sizeof(Block)>(blocks + i * sizeof(Block));
         decode(reinterpret_cast<const Block*>(blocks)[i], out + i * Block::elements);
     }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 
 #include "quant/moments.hpp"
 #include "quant/power_sums.hpp"
@@ -36,6 +37,8 @@ struct Ahead {
 
 // The parts that one vector holds, of `count` numbers that are a multiple of `parts`; where a vector has fewer than all of
 // them, the numbers are passed several times.
+// `about_zero`: pivot and unit are 0 and 1.
+template <bool about_zero>
 HWY_INLINE void add_parts(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
     const hn::RebindToSigned<decltype(tag)> integers;
     const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit), none = hn::Zero(tag);
@@ -49,7 +52,7 @@ HWY_INLINE void add_parts(const float* values, std::size_t count, std::size_t pa
         for (; at < end; at += parts, ahead.next += ahead.step) {
             __builtin_prefetch(ahead.next);
             const auto x = hn::LoadU(tag, values + at);
-            const auto d = (x - pivot) * unit;
+            const auto d = about_zero ? x : (x - pivot) * unit;
             const auto d2 = d * d;
             s1 += d;
             s2 += d2;
@@ -74,7 +77,11 @@ void add_powers(const float* values, std::size_t count, const std::byte* ahead, 
     const std::size_t whole = count / parts * parts;
     const std::size_t step = ahead_bytes * parts / count;
     for (std::size_t part = 0; part < parts; part += hn::Lanes(tag)) {
-        add_parts(values, whole, part, {ahead, step}, sums);
+        if (sums.about_zero()) {
+            add_parts<true>(values, whole, part, {ahead, step}, sums);
+        } else {
+            add_parts<false>(values, whole, part, {ahead, step}, sums);
+        }
     }
     for (std::size_t at = whole; at < count; ++at) {
         const std::size_t part = at % parts;
@@ -134,7 +141,8 @@ HWY_EXPORT(find_bins);
 
 namespace {
 
-// Deviations are in units of about what the first numbers are apart, so that their fourth powers are floats.
+// Deviations are in units of about what the first numbers are apart, so that their fourth powers are floats: but most
+// weights are as good as they are, since they scatter about zero and not too widely.
 PowerSums start(const float* values, std::size_t count) {
     constexpr std::size_t first = 16;
     const std::size_t n = std::min(count, first);
@@ -146,6 +154,10 @@ PowerSums start(const float* values, std::size_t count) {
     sums.pivot = pivot;
     float spread = 0;
     for (std::size_t i = 0; i < n; ++i) spread = std::max(spread, std::abs(values[i] - pivot));
+    if (std::abs(pivot) <= spread / 2 && spread >= 0x1p-16f && spread <= 0x1p16f) {
+        sums.pivot = 0;
+        return sums;
+    }
     constexpr float least = 0x1p-100f, most = 0x1p100f;
     if (spread >= least && spread <= most) {
         // A power of two: nothing is lost.
@@ -155,20 +167,27 @@ PowerSums start(const float* values, std::size_t count) {
     return sums;
 }
 
-// Of a chunk: what its numbers add up to, a part after another.
-struct Totals {
-    explicit Totals(const PowerSums& sums) {
-        for (std::size_t part = 0; part < PowerSums::parts; ++part) {
-            s1 += sums.s1[part];
-            s2 += sums.s2[part];
-            s3 += sums.s3[part];
-            s4 += sums.s4[part];
-            min = std::min(min, sums.min[part]);
-            max = std::max(max, sums.max[part]);
-        }
+// Adds parts up: the second half to the first, until one is left.
+template <class Part, class Add>
+Part fold(const Part (&parts)[PowerSums::parts], Add add) {
+    Part left[PowerSums::parts];
+    std::ranges::copy(parts, left);
+    for (std::size_t half = PowerSums::parts / 2; half > 0; half /= 2) {
+        for (std::size_t i = 0; i < half; ++i) left[i] = add(left[i], left[i + half]);
     }
-    double s1 = 0, s2 = 0, s3 = 0, s4 = 0;
-    float min = std::numeric_limits<float>::infinity(), max = -min;
+    return left[0];
+}
+
+struct Totals {
+    explicit Totals(const PowerSums& sums)
+        : s1(fold(sums.s1, std::plus{})),
+          s2(fold(sums.s2, std::plus{})),
+          s3(fold(sums.s3, std::plus{})),
+          s4(fold(sums.s4, std::plus{})),
+          min(fold(sums.min, [](float a, float b) { return std::min(a, b); })),
+          max(fold(sums.max, [](float a, float b) { return std::max(a, b); })) {}
+    double s1, s2, s3, s4;
+    float min, max;
 };
 
 // Whether floats were good enough: nothing that is not finite, nothing lost to zero, and a pivot near the mean.

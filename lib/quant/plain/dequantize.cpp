@@ -21,6 +21,7 @@ static void decode_halves(const std::byte* blocks, std::size_t count, float* out
     const auto exponent = hn::Set(tag, 0x7c00);
     std::size_t i = 0;
     for (; i + number_count <= count; i += number_count) {
+        fetch_ahead<2 * number_count>(blocks + 2 * i);
         const auto halves = load_halves(tag, blocks + 2 * i);
         const bool finite = hn::AllFalse(tag, hn::And(halves, exponent) == exponent);
         hn::StoreU(finite ? finite_half_to_number(halves) : half_to_number(halves), numbers, out + i);
@@ -40,6 +41,7 @@ static void decode_bfloats(const std::byte* blocks, std::size_t count, float* ou
     };
     std::size_t i = 0;
     for (; i + 4 * lanes <= count; i += 4 * lanes) {
+        fetch_ahead<8 * lanes>(blocks + 2 * i);
         decode_some(i);
         decode_some(i + lanes);
         decode_some(i + 2 * lanes);
