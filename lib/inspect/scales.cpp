@@ -21,9 +21,13 @@ template <std::size_t width, class Out, class Decode>
 void read_all(const FormatInfo& format, const Field& field, std::span<const std::byte> blocks, Out* out,
               Decode decode) {
     const std::size_t n_blocks = blocks.size() / format.block_bytes, count = scale_count(field);
-    for (std::size_t block = 0; block < n_blocks; ++block) {
-        const std::byte* const first = blocks.data() + block * format.block_bytes + field.offset;
-        for (std::size_t i = 0; i < count; ++i) *out++ = decode(first + i * width);
+    const std::byte* number = blocks.data() + field.offset;
+    if (count == 1) {  // a loop of its own, since most are so
+        for (std::size_t block = 0; block < n_blocks; ++block) out[block] = decode(number + block * format.block_bytes);
+        return;
+    }
+    for (std::size_t block = 0; block < n_blocks; ++block, number += format.block_bytes) {
+        for (std::size_t i = 0; i < count; ++i) *out++ = decode(number + i * width);
     }
 }
 

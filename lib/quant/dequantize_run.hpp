@@ -37,6 +37,18 @@ HWY_INLINE WordLanes words_at(const Byte* bytes) {
 }
 HWY_INLINE NumberLanes numbers_of(WordLanes integers) { return hn::ConvertTo(numbers, integers); }
 
+// n codes that have one scale, in bytes.
+template <int n, class Byte>
+HWY_INLINE void scale_codes(const Byte* codes, float scale, float* HWY_RESTRICT x) {
+    const hn::CappedTag<float, n < 16 ? n : 16> tag;
+    const hn::Rebind<std::int32_t, decltype(tag)> integers;
+    const hn::Rebind<Byte, decltype(tag)> bytes;
+    for (std::size_t j = 0; j < n; j += hn::Lanes(tag)) {
+        const auto code = hn::ConvertTo(tag, hn::PromoteTo(integers, hn::LoadU(bytes, codes + j)));
+        hn::StoreU(code * hn::Set(tag, scale), tag, x + j);
+    }
+}
+
 // Visits the codes of bytes that hold one in each nibble, the low ones first: visit(codes, index of the first of them).
 template <int n, class Visit>
 HWY_INLINE void for_nibbles(const std::uint8_t* bytes, Visit visit) {
