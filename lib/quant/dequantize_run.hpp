@@ -37,10 +37,11 @@ HWY_INLINE WordLanes words_at(const Byte* bytes) {
 }
 HWY_INLINE NumberLanes numbers_of(WordLanes integers) { return hn::ConvertTo(numbers, integers); }
 
-// n codes that have one scale, in bytes.
+// n codes that have one scale, in bytes. Eight at a time are as fast as sixteen, and faster where `x` is not where a cache
+// line begins.
 template <int n, class Byte>
 HWY_INLINE void scale_codes(const Byte* codes, float scale, float* HWY_RESTRICT x) {
-    const hn::CappedTag<float, n < 16 ? n : 16> tag;
+    const hn::CappedTag<float, 8> tag;
     const hn::Rebind<std::int32_t, decltype(tag)> integers;
     const hn::Rebind<Byte, decltype(tag)> bytes;
     for (std::size_t j = 0; j < n; j += hn::Lanes(tag)) {
