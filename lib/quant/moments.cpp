@@ -97,15 +97,18 @@ void add_powers(const float* values, std::size_t count, const std::byte* ahead, 
 }
 
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit) {
-    const auto above = hn::Set(tag, limit), most = hn::Set(tag, std::numeric_limits<float>::max());
-    std::uint64_t found = 0;
+    const hn::RebindToSigned<decltype(tag)> integers;
+    const auto above = hn::Set(tag, limit);
+    const auto one = hn::Set(integers, 1);
+    auto found = hn::Zero(integers);
     std::size_t at = 0;
     for (; at + hn::Lanes(tag) <= count; at += hn::Lanes(tag)) {
-        const auto size = hn::Abs(hn::LoadU(tag, values + at));
-        found += hn::CountTrue(tag, hn::And(size > above, size <= most));
+        const auto is = hn::RebindMask(integers, hn::Abs(hn::LoadU(tag, values + at)) > above);
+        found = hn::IfThenElse(is, found + one, found);
     }
-    for (; at < count; ++at) found += std::abs(values[at]) > limit && std::isfinite(values[at]);
-    return found;
+    auto sum = static_cast<std::uint64_t>(hn::GetLane(hn::SumOfLanes(integers, found)));
+    for (; at < count; ++at) sum += std::abs(values[at]) > limit;
+    return sum;
 }
 
 void find_bins(const float* values, std::size_t count, const Bins& bins, std::int32_t* found) {
