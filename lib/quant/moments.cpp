@@ -144,19 +144,30 @@ HWY_EXPORT(find_bins);
 
 namespace {
 
+// Joins parts, the second half with the first, until one is left.
+template <std::size_t count = PowerSums::parts, class Part, class Join>
+Part fold(Part (&parts)[PowerSums::parts], Join join) {
+    constexpr std::size_t half = count / 2;
+    for (std::size_t i = 0; i < half; ++i) parts[i] = join(parts[i], parts[i + half]);
+    if constexpr (half > 1) return fold<half>(parts, join);
+    return parts[0];
+}
+constexpr auto smaller = [](float a, float b) { return a < b ? a : b; };
+constexpr auto larger = [](float a, float b) { return a > b ? a : b; };
+
 // Deviations are in units of about what the first numbers are apart, so that their fourth powers are floats: but most
 // weights are as good as they are, since they scatter about zero and not too widely.
 PowerSums start(const float* values, std::size_t count) {
-    constexpr std::size_t first = 16;
-    const std::size_t n = std::min(count, first);
-    double sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += values[i];
+    const std::size_t n = std::min(count, PowerSums::parts);
+    double first[PowerSums::parts]{};
+    std::copy_n(values, n, first);
     PowerSums sums;
-    const auto pivot = static_cast<float>(sum / static_cast<double>(n));
+    const auto pivot = static_cast<float>(fold(first, std::plus{}) / static_cast<double>(n));
     if (!std::isfinite(pivot)) return sums;
     sums.pivot = pivot;
-    float spread = 0;
-    for (std::size_t i = 0; i < n; ++i) spread = std::max(spread, std::abs(values[i] - pivot));
+    float deviations[PowerSums::parts]{};
+    for (std::size_t i = 0; i < n; ++i) deviations[i] = std::abs(values[i] - pivot);
+    const float spread = fold(deviations, larger);
     if (std::abs(pivot) <= spread / 2 && spread >= 0x1p-16f && spread <= 0x1p16f) {
         sums.pivot = 0;
         return sums;
@@ -170,25 +181,15 @@ PowerSums start(const float* values, std::size_t count) {
     return sums;
 }
 
-// Adds parts up: the second half to the first, until one is left.
-template <class Part, class Add>
-Part fold(const Part (&parts)[PowerSums::parts], Add add) {
-    Part left[PowerSums::parts];
-    std::ranges::copy(parts, left);
-    for (std::size_t half = PowerSums::parts / 2; half > 0; half /= 2) {
-        for (std::size_t i = 0; i < half; ++i) left[i] = add(left[i], left[i + half]);
-    }
-    return left[0];
-}
-
+// Of a chunk; its parts are joined meanwhile.
 struct Totals {
-    explicit Totals(const PowerSums& sums)
+    explicit Totals(PowerSums& sums)
         : s1(fold(sums.s1, std::plus{})),
           s2(fold(sums.s2, std::plus{})),
           s3(fold(sums.s3, std::plus{})),
           s4(fold(sums.s4, std::plus{})),
-          min(fold(sums.min, [](float a, float b) { return std::min(a, b); })),
-          max(fold(sums.max, [](float a, float b) { return std::max(a, b); })) {}
+          min(fold(sums.min, smaller)),
+          max(fold(sums.max, larger)) {}
     double s1, s2, s3, s4;
     float min, max;
 };
