@@ -41,7 +41,8 @@ void read_halves(const FormatInfo& format, const Field& field, std::span<const s
     for (std::size_t at = 0; at < blocks.size(); at += some) {
         std::uint16_t* to = halves.data();
         const auto next = blocks.subspan(at, std::min(some, blocks.size() - at));
-        read_all<2>(format, field, next, to, [](const std::byte* from) { return load<std::uint16_t>(from, native_order); });
+        read_all<2>(format, field, next, to,
+                    [](const std::byte* from) { return load<std::uint16_t>(from, native_order); });
         const std::size_t n = next.size() / format.block_bytes * scale_count(field);
         decode(TensorType::F16, std::as_bytes(std::span(halves)).data(), n, out);
         out += n;

@@ -5,6 +5,7 @@
 // vector holds, and then numbers.
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "quant/kernels.hpp"
@@ -109,9 +110,12 @@ HWY_INLINE void fetch_ahead(const std::byte* bytes) {
 
 template <class Block, void (*decode)(const Block&, float*)>
 void decode_run(const std::byte* blocks, std::size_t n_blocks, float* out) {
-    for (std::size_t i = 0; i < n_blocks; ++i) {
-        if constexpr (Block::elements > 1) fetch_ahead<sizeof(Block)>(blocks + i * sizeof(Block));
-        decode(reinterpret_cast<const Block*>(blocks)[i], out + i * Block::elements);
+    constexpr bool fetch = Block::elements > 1;
+    constexpr std::size_t group = std::max<std::size_t>(1, 512 / sizeof(Block));
+    for (std::size_t i = 0; i < n_blocks;) {
+        if constexpr (fetch) fetch_ahead<group * sizeof(Block)>(blocks + i * sizeof(Block));
+        const std::size_t end = fetch ? std::min(i + group, n_blocks) : n_blocks;
+        for (; i < end; ++i) decode(reinterpret_cast<const Block*>(blocks)[i], out + i * Block::elements);
     }
 }
 

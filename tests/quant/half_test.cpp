@@ -82,7 +82,8 @@ int count_wrong_roundings(const Kind& kind) {
 TEST_CASE("a half that stands alone is the same number") {
     for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
         const auto half = static_cast<std::uint16_t>(bits);
-        CHECK(std::bit_cast<std::uint32_t>(lone_half_to_float(half)) == std::bit_cast<std::uint32_t>(half_to_float(half)));
+        CHECK(std::bit_cast<std::uint32_t>(lone_half_to_float(half)) ==
+              std::bit_cast<std::uint32_t>(half_to_float(half)));
     }
 }
 

@@ -19,27 +19,29 @@ static void decode(const BlockOf<Number>& block, float* HWY_RESTRICT x) {
     x[0] = static_cast<float>(block.value.get());
 }
 
+static constexpr std::size_t half_count = hn::MaxLanes(HalfNumbers());
+
 // Numbers of sixteen bits, stored where cache lines begin: a vector that is as long as a line would else touch two of them.
 template <class Block, class Convert>
 static void decode_short(const std::byte* blocks, std::size_t count, float* out, Convert convert) {
-    const hn::Rebind<std::uint16_t, Numbers> tag;
-    const std::size_t beyond_line = reinterpret_cast<std::uintptr_t>(out) / sizeof(float) % number_count;
-    std::size_t i = std::min(count, (number_count - beyond_line) % number_count);
+    const Halves tag;
+    const std::size_t beyond_line = reinterpret_cast<std::uintptr_t>(out) / sizeof(float) % half_count;
+    std::size_t i = std::min(count, (half_count - beyond_line) % half_count);
     decode_run<Block, decode>(blocks, i, out);
     const auto decode_some = [&](std::size_t at) {
-        hn::StoreU(convert(load_halves(tag, blocks + 2 * at)), numbers, out + at);
+        hn::StoreU(convert(load_halves(tag, blocks + 2 * at)), HalfNumbers(), out + at);
     };
-    for (; i + 4 * number_count <= count; i += 4 * number_count) {
-        fetch_ahead<8 * number_count>(blocks + 2 * i);
-        for (std::size_t k = 0; k < 4; ++k) decode_some(i + k * number_count);
+    for (; i + 4 * half_count <= count; i += 4 * half_count) {
+        fetch_ahead<8 * half_count>(blocks + 2 * i);
+        for (std::size_t k = 0; k < 4; ++k) decode_some(i + k * half_count);
     }
-    for (; i + number_count <= count; i += number_count) decode_some(i);
+    for (; i + half_count <= count; i += half_count) decode_some(i);
     decode_run<Block, decode>(blocks + 2 * i, count - i, out + i);
 }
 
 static void decode_halves(const std::byte* blocks, std::size_t count, float* out) {
-    const hn::Rebind<std::uint16_t, Numbers> tag;
-    decode_short<BlockF16>(blocks, count, out, [&](auto halves) HWY_ATTR {
+    decode_short<BlockF16>(blocks, count, out, [](hn::Vec<Halves> halves) HWY_ATTR {
+        const Halves tag;
         const auto exponent = hn::Set(tag, 0x7c00);
         const bool finite = hn::AllFalse(tag, hn::And(halves, exponent) == exponent);
         return finite ? finite_half_to_number(halves) : half_to_number(halves);
@@ -47,9 +49,8 @@ static void decode_halves(const std::byte* blocks, std::size_t count, float* out
 }
 
 static void decode_bfloats(const std::byte* blocks, std::size_t count, float* out) {
-    const hn::Rebind<std::uint32_t, Numbers> bits;
-    decode_short<BlockBF16>(blocks, count, out, [&](auto halves) HWY_ATTR {
-        return hn::BitCast(numbers, hn::ShiftLeft<16>(hn::PromoteTo(bits, halves)));
+    decode_short<BlockBF16>(blocks, count, out, [](hn::Vec<Halves> halves) HWY_ATTR {
+        return hn::BitCast(HalfNumbers(), hn::ShiftLeft<16>(hn::PromoteTo(HalfWords(), halves)));
     });
 }
 
