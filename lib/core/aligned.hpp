@@ -1,7 +1,7 @@
 // Memory that begins where a cache line does.
 //
-// Kernels store vectors of as much as a line: one that lies in two lines costs as much as two, and where the first one does
-// so do all that follow. Decoders are three times as fast into such memory.
+// Kernels store vectors of as much as a line. One that lies in two lines costs as much as two, and where the first does so
+// do all that follow: statistics are three per cent faster with memory of this kind.
 #pragma once
 
 #include <boost/align/aligned_allocator.hpp>
