@@ -29,6 +29,21 @@ HWY_INLINE void widen(hn::Vec<decltype(tag)> sum, double* sums) {
     }
 }
 
+using Counts = hn::RebindToSigned<decltype(tag)>;
+
+// Counts, lane by lane, where something is true.
+HWY_INLINE void count_in(hn::Mask<decltype(tag)> where, hn::Vec<Counts>& counts) {
+    const Counts integers;
+#if HWY_TARGET == HWY_AVX3  // masks are no vectors
+    counts = hn::IfThenElse(hn::RebindMask(integers, where), counts + hn::Set(integers, 1), counts);
+#else
+    counts = counts - hn::VecFromMask(integers, hn::RebindMask(integers, where));
+#endif
+}
+HWY_INLINE std::uint64_t total(hn::Vec<Counts> counts) {
+    return static_cast<std::uint64_t>(hn::GetLane(hn::SumOfLanes(Counts(), counts)));
+}
+
 // What is to be fetched for each `parts` numbers. Fetching what is not there does nothing.
 struct Ahead {
     const std::byte* next;
@@ -36,15 +51,12 @@ struct Ahead {
 };
 
 // The parts that one vector holds, of `count` numbers that are a multiple of `parts`; where a vector has fewer than all of
-// them, the numbers are passed several times.
-// `about_zero`: pivot and unit are 0 and 1.
+// them, the numbers are passed several times. `about_zero`: pivot and unit are 0 and 1.
 template <bool about_zero>
 HWY_INLINE void add_parts(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
-    const hn::RebindToSigned<decltype(tag)> integers;
     const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit), none = hn::Zero(tag);
-    const auto one = hn::Set(integers, 1);
     auto min = hn::LoadU(tag, &sums.min[part]), max = hn::LoadU(tag, &sums.max[part]);
-    auto zeros = hn::Zero(integers);
+    auto zeros = hn::Zero(Counts());
     for (std::size_t at = part; at < count;) {
         // A run short enough for floats to add up.
         const std::size_t end = std::min(at - part + PowerSums::run, count);
@@ -60,7 +72,7 @@ HWY_INLINE void add_parts(const float* values, std::size_t count, std::size_t pa
             s4 += d2 * d2;
             min = hn::Min(min, x);
             max = hn::Max(max, x);
-            zeros = hn::IfThenElse(hn::RebindMask(integers, x == none), zeros + one, zeros);
+            count_in(x == none, zeros);
         }
         widen(s1, sums.s1 + part);
         widen(s2, sums.s2 + part);
@@ -69,7 +81,7 @@ HWY_INLINE void add_parts(const float* values, std::size_t count, std::size_t pa
     }
     hn::StoreU(min, tag, &sums.min[part]);
     hn::StoreU(max, tag, &sums.max[part]);
-    sums.zeros += static_cast<std::uint64_t>(hn::GetLane(hn::SumOfLanes(integers, zeros)));
+    sums.zeros += total(zeros);
 }
 
 void add_powers(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes,
@@ -97,16 +109,13 @@ void add_powers(const float* values, std::size_t count, const std::byte* ahead, 
 }
 
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit) {
-    const hn::RebindToSigned<decltype(tag)> integers;
     const auto above = hn::Set(tag, limit);
-    const auto one = hn::Set(integers, 1);
-    auto found = hn::Zero(integers);
+    auto found = hn::Zero(Counts());
     std::size_t at = 0;
     for (; at + hn::Lanes(tag) <= count; at += hn::Lanes(tag)) {
-        const auto is = hn::RebindMask(integers, hn::Abs(hn::LoadU(tag, values + at)) > above);
-        found = hn::IfThenElse(is, found + one, found);
+        count_in(hn::Abs(hn::LoadU(tag, values + at)) > above, found);
     }
-    auto sum = static_cast<std::uint64_t>(hn::GetLane(hn::SumOfLanes(integers, found)));
+    std::uint64_t sum = total(found);
     for (; at < count; ++at) sum += std::abs(values[at]) > limit;
     return sum;
 }
