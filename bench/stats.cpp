@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "core/aligned.hpp"
+
 namespace {
 
 using namespace ggufkit;
@@ -36,7 +38,7 @@ bool read_all(const Model& model) {
 }
 
 bool decode_all(const Model& model) {
-    std::array<float, 4096> values;
+    alignas(cache_line) std::array<float, 4096> values;
     bool good = true;
     for (const ModelTensor& tensor : model.tensors()) {
         const FormatInfo& format = *tensor.info->format;

@@ -4,6 +4,7 @@
 #include <ggufkit/diff.hpp>
 #include <ggufkit/quantize.hpp>
 
+#include "core/aligned.hpp"
 #include "core/bytes.hpp"
 #include "core/parallel.hpp"
 #include "diff/bytes.hpp"
@@ -121,7 +122,7 @@ class Side {
     const ModelTensor& tensor_;
     const bool foreign_;
     std::vector<std::byte> turned_;
-    std::array<float, run_elements> values_;
+    alignas(cache_line) std::array<float, run_elements> values_;
 };
 
 struct Run {

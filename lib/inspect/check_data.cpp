@@ -6,10 +6,13 @@
 #include <ggufkit/quantize.hpp>
 #include <optional>
 
+#include "core/aligned.hpp"
 #include "core/parallel.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
 #include "quant/finite.hpp"
+#include "quant/moments.hpp"
+#include "quant/simd/target.hpp"
 
 namespace ggufkit {
 
@@ -28,7 +31,7 @@ struct TileFaults {
 
 struct Memory {
     std::vector<std::byte> swapped{};
-    std::vector<float> values = std::vector<float>(chunk);
+    AlignedVector<float> values = AlignedVector<float>(chunk);
     std::vector<float> scales{};
 };
 
@@ -63,12 +66,12 @@ class Checker {
 
     // Whether finite scales could make weights that are not: only such as have the range of the float that a weight is.
     bool may_overflow(std::span<const std::byte> blocks) {
-        constexpr float large = 0x1p100f;
+        constexpr float large = 0x1p99f;
         return std::ranges::any_of(format_.fields, [&](const Field& field) {
             const bool wide = field.number == Number::e8m0 || field.number == Number::f32;
             if (!wide || !is_scale(format_, field)) return false;
             read_scales(format_, field, blocks, memory_.scales);
-            return std::ranges::any_of(memory_.scales, [&](float scale) { return std::abs(scale) >= large; });
+            return quant::count_beyond(memory_.scales.data(), memory_.scales.size(), large) != 0;
         });
     }
 
@@ -125,6 +128,7 @@ Result<std::vector<TensorFaults>> check_data(const Model& model, std::span<const
     using namespace inspect;
     const auto tiles = Tiles::make(model, tensors);
     if (!tiles) return fail(tiles.error());
+    quant::choose_simd_target();
     const unsigned workers = worker_count(tiles->count(), options.threads);
     const std::size_t window = 2 * std::size_t{workers};
     std::vector<Memory> memory(workers);

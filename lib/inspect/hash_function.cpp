@@ -4,6 +4,10 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <string_view>
+
+#include "inspect/xxh3_avx2.hpp"
+#include "quant/simd/target.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -18,10 +22,20 @@ std::string hex_of(std::span<const unsigned char> bytes) {
     return text;
 }
 
+bool has_avx2() {
+    const std::string_view target = quant::simd_target();
+    return target == "avx2" || target == "avx512";
+}
+
 class Xxh128 final : public HashFunction {
   public:
     Xxh128() { XXH3_128bits_reset(&state_); }
-    void add(std::span<const std::byte> bytes) override { XXH3_128bits_update(&state_, bytes.data(), bytes.size()); }
+    void add(std::span<const std::byte> bytes) override {
+#if HWY_ARCH_X86
+        if (wide_) return xxh3_add_avx2(&state_, bytes.data(), bytes.size());
+#endif
+        XXH3_128bits_update(&state_, bytes.data(), bytes.size());
+    }
     std::string hex() const override {
         const XXH128_hash_t hash = XXH3_128bits_digest(&state_);
         return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
@@ -29,6 +43,7 @@ class Xxh128 final : public HashFunction {
 
   private:
     XXH3_state_t state_;
+    [[maybe_unused]] const bool wide_ = has_avx2();
 };
 
 class Xxh64 final : public HashFunction {

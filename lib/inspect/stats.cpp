@@ -4,6 +4,7 @@
 #include <ggufkit/stats.hpp>
 #include <limits>
 
+#include "core/aligned.hpp"
 #include "core/parallel.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
@@ -34,7 +35,7 @@ struct ScaleSums {
 
 // The memory of one worker.
 struct Memory {
-    std::vector<float> values = std::vector<float>(chunk);
+    AlignedVector<float> values = AlignedVector<float>(chunk);
     std::vector<float> scales{};
     std::vector<std::byte> swapped{};
 };
@@ -63,7 +64,7 @@ std::uint64_t count_outliers(std::span<const float> values, const Moments& momen
     if (moments.finite == 0) return 0;
     const auto limit = static_cast<float>(outlier_limit * rms(moments));
     if (std::max(-moments.min, moments.max) <= limit) return 0;
-    return quant::count_beyond(values.data(), values.size(), limit);
+    return quant::count_beyond(values.data(), values.size(), limit) - moments.infinities;
 }
 
 ScaleSums sum_scales(const FormatInfo& format, const Field& field, std::span<const std::byte> blocks, Memory& memory) {
@@ -71,13 +72,13 @@ ScaleSums sum_scales(const FormatInfo& format, const Field& field, std::span<con
     ScaleSums sums;
     const std::span<const float> scales = memory.scales;
     const float largest_subnormal = std::nextafter(smallest_normal(field.number), 0.0f);
-    std::uint64_t normal = 0;
+    std::uint64_t beyond = 0;
     for (std::size_t at = 0; at < scales.size(); at += chunk) {
         const auto some = scales.subspan(at, std::min(chunk, scales.size() - at));
         sums.moments.add(quant::moments(some.data(), some.size()));
-        normal += quant::count_beyond(some.data(), some.size(), largest_subnormal);
+        beyond += quant::count_beyond(some.data(), some.size(), largest_subnormal);
     }
-    sums.subnormal = sums.moments.finite - sums.moments.zeros - normal;
+    sums.subnormal = sums.moments.finite + sums.moments.infinities - sums.moments.zeros - beyond;
     return sums;
 }
 

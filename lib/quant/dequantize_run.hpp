@@ -5,6 +5,7 @@
 // vector holds, and then numbers.
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "quant/kernels.hpp"
@@ -36,6 +37,19 @@ HWY_INLINE WordLanes words_at(const Byte* bytes) {
     return hn::PromoteTo(words, hn::LoadU(hn::Rebind<Byte, Numbers>(), bytes));
 }
 HWY_INLINE NumberLanes numbers_of(WordLanes integers) { return hn::ConvertTo(numbers, integers); }
+
+// n codes that have one scale, in bytes. Eight at a time are as fast as sixteen, and faster where `x` is not where a cache
+// line begins.
+template <int n, class Byte>
+HWY_INLINE void scale_codes(const Byte* codes, float scale, float* HWY_RESTRICT x) {
+    const hn::CappedTag<float, 8> tag;
+    const hn::Rebind<std::int32_t, decltype(tag)> integers;
+    const hn::Rebind<Byte, decltype(tag)> bytes;
+    for (std::size_t j = 0; j < n; j += hn::Lanes(tag)) {
+        const auto code = hn::ConvertTo(tag, hn::PromoteTo(integers, hn::LoadU(bytes, codes + j)));
+        hn::StoreU(code * hn::Set(tag, scale), tag, x + j);
+    }
+}
 
 // Visits the codes of bytes that hold one in each nibble, the low ones first: visit(codes, index of the first of them).
 template <int n, class Visit>
@@ -86,10 +100,22 @@ HWY_INLINE void unpack_planes(const std::uint8_t (&bytes)[size], std::uint8_t* H
     if constexpr (plane + 1 < planes) unpack_planes<width, apart, shift, plane + 1>(bytes, codes);
 }
 
+// Asks for the `size` bytes that come some lines behind these: processors look ahead only within a page, and not far enough
+// where a block takes long. Asking for what is not there does nothing.
+template <std::size_t size>
+HWY_INLINE void fetch_ahead(const std::byte* bytes) {
+    constexpr std::size_t distance = 1536, line = 64;
+    for (std::size_t i = 0; i < size; i += line) __builtin_prefetch(bytes + distance + i);
+}
+
 template <class Block, void (*decode)(const Block&, float*)>
 void decode_run(const std::byte* blocks, std::size_t n_blocks, float* out) {
-    for (std::size_t i = 0; i < n_blocks; ++i) {
-        decode(reinterpret_cast<const Block*>(blocks)[i], out + i * Block::elements);
+    constexpr bool fetch = Block::elements > 1;
+    constexpr std::size_t group = std::max<std::size_t>(1, 512 / sizeof(Block));
+    for (std::size_t i = 0; i < n_blocks;) {
+        if constexpr (fetch) fetch_ahead<group * sizeof(Block)>(blocks + i * sizeof(Block));
+        const std::size_t end = fetch ? std::min(i + group, n_blocks) : n_blocks;
+        for (; i < end; ++i) decode(reinterpret_cast<const Block*>(blocks)[i], out + i * Block::elements);
     }
 }
 

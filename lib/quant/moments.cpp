@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 
 #include "quant/moments.hpp"
 #include "quant/power_sums.hpp"
@@ -18,12 +19,29 @@ constexpr std::size_t parts = PowerSums::parts;
 const hn::CappedTag<float, parts> tag;
 
 // Adds what float lanes hold to doubles, part by part.
-HWY_INLINE void widen(const float* lanes, double* sums) {
+HWY_INLINE void widen(hn::Vec<decltype(tag)> sum, double* sums) {
     const hn::CappedTag<double, parts> wide;
+    float lanes[parts];
+    hn::StoreU(sum, tag, lanes);
     for (std::size_t i = 0; i < hn::Lanes(tag); i += hn::Lanes(wide)) {
         const auto more = hn::PromoteTo(wide, hn::LoadU(hn::Rebind<float, decltype(wide)>(), lanes + i));
         hn::StoreU(hn::LoadU(wide, sums + i) + more, wide, sums + i);
     }
+}
+
+using Counts = hn::RebindToSigned<decltype(tag)>;
+
+// Counts, lane by lane, where something is true.
+HWY_INLINE void count_in(hn::Mask<decltype(tag)> where, hn::Vec<Counts>& counts) {
+    const Counts integers;
+#if HWY_TARGET == HWY_AVX3  // masks are no vectors
+    counts = hn::IfThenElse(hn::RebindMask(integers, where), counts + hn::Set(integers, 1), counts);
+#else
+    counts = counts - hn::VecFromMask(integers, hn::RebindMask(integers, where));
+#endif
+}
+HWY_INLINE std::uint64_t total(hn::Vec<Counts> counts) {
+    return static_cast<std::uint64_t>(hn::GetLane(hn::SumOfLanes(Counts(), counts)));
 }
 
 // What is to be fetched for each `parts` numbers. Fetching what is not there does nothing.
@@ -32,48 +50,49 @@ struct Ahead {
     std::size_t step;
 };
 
-// A run short enough for floats to add up. A vector holds neighbouring parts; where it has fewer than all of them, the
-// numbers are passed several times.
-HWY_INLINE void add_run(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
-    const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit);
-    auto s1 = hn::Zero(tag), s2 = s1, s3 = s1, s4 = s1;
+// The parts that one vector holds, of `count` numbers that are a multiple of `parts`; where a vector has fewer than all of
+// them, the numbers are passed several times. `about_zero`: pivot and unit are 0 and 1.
+template <bool about_zero>
+HWY_INLINE void add_parts(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
+    const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit), none = hn::Zero(tag);
     auto min = hn::LoadU(tag, &sums.min[part]), max = hn::LoadU(tag, &sums.max[part]);
-    std::size_t zeros = 0;
-    for (std::size_t at = part; at < count; at += parts, ahead.next += ahead.step) {
-        __builtin_prefetch(ahead.next);
-        const auto x = hn::LoadU(tag, values + at);
-        const auto d = (x - pivot) * unit;
-        const auto d2 = d * d;
-        s1 += d;
-        s2 += d2;
-        s3 += d2 * d;
-        s4 += d2 * d2;
-        min = hn::Min(min, x);
-        max = hn::Max(max, x);
-        zeros += hn::CountTrue(tag, x == hn::Zero(tag));
+    auto zeros = hn::Zero(Counts());
+    for (std::size_t at = part; at < count;) {
+        // A run short enough for floats to add up.
+        const std::size_t end = std::min(at - part + PowerSums::run, count);
+        auto s1 = none, s2 = none, s3 = none, s4 = none;
+        for (; at < end; at += parts, ahead.next += ahead.step) {
+            __builtin_prefetch(ahead.next);
+            const auto x = hn::LoadU(tag, values + at);
+            const auto d = about_zero ? x : (x - pivot) * unit;
+            const auto d2 = d * d;
+            s1 += d;
+            s2 += d2;
+            s3 += d2 * d;
+            s4 += d2 * d2;
+            min = hn::Min(min, x);
+            max = hn::Max(max, x);
+            count_in(x == none, zeros);
+        }
+        widen(s1, sums.s1 + part);
+        widen(s2, sums.s2 + part);
+        widen(s3, sums.s3 + part);
+        widen(s4, sums.s4 + part);
     }
     hn::StoreU(min, tag, &sums.min[part]);
     hn::StoreU(max, tag, &sums.max[part]);
-    sums.zeros += zeros;
-    float lanes[parts];
-    const auto store = [&](hn::Vec<decltype(tag)> sum, double* to) {
-        hn::StoreU(sum, tag, lanes);
-        widen(lanes, to + part);
-    };
-    store(s1, sums.s1);
-    store(s2, sums.s2);
-    store(s3, sums.s3);
-    store(s4, sums.s4);
+    sums.zeros += total(zeros);
 }
 
 void add_powers(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes,
                 PowerSums& sums) {
     const std::size_t whole = count / parts * parts;
     const std::size_t step = ahead_bytes * parts / count;
-    for (std::size_t at = 0; at < whole; at += PowerSums::run) {
-        const std::size_t some = std::min(PowerSums::run, whole - at);
-        for (std::size_t part = 0; part < parts; part += hn::Lanes(tag)) {
-            add_run(values + at, some, part, {ahead + at / parts * step, step}, sums);
+    for (std::size_t part = 0; part < parts; part += hn::Lanes(tag)) {
+        if (sums.about_zero()) {
+            add_parts<true>(values, whole, part, {ahead, step}, sums);
+        } else {
+            add_parts<false>(values, whole, part, {ahead, step}, sums);
         }
     }
     for (std::size_t at = whole; at < count; ++at) {
@@ -90,15 +109,15 @@ void add_powers(const float* values, std::size_t count, const std::byte* ahead, 
 }
 
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit) {
-    const auto above = hn::Set(tag, limit), most = hn::Set(tag, std::numeric_limits<float>::max());
-    std::uint64_t found = 0;
+    const auto above = hn::Set(tag, limit);
+    auto found = hn::Zero(Counts());
     std::size_t at = 0;
     for (; at + hn::Lanes(tag) <= count; at += hn::Lanes(tag)) {
-        const auto size = hn::Abs(hn::LoadU(tag, values + at));
-        found += hn::CountTrue(tag, hn::And(size > above, size <= most));
+        count_in(hn::Abs(hn::LoadU(tag, values + at)) > above, found);
     }
-    for (; at < count; ++at) found += std::abs(values[at]) > limit && std::isfinite(values[at]);
-    return found;
+    std::uint64_t sum = total(found);
+    for (; at < count; ++at) sum += std::abs(values[at]) > limit;
+    return sum;
 }
 
 void find_bins(const float* values, std::size_t count, const Bins& bins, std::int32_t* found) {
@@ -134,18 +153,34 @@ HWY_EXPORT(find_bins);
 
 namespace {
 
-// Deviations are in units of about what the first numbers are apart, so that their fourth powers are floats.
+// Joins parts, the second half with the first, until one is left.
+template <std::size_t count = PowerSums::parts, class Part, class Join>
+Part fold(Part (&parts)[PowerSums::parts], Join join) {
+    constexpr std::size_t half = count / 2;
+    for (std::size_t i = 0; i < half; ++i) parts[i] = join(parts[i], parts[i + half]);
+    if constexpr (half > 1) return fold<half>(parts, join);
+    return parts[0];
+}
+constexpr auto smaller = [](float a, float b) { return a < b ? a : b; };
+constexpr auto larger = [](float a, float b) { return a > b ? a : b; };
+
+// Deviations are in units of about what the first numbers are apart, so that their fourth powers are floats: but most
+// weights are as good as they are, since they scatter about zero and not too widely.
 PowerSums start(const float* values, std::size_t count) {
-    constexpr std::size_t first = 16;
-    const std::size_t n = std::min(count, first);
-    double sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += values[i];
+    const std::size_t n = std::min(count, PowerSums::parts);
+    double first[PowerSums::parts]{};
+    std::copy_n(values, n, first);
     PowerSums sums;
-    const auto pivot = static_cast<float>(sum / static_cast<double>(n));
+    const auto pivot = static_cast<float>(fold(first, std::plus{}) / static_cast<double>(n));
     if (!std::isfinite(pivot)) return sums;
     sums.pivot = pivot;
-    float spread = 0;
-    for (std::size_t i = 0; i < n; ++i) spread = std::max(spread, std::abs(values[i] - pivot));
+    float deviations[PowerSums::parts]{};
+    for (std::size_t i = 0; i < n; ++i) deviations[i] = std::abs(values[i] - pivot);
+    const float spread = fold(deviations, larger);
+    if (std::abs(pivot) <= spread / 2 && spread >= 0x1p-16f && spread <= 0x1p16f) {
+        sums.pivot = 0;
+        return sums;
+    }
     constexpr float least = 0x1p-100f, most = 0x1p100f;
     if (spread >= least && spread <= most) {
         // A power of two: nothing is lost.
@@ -155,33 +190,38 @@ PowerSums start(const float* values, std::size_t count) {
     return sums;
 }
 
-double total(const double (&sums)[PowerSums::parts]) {
-    double sum = 0;
-    for (const double part : sums) sum += part;
-    return sum;
-}
+// Of a chunk; its parts are joined meanwhile.
+struct Totals {
+    explicit Totals(PowerSums& sums)
+        : s1(fold(sums.s1, std::plus{})),
+          s2(fold(sums.s2, std::plus{})),
+          s3(fold(sums.s3, std::plus{})),
+          s4(fold(sums.s4, std::plus{})),
+          min(fold(sums.min, smaller)),
+          max(fold(sums.max, larger)) {}
+    double s1, s2, s3, s4;
+    float min, max;
+};
 
 // Whether floats were good enough: nothing that is not finite, nothing lost to zero, and a pivot near the mean.
-bool is_precise(const PowerSums& sums, double n) {
-    const double s1 = total(sums.s1), s2 = total(sums.s2), s4 = total(sums.s4);
-    if (!std::isfinite(s1) || !std::isfinite(s2) || !std::isfinite(s4)) return false;
-    const double variance = s2 / n - s1 / n * (s1 / n);
+bool is_precise(const Totals& totals, double n) {
+    if (!std::isfinite(totals.s1) || !std::isfinite(totals.s2) || !std::isfinite(totals.s4)) return false;
+    const double mean = totals.s1 / n, variance = totals.s2 / n - mean * mean;
     constexpr double tiny = 0x1p-40, deviations = 16;  // squares
-    return s2 == 0 ? std::ranges::min(sums.min) == std::ranges::max(sums.max)
-                   : s2 > tiny && s1 / n * (s1 / n) <= deviations * variance;
+    return totals.s2 == 0 ? totals.min == totals.max : totals.s2 > tiny && mean * mean <= deviations * variance;
 }
 
-Moments of_sums(const PowerSums& sums, std::size_t count) {
+Moments of_totals(const PowerSums& sums, const Totals& totals, std::size_t count) {
     const auto n = static_cast<double>(count);
-    const double unit = 1 / static_cast<double>(sums.per_unit);
-    const double a = total(sums.s1) / n, b = total(sums.s2) / n, c = total(sums.s3) / n, d = total(sums.s4) / n;
+    const double unit = 1 / static_cast<double>(sums.per_unit), unit2 = unit * unit;
+    const double a = totals.s1 / n, b = totals.s2 / n, c = totals.s3 / n, d = totals.s4 / n;
     Moments found{.finite = count, .zeros = sums.zeros};
-    found.min = std::ranges::min(sums.min) + 0.0f;
-    found.max = std::ranges::max(sums.max) + 0.0f;
+    found.min = totals.min + 0.0f;
+    found.max = totals.max + 0.0f;
     found.mean = sums.pivot + a * unit;
-    found.m2 = n * (b - a * a) * (unit * unit);
-    found.m3 = n * (c - 3 * a * b + 2 * a * a * a) * (unit * unit * unit);
-    found.m4 = n * (d - 4 * a * c + 6 * a * a * b - 3 * a * a * a * a) * (unit * unit * unit * unit);
+    found.m2 = n * (b - a * a) * unit2;
+    found.m3 = n * (c - 3 * a * b + 2 * a * a * a) * (unit2 * unit);
+    found.m4 = n * (d - 4 * a * c + 6 * a * a * b - 3 * a * a * a * a) * (unit2 * unit2);
     return found;
 }
 
@@ -238,7 +278,8 @@ Moments moments(const float* values, std::size_t count, const std::byte* ahead, 
     if (count == 0) return {};
     PowerSums sums = start(values, count);  // NOLINT(misc-const-correctness): the kernel adds to it
     HWY_DYNAMIC_DISPATCH(add_powers)(values, count, ahead, ahead_bytes, sums);
-    return is_precise(sums, static_cast<double>(count)) ? of_sums(sums, count) : with_care(values, count);
+    const Totals totals(sums);
+    return is_precise(totals, static_cast<double>(count)) ? of_totals(sums, totals, count) : with_care(values, count);
 }
 
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit) {

@@ -29,7 +29,7 @@ inline constexpr std::size_t moments_chunk = 4096;
 // as many bytes for each of this chunk's numbers as `ahead_bytes` says for all: they are fetched meanwhile.
 Moments moments(const float* values, std::size_t count, const std::byte* ahead = nullptr, std::size_t ahead_bytes = 0);
 
-// How many finite numbers are further than `limit` from zero.
+// How many numbers are further than `limit` from zero, infinities among them; of at most 2^31.
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit);
 
 // Counts finite numbers by bin: below `low`, then `bins` of equal width, then above. `counts` has bins + 2 elements.

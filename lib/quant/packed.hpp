@@ -32,7 +32,7 @@ struct Little {
 // IEEE binary16.
 struct Half {
     Little<std::uint16_t> bits;
-    constexpr float get() const noexcept { return half_to_float(bits.get()); }
+    constexpr float get() const noexcept { return lone_half_to_float(bits.get()); }
     constexpr void set(float value) noexcept { bits.set(float_to_half(value)); }
 };
 

@@ -11,7 +11,7 @@ namespace ggufkit::quant {
 // of them add the same numbers in the same order. Floats add up no more than `run` numbers before doubles take over.
 struct PowerSums {
     static constexpr std::size_t parts = 16;
-    static constexpr std::size_t run = 512;
+    static constexpr std::size_t run = 2048;
 
     PowerSums() {
         for (std::size_t i = 0; i < parts; ++i) {
@@ -19,6 +19,8 @@ struct PowerSums {
             max[i] = -min[i];
         }
     }
+
+    bool about_zero() const { return pivot == 0 && per_unit == 1; }
 
     float pivot = 0;
     float per_unit = 1;

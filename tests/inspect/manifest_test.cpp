@@ -7,6 +7,7 @@
 #include <ggufkit/manifest.hpp>
 #include <sstream>
 
+#include "quant/simd/target.hpp"
 #include "support/small_model.hpp"
 #include "support/temporary.hpp"
 
@@ -100,6 +101,22 @@ TEST_CASE("manifest: every kind of hash is that of the bytes, of tensors in litt
             CHECK(manifest->lines.back().hex == expected(kind, content(path)));
         }
     }
+}
+
+TEST_CASE("manifest: hashes are the same on every instruction set") {
+    const TemporaryFolder folder;
+    const auto path = some_model().save(folder / "m.gguf");
+    const auto model = Model::open(path);
+    REQUIRE(model);
+    const std::string best(quant::simd_target());
+    for (const std::string_view target : quant::simd_targets()) {
+        CAPTURE(target);
+        REQUIRE(quant::use_simd_target(target));
+        const auto manifest = hash_model(*model, HashKind::xxh128);
+        REQUIRE(manifest);
+        CHECK(manifest->lines.back().hex == expected(HashKind::xxh128, content(path)));
+    }
+    REQUIRE(quant::use_simd_target(best));
 }
 
 TEST_CASE("manifest: text goes through parse() unchanged, lines of other programs are understood") {

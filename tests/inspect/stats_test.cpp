@@ -186,6 +186,10 @@ SmallModel odd_numbers() {
     add(model, "a constant", std::vector<float>(5000, 0.1f));
     add(model, "zeros of both signs", {0.0f, -0.0f, 0.0f});
     add(model, "far from zero", around(1, 1e-4f, 9000, 1));
+    add(model, "beside zero", around(1, 1, 9000, 9));
+    add(model, "almost about zero", around(0.4f, 1, 9000, 10));
+    add(model, "in small units", around(1e-6f, 1e-5f, 9000, 11));
+    add(model, "in large units", around(1e4f, 6e4f, 9000, 12));
     add(model, "very small", around(0, 1e-33f, 9000, 2));
     add(model, "subnormal", around(0, 1e-42f, 9000, 3));
     add(model, "very large", around(0, 3e37f, 9000, 4));

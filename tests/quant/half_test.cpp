@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
@@ -77,6 +78,14 @@ int count_wrong_roundings(const Kind& kind) {
 }
 
 }  // namespace
+
+TEST_CASE("a half that stands alone is the same number") {
+    for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+        const auto half = static_cast<std::uint16_t>(bits);
+        CHECK(std::bit_cast<std::uint32_t>(lone_half_to_float(half)) ==
+              std::bit_cast<std::uint32_t>(half_to_float(half)));
+    }
+}
 
 TEST_CASE("every half widens to its value and narrows back to itself") { CHECK(count_wrong_round_trips(f16) == 0); }
 TEST_CASE("every bfloat widens to its value and narrows back to itself") { CHECK(count_wrong_round_trips(bf16) == 0); }

@@ -12,22 +12,10 @@ namespace ggufkit::quant::HWY_NAMESPACE {
 // The values of E2M1, doubled: 0, 1/2, 1, 3/2, 2, 3, 4, 6 and their negatives.
 static constexpr std::int8_t e2m1_doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
-template <int n>
-HWY_INLINE void scale_values(const std::int8_t* values, float half_scale, float* x) {
-    const hn::CappedTag<float, n> tag;
-    const hn::Rebind<std::int32_t, decltype(tag)> word_tag;
-    const hn::Rebind<std::int8_t, decltype(tag)> byte_tag;
-    for (std::size_t j = 0; j < n; j += hn::Lanes(tag)) {
-        const auto value = hn::ConvertTo(tag, hn::PromoteTo(word_tag, hn::LoadU(byte_tag, values + j)));
-        hn::StoreU(value * hn::Set(tag, half_scale), tag, x + j);
-    }
-}
-
 static void decode(const BlockMXFP4& b, float* HWY_RESTRICT x) {
     std::int8_t values[32];
     look_up_nibbles(e2m1_doubled, b.qs, values);
-    scale_values<16>(values, b.e.half(), x);
-    scale_values<16>(values + 16, b.e.half(), x + 16);
+    scale_codes<32>(values, b.e.half(), x);
 }
 
 static void decode(const BlockNVFP4& b, float* HWY_RESTRICT x) {
@@ -35,8 +23,8 @@ static void decode(const BlockNVFP4& b, float* HWY_RESTRICT x) {
         std::int8_t values[32];
         look_up_nibbles(e2m1_doubled, b.qs + 8 * k, values);
         for (int s = 0; s < 2; ++s) {
-            scale_values<8>(values + 8 * s, b.d[k + s].half(), x + 16 * (k + s));
-            scale_values<8>(values + 16 + 8 * s, b.d[k + s].half(), x + 16 * (k + s) + 8);
+            scale_codes<8>(values + 8 * s, b.d[k + s].half(), x + 16 * (k + s));
+            scale_codes<8>(values + 16 + 8 * s, b.d[k + s].half(), x + 16 * (k + s) + 8);
         }
     }
 }

@@ -7,6 +7,8 @@
 //     element                 128h + 96 + r   128h + 64 + r  128h + 32 + r  128h + r        r = 0..31, h = 0..1
 #pragma once
 
+#include <cstring>
+
 #include "quant/packed.hpp"
 
 namespace ggufkit::quant {
@@ -25,6 +27,17 @@ struct ScalesAndMins {
     }
     constexpr int min(int k) const noexcept {
         return k < 4 ? bytes[k + 4] & 63 : bytes[k + 4] >> 4 | (bytes[k] >> 6) << 4;
+    }
+    // All of them, four bytes at a time.
+    void get(std::uint8_t (&scale)[8], std::uint8_t (&min)[8]) const noexcept {
+        std::uint32_t s, m, high;
+        std::memcpy(&s, bytes, 4);
+        std::memcpy(&m, bytes + 4, 4);
+        std::memcpy(&high, bytes + 8, 4);
+        const std::uint32_t scales[2] = {s & 0x3f3f3f3f, (high & 0x0f0f0f0f) | (s >> 2 & 0x30303030)};
+        const std::uint32_t mins[2] = {m & 0x3f3f3f3f, (high >> 4 & 0x0f0f0f0f) | (m >> 2 & 0x30303030)};
+        std::memcpy(scale, scales, 8);
+        std::memcpy(min, mins, 8);
     }
     // Writes all: scale[k] and min[k] are 0..63.
     constexpr void set(const std::uint8_t (&scale)[8], const std::uint8_t (&min)[8]) noexcept {
@@ -49,6 +62,16 @@ struct SignedScales {
         const int low = k < 8 ? bytes[k] & 15 : bytes[k - 8] >> 4;
         const int high = bytes[8 + k % 4] >> (2 * (k / 4)) & 3;
         return (low | high << 4) - 32;
+    }
+    // All of them with 32 added, four bytes at a time.
+    void get(std::uint8_t (&scale)[16]) const noexcept {
+        std::uint32_t low[2], high;
+        std::memcpy(low, bytes, 8);
+        std::memcpy(&high, bytes + 8, 4);
+        const std::uint32_t scales[4] = {
+            (low[0] & 0x0f0f0f0f) | (high << 4 & 0x30303030), (low[1] & 0x0f0f0f0f) | (high << 2 & 0x30303030),
+            (low[0] >> 4 & 0x0f0f0f0f) | (high & 0x30303030), (low[1] >> 4 & 0x0f0f0f0f) | (high >> 2 & 0x30303030)};
+        std::memcpy(scale, scales, 16);
     }
     // Writes all: scale[k] is -32..31.
     constexpr void set(const std::int8_t (&scale)[16]) noexcept {

@@ -55,15 +55,9 @@ static void decode(const BlockQ5_1& b, float* HWY_RESTRICT x) {
     });
 }
 
-static void decode(const BlockQ8_0& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
-    for (int j = 0; j < 32; ++j) x[j] = static_cast<float>(b.qs[j]) * d;
-}
+static void decode(const BlockQ8_0& b, float* HWY_RESTRICT x) { scale_codes<32>(b.qs, b.d.get(), x); }
 
-static void decode(const BlockQ8_1& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
-    for (int j = 0; j < 32; ++j) x[j] = static_cast<float>(b.qs[j]) * d;
-}
+static void decode(const BlockQ8_1& b, float* HWY_RESTRICT x) { scale_codes<32>(b.qs, b.d.get(), x); }
 
 void dequantize_legacy(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
     switch (type) {

@@ -3,6 +3,9 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
+#include <cstdint>
+
 #include "quant/dequantize_run.hpp"
 #include "quant/plain/blocks.hpp"
 #include "quant/plain/half_lanes.hpp"
@@ -16,33 +19,39 @@ static void decode(const BlockOf<Number>& block, float* HWY_RESTRICT x) {
     x[0] = static_cast<float>(block.value.get());
 }
 
-static void decode_halves(const std::byte* blocks, std::size_t count, float* out) {
-    const hn::Rebind<std::uint16_t, Numbers> halves;
-    std::size_t i = 0;
-    for (; i + number_count <= count; i += number_count) {
-        hn::StoreU(half_to_number(load_halves(halves, blocks + 2 * i)), numbers, out + i);
+static constexpr std::size_t half_count = hn::MaxLanes(HalfNumbers());
+
+// Numbers of sixteen bits, stored where cache lines begin: a vector that is as long as a line would else touch two of them.
+template <class Block, class Convert>
+static void decode_short(const std::byte* blocks, std::size_t count, float* out, Convert convert) {
+    const Halves tag;
+    const std::size_t beyond_line = reinterpret_cast<std::uintptr_t>(out) / sizeof(float) % half_count;
+    std::size_t i = std::min(count, (half_count - beyond_line) % half_count);
+    decode_run<Block, decode>(blocks, i, out);
+    const auto decode_some = [&](std::size_t at) {
+        hn::StoreU(convert(load_halves(tag, blocks + 2 * at)), HalfNumbers(), out + at);
+    };
+    for (; i + 4 * half_count <= count; i += 4 * half_count) {
+        fetch_ahead<8 * half_count>(blocks + 2 * i);
+        for (std::size_t k = 0; k < 4; ++k) decode_some(i + k * half_count);
     }
-    decode_run<BlockF16, decode>(blocks + 2 * i, count - i, out + i);
+    for (; i + half_count <= count; i += half_count) decode_some(i);
+    decode_run<Block, decode>(blocks + 2 * i, count - i, out + i);
 }
 
-// Eight at a time: stores of 64 bytes that are not aligned would each touch two cache lines.
+static void decode_halves(const std::byte* blocks, std::size_t count, float* out) {
+    decode_short<BlockF16>(blocks, count, out, [](hn::Vec<Halves> halves) HWY_ATTR {
+        const Halves tag;
+        const auto exponent = hn::Set(tag, 0x7c00);
+        const bool finite = hn::AllFalse(tag, hn::And(halves, exponent) == exponent);
+        return finite ? finite_half_to_number(halves) : half_to_number(halves);
+    });
+}
+
 static void decode_bfloats(const std::byte* blocks, std::size_t count, float* out) {
-    const hn::CappedTag<float, 8> numbers;
-    const hn::Rebind<std::uint32_t, decltype(numbers)> words;
-    const hn::Rebind<std::uint16_t, decltype(numbers)> halves;
-    constexpr std::size_t lanes = hn::MaxLanes(numbers);
-    const auto decode_some = [&](std::size_t at) {
-        const auto upper = hn::ShiftLeft<16>(hn::PromoteTo(words, load_halves(halves, blocks + 2 * at)));
-        hn::StoreU(hn::BitCast(numbers, upper), numbers, out + at);
-    };
-    std::size_t i = 0;
-    for (; i + 4 * lanes <= count; i += 4 * lanes) {
-        decode_some(i);
-        decode_some(i + lanes);
-        decode_some(i + 2 * lanes);
-        decode_some(i + 3 * lanes);
-    }
-    decode_run<BlockBF16, decode>(blocks + 2 * i, count - i, out + i);
+    decode_short<BlockBF16>(blocks, count, out, [](hn::Vec<Halves> halves) HWY_ATTR {
+        return hn::BitCast(HalfNumbers(), hn::ShiftLeft<16>(hn::PromoteTo(HalfWords(), halves)));
+    });
 }
 
 void dequantize_plain(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {

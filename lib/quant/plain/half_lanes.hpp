@@ -60,6 +60,16 @@ HWY_INLINE hn::Vec<HalfNumbers> half_to_number(hn::Vec<Halves> halves) {
     return hn::BitCast(numbers, hn::Or(sign, hn::IfThenElse(exponent == hn::Zero(words), small, rebased)));
 }
 
+// The same of lanes that are neither NaN nor infinite, with the processor's own conversion where it has one: that is exact,
+// but does not keep every NaN as it is.
+HWY_INLINE hn::Vec<HalfNumbers> finite_half_to_number(hn::Vec<Halves> halves) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+    return hn::PromoteTo(HalfNumbers(), hn::BitCast(hn::Rebind<hwy::float16_t, HalfNumbers>(), halves));
+#else
+    return half_to_number(halves);
+#endif
+}
+
 // Bits 15..0 of each word are a binary16.
 HWY_INLINE hn::Vec<HalfWords> number_to_half(hn::Vec<HalfNumbers> values) {
     const HalfWords words;
