@@ -130,6 +130,7 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
 
 std::vector<std::uint64_t> capacities(const FitOptions& options) {
     std::vector<std::uint64_t> sizes;
+    sizes.reserve(options.gpus.size() + 1);
     for (const std::string& text : options.gpus) sizes.push_back(cli::read_size(text).value_or(0));
     if (!options.device.empty()) sizes.push_back(cli::read_size(options.device).value_or(0));
     return sizes;
