@@ -1,4 +1,4 @@
-// The only unit whose xxHash is compiled for AVX2: see inspect/xxh3.hpp.
+// The only unit whose xxHash is compiled for AVX2: see xxh3_avx2.hpp.
 #include <hwy/base.h>
 
 #include "inspect/xxh3_avx2.hpp"
