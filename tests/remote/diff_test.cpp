@@ -17,10 +17,15 @@ namespace {
 
 // A server of `content`, and the model in a file.
 struct Place {
-    explicit Place(const SmallModel& model) : Place(model, [](const HttpRequestSeen&, HttpReply&) {}) {}
     // `spoil`: makes an answer a bad one.
-    Place(const SmallModel& model, std::function<void(const HttpRequestSeen&, HttpReply&)> spoil)
-        : content(model.file({})),
+    using Spoil = std::function<void(const HttpRequestSeen&, HttpReply&)>;
+
+    explicit Place(const SmallModel& model) : Place(model, model.file({})) {}
+    Place(const SmallModel& model, Spoil spoil) : Place(model, model.file({}), std::move(spoil)) {}
+    // `served`: what the server has instead.
+    Place(
+        const SmallModel& model, std::vector<std::byte> served, Spoil spoil = [](const auto&, auto&) {})
+        : content(std::move(served)),
           file(model.save(folder / "m.gguf")),
           server([this, spoil = std::move(spoil)](const HttpRequestSeen& request) {
               HttpReply reply = part_of(content, request);
@@ -38,7 +43,7 @@ struct Place {
     }
 
     TemporaryFolder folder;
-    std::vector<std::byte> content;
+    const std::vector<std::byte> content;
     std::string file;
     ScriptedServer server;
 };
@@ -123,17 +128,18 @@ TEST_CASE("gguf-diff does not believe a server that cuts, changes or invents wha
         check_refused(diff({good.file, bad.server.url(), "--json"}), bad.server.url(), why);
         check_refused(diff({good.file, good.file, bad.server.url(), "--brief"}), bad.server.url(), why);
     };
+    std::vector<std::byte> content = big_model().file({});
     // Of which the end is missing.
-    Place cut(big_model());
-    cut.content.resize(cut.content.size() - 5000);
+    content.resize(content.size() - 5000);
+    const Place cut(big_model(), content);
     everywhere(cut, "DATA_PAST_EOF");
     // Within the header.
-    Place short_one(big_model());
-    short_one.content.resize(100'000);
+    content.resize(100'000);
+    const Place short_one(big_model(), content);
     everywhere(short_one, "LENGTH_PAST_EOF");
     // That is no model.
-    Place other(big_model());
-    std::ranges::fill(other.content, std::byte{'x'});
+    std::ranges::fill(content, std::byte{'x'});
+    const Place other(big_model(), content);
     everywhere(other, "BAD_MAGIC");
     // Another file from the first data on.
     const Place changing(big_model(), [](const HttpRequestSeen& request, HttpReply& reply) {
