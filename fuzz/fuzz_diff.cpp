@@ -32,7 +32,10 @@ T require(Result<T> result, const char* step) {
 
 std::optional<Model> opened(std::span<const std::uint8_t> bytes) {
     const int fd = ::memfd_create("fuzz", MFD_CLOEXEC);
-    if (fd < 0 || ::write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) report("memfd");
+    if (fd < 0 || ::write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
+        ::lseek(fd, 0, SEEK_SET) != 0) {
+        report("memfd");
+    }
     auto model = Model::read(fd, "fuzz", {.follow_shards = false});
     ::close(fd);
     if (model) return *std::move(model);
