@@ -5,8 +5,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <ggufkit/diff.hpp>
 #include <ggufkit/model.hpp>
 #include <ggufkit/sequence_diff.hpp>
@@ -15,20 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "require.hpp"
+
 using namespace ggufkit;
+using fuzz::report, fuzz::require;
 
 namespace {
-
-[[noreturn]] void report(const std::string& what) {
-    std::fprintf(stderr, "%s\n", what.c_str());
-    std::abort();
-}
-
-template <class T>
-T require(Result<T> result, const char* step) {
-    if (!result) report(std::string(step) + ": " + result.error().message());
-    return *std::move(result);
-}
 
 std::optional<Model> opened(std::span<const std::uint8_t> bytes) {
     const int fd = ::memfd_create("fuzz", MFD_CLOEXEC);

@@ -1,8 +1,6 @@
 // A valid file that is read, written and read again is the same model; and written once more, the same bytes.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <ggufkit/model.hpp>
 #include <ggufkit/validate.hpp>
 #include <ggufkit/writer.hpp>
@@ -10,20 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "require.hpp"
+
 using namespace ggufkit;
+using fuzz::report, fuzz::require;
 
 namespace {
-
-[[noreturn]] void report(const std::string& what) {
-    std::fprintf(stderr, "%s\n", what.c_str());
-    std::abort();
-}
-
-template <class T>
-T require(Result<T> result, const char* step) {
-    if (!result) report(std::string(step) + ": " + result.error().message());
-    return *std::move(result);
-}
 
 std::vector<std::byte> rewritten(const ModelView& view) {
     const Header header = require(Header::from(view), "Header::from");

@@ -13,4 +13,10 @@ inline SmallModel big_model() {
     return model;
 }
 
+// Its file.
+inline const std::vector<std::byte>& big_content() {
+    static const std::vector<std::byte> bytes = big_model().file({});
+    return bytes;
+}
+
 }  // namespace ggufkit::test

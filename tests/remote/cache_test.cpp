@@ -21,13 +21,8 @@ namespace {
 
 using Content = std::vector<std::byte>;
 
-const Content& content() {
-    static const Content bytes = big_model().file({});
-    return bytes;
-}
-
 // Answers whom has the file's ETag with 304.
-HttpReply conditional(const HttpRequestSeen& request, const Content& file = content(),
+HttpReply conditional(const HttpRequestSeen& request, const Content& file = big_content(),
                       const std::string& etag = "\"1\"") {
     if (request.header("if-none-match") == etag) return HttpReply{.status = 304}.set("ETag", etag);
     return part_of(file, request, etag);
@@ -41,7 +36,7 @@ struct Cached {
         options.cache = folder / "a/cache";
         options.retry_delay = std::chrono::milliseconds(1);
     }
-    bool holds(const ScriptedServer& server, const Content& file = content(),
+    bool holds(const ScriptedServer& server, const Content& file = big_content(),
                const std::string& target = "/m.gguf") const {
         const auto model = Model::fetch(server.url(target), options, {.header_only = true});
         REQUIRE_MESSAGE(model, model.error().message());
@@ -75,7 +70,7 @@ TEST_CASE("a header that is known costs one request, which brings nothing") {
     CHECK((data && std::ranges::equal(*data, big_model().at("other.weight").bytes)));
 
     // Another URL is another file; the whole file does not come out of a cache.
-    CHECK(cached.holds(server, content(), "/m.gguf?x"));
+    CHECK(cached.holds(server, big_content(), "/m.gguf?x"));
     CHECK(cached.entries().size() == 2);
     CHECK(Model::fetch(server.url(), cached.options)->header().whole());
     CHECK((fs::status(cached.options.cache).permissions() & fs::perms::all) == fs::perms::owner_all);
@@ -102,7 +97,8 @@ TEST_CASE("a header that is no longer true is replaced") {
 TEST_CASE("without an ETag that promises the same bytes nothing is kept") {
     for (const char* etag : {"", "W/\"1\""}) {
         const Cached cached;
-        const ScriptedServer server([&](const HttpRequestSeen& request) { return part_of(content(), request, etag); });
+        const ScriptedServer server(
+            [&](const HttpRequestSeen& request) { return part_of(big_content(), request, etag); });
         CHECK(cached.holds(server));
         CHECK_FALSE(fs::exists(cached.options.cache));
     }
@@ -156,9 +152,9 @@ TEST_CASE("any number of writers at the same time") {
         for (int i = 0; i < 4; ++i) {
             threads.emplace_back([&] {
                 const io::HeaderCache cache(cached.options.cache, 64 << 20);
-                const io::RemoteIdentity identity{content().size(), "\"1\"", ""};
+                const io::RemoteIdentity identity{big_content().size(), "\"1\"", ""};
                 for (int n = 0; n < 20; ++n) {
-                    cache.keep(server.url(), identity, std::span(content()).first(500'000));
+                    cache.keep(server.url(), identity, std::span(big_content()).first(500'000));
                     const auto entry = cache.find(server.url());
                     CHECK((entry && entry->header.size() == 500'000));
                 }

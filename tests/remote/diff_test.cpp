@@ -128,7 +128,7 @@ TEST_CASE("gguf-diff does not believe a server that cuts, changes or invents wha
         check_refused(diff({good.file, bad.server.url(), "--json"}), bad.server.url(), why);
         check_refused(diff({good.file, good.file, bad.server.url(), "--brief"}), bad.server.url(), why);
     };
-    std::vector<std::byte> content = big_model().file({});
+    std::vector<std::byte> content = big_content();
     // Of which the end is missing.
     content.resize(content.size() - 5000);
     const Place cut(big_model(), content);

@@ -23,11 +23,6 @@ namespace {
 
 using Content = std::vector<std::byte>;
 
-const Content& content() {
-    static const Content bytes = big_model().file({});
-    return bytes;
-}
-
 // Asks again at once.
 RemoteOptions patient() {
     RemoteOptions options;
@@ -50,22 +45,22 @@ Error refusal(const ScriptedServer& server, const OpenOptions& options = {.heade
 
 Error refusal(const ScriptedServer::Script& script) { return refusal(ScriptedServer(script)); }
 
-HttpReply good(const HttpRequestSeen& request) { return part_of(content(), request); }
+HttpReply good(const HttpRequestSeen& request) { return part_of(big_content(), request); }
 
 // Whether a model's file is `content`, as far as it was fetched.
 bool holds(const Result<Model>& model) {
     REQUIRE_MESSAGE(model, model.error().message());
     const auto file = model->header().file();
-    if (model->header().whole()) return std::ranges::equal(file, content());
+    if (model->header().whole()) return std::ranges::equal(file, big_content());
     const std::size_t header = model->header().data_offset();
-    return file.size() == content().size() &&
-           std::ranges::equal(file.first(header), std::span(content()).first(header));
+    return file.size() == big_content().size() &&
+           std::ranges::equal(file.first(header), std::span(big_content()).first(header));
 }
 
 std::uint64_t asked_bytes(const ScriptedServer& server) {
     std::uint64_t sum = 0;
     for (const HttpRequestSeen& request : server.requests()) {
-        sum += std::min<std::uint64_t>(request.end, content().size()) - request.begin;
+        sum += std::min<std::uint64_t>(request.end, big_content().size()) - request.begin;
     }
     return sum;
 }
@@ -93,13 +88,13 @@ TEST_CASE("the header alone is fetched, in parts that grow, or all of it, at onc
     const ScriptedServer other(good);
     std::uint64_t last = 0;
     const auto all = fetch(other, {.progress = [&](std::uint64_t done, std::uint64_t total) {
-                               CHECK(total == content().size());
+                               CHECK(total == big_content().size());
                                CHECK(done > last);
                                last = done;
                            }});
     CHECK(holds(all));
     CHECK(all->header().whole());
-    CHECK(last == content().size());
+    CHECK(last == big_content().size());
     CHECK(other.requests().size() == 1);
 }
 
@@ -133,7 +128,7 @@ TEST_CASE("data of a tensor is fetched when it is asked for, once, by whichever 
     // What reads from the file has it as well.
     Content bytes(1000);
     REQUIRE(::pread(model->shard_fd(0), bytes.data(), bytes.size(), static_cast<off_t>(begin)) == 1000);
-    CHECK(std::ranges::equal(bytes, std::span(content()).subspan(begin, 1000)));
+    CHECK(std::ranges::equal(bytes, std::span(big_content()).subspan(begin, 1000)));
     CHECK(model->check_unchanged());
 }
 
@@ -152,7 +147,7 @@ TEST_CASE("a comparison fetches the data that it compares, and sees what differs
     CHECK(diff->tensors[0].name == "other.weight");
     CHECK(diff->tensors[0].bytes_differ);
     CHECK(diff->tensors[1].name == "large.weight");
-    CHECK(asked_bytes(server) < content().size() - big_model().at("large.weight").bytes.size() / 2);
+    CHECK(asked_bytes(server) < big_content().size() - big_model().at("large.weight").bytes.size() / 2);
 }
 
 TEST_CASE("what passes is tried again, where it had come to, what does not is told") {
@@ -185,7 +180,7 @@ TEST_CASE("what passes is tried again, where it had come to, what does not is to
         CHECK(request.begin == next);
         next += 300'000;
     }
-    CHECK(cutting.requests().size() == (content().size() + 299'999) / 300'000);
+    CHECK(cutting.requests().size() == (big_content().size() + 299'999) / 300'000);
     const ScriptedServer silent([](const HttpRequestSeen& request) {
         HttpReply reply = good(request);
         reply.body.resize(std::min<std::size_t>(reply.body.size(), 10));
@@ -209,7 +204,7 @@ TEST_CASE("a server that lies about what it sends is not believed") {
     const auto with = [](const std::string& name, const std::string& value) {
         return [=](const HttpRequestSeen& request) { return good(request).set(name, value); };
     };
-    const std::string size = std::to_string(content().size());
+    const std::string size = std::to_string(big_content().size());
     for (const std::string& range :
          {std::string(), std::string("bytes"), std::string("bytes 0-65535/*"), std::string("bytes 0-65535/65535"),
           "bytes 1-65536/" + size, "bytes 0-65536/" + size, "bytes 9-5/" + size, "bytes 0-99999999999999999999/" + size,
@@ -234,7 +229,7 @@ TEST_CASE("a server that lies about what it sends is not believed") {
     const Error less = refusal([](const HttpRequestSeen& request) {
         HttpRequestSeen small = request;
         small.end = request.begin + 1;
-        return part_of(content(), small);
+        return part_of(big_content(), small);
     });
     CHECK(less.detail == "the server sends less than it is asked for");
     CHECK(refusal([](const HttpRequestSeen&) { return HttpReply{.status = 304}; }).code == Errc::io_open);
@@ -244,7 +239,7 @@ TEST_CASE("a file of a size that no disk has") {
     for (const bool header_only : {true, false}) {
         for (const char* size : {"9223372036854775807", "1152921504606846976"}) {
             const ScriptedServer server([&](const HttpRequestSeen& request) {
-                const std::string end = std::to_string(std::min<std::uint64_t>(request.end, content().size()) - 1);
+                const std::string end = std::to_string(std::min<std::uint64_t>(request.end, big_content().size()) - 1);
                 return good(request).set("Content-Range", "bytes 0-" + end + "/" + size);
             });
             const Error error = refusal(server, {.header_only = header_only});
@@ -284,7 +279,7 @@ TEST_CASE("a file that changes between two requests is never mixed with what it 
     const auto another = [&](auto change) { return refusal(changing(change)).code; };
     CHECK(another([](HttpReply& reply, const HttpRequestSeen&) { reply.set("ETag", "\"2\""); }) == Errc::io_changed);
     CHECK(another([](HttpReply& reply, const HttpRequestSeen& request) {
-              reply = part_of(std::span(content()).first(content().size() - 1), request);
+              reply = part_of(std::span(big_content()).first(big_content().size() - 1), request);
           }) == Errc::io_changed);
     CHECK(another([](HttpReply& reply, const HttpRequestSeen&) {
               reply = HttpReply{.status = 416}.set("Content-Range", "bytes */10");
@@ -301,7 +296,7 @@ TEST_CASE("a file that changes between two requests is never mixed with what it 
     // In data that is asked for later, too.
     bool changed = false;
     const ScriptedServer server(
-        [&](const HttpRequestSeen& request) { return part_of(content(), request, changed ? "\"2\"" : "\"1\""); });
+        [&](const HttpRequestSeen& request) { return part_of(big_content(), request, changed ? "\"2\"" : "\"1\""); });
     const auto model = fetch(server);
     REQUIRE(model);
     changed = true;
@@ -322,13 +317,13 @@ TEST_CASE("what is no model, or a broken one, ends early") {
     CHECK(fetch(empty, {}).error().code == Errc::truncated);
 
     // A fault that more bytes would not cure, and one that they might.
-    Content version = content();
+    Content version = big_content();
     version[4] = std::byte{9};
     const ScriptedServer wrong([&](const HttpRequestSeen& request) { return part_of(version, request); });
     CHECK(fetch(wrong).error().code == Errc::bad_version);
     CHECK(wrong.requests().size() == 1);
     const ScriptedServer cut(
-        [&](const HttpRequestSeen& request) { return part_of(std::span(content()).first(300'000), request); });
+        [&](const HttpRequestSeen& request) { return part_of(std::span(big_content()).first(300'000), request); });
     CHECK(fetch(cut).error().code == Errc::length_past_eof);
 }
 
