@@ -40,12 +40,14 @@ struct ScalesAndMins {
         std::memcpy(min, mins, 8);
     }
     // Writes all: scale[k] and min[k] are 0..63.
-    constexpr void set(const std::uint8_t (&scale)[8], const std::uint8_t (&min)[8]) noexcept {
-        for (int k = 0; k < 4; ++k) {
-            bytes[k] = static_cast<std::uint8_t>(scale[k] | (scale[k + 4] >> 4) << 6);
-            bytes[k + 4] = static_cast<std::uint8_t>(min[k] | (min[k + 4] >> 4) << 6);
-            bytes[k + 8] = static_cast<std::uint8_t>((scale[k + 4] & 15) | (min[k + 4] & 15) << 4);
-        }
+    void set(const std::uint8_t (&scale)[8], const std::uint8_t (&min)[8]) noexcept {
+        std::uint32_t scales[2], mins[2];
+        std::memcpy(scales, scale, 8);
+        std::memcpy(mins, min, 8);
+        const std::uint32_t words[3] = {scales[0] | (scales[1] << 2 & 0xc0c0c0c0),
+                                        mins[0] | (mins[1] << 2 & 0xc0c0c0c0),
+                                        (scales[1] & 0x0f0f0f0f) | (mins[1] << 4 & 0xf0f0f0f0)};
+        std::memcpy(bytes, words, 12);
     }
 };
 

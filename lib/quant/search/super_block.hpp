@@ -2,7 +2,7 @@
 //
 // Compiled once for each target, as lanes.hpp.
 #include <algorithm>
-#include <cstring>
+#include <new>
 
 #include "quant/search/batch.hpp"
 
@@ -66,10 +66,8 @@ void quantize_super_blocks(const SourceRows& rows, std::byte* out) {
         typename Encoder::Codes codes[count];
         found.write(codes);
         for (std::size_t b = 0; b < count && i + b * super_block_size < rows.count(); ++b) {
-            Block block{};
-            pack(codes[b], block);
-            std::memcpy(out, &block, sizeof block);
-            out += sizeof block;
+            pack(codes[b], *new (out) Block{});
+            out += sizeof(Block);
         }
     }
 }

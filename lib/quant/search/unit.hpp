@@ -34,10 +34,8 @@ struct Unit {
         constexpr float largest = 65504;
         return half_to_float(float_to_half(std::clamp(value * size, -largest, largest))) * inverse;
     }
-    // Whether `value` units lie outside what binary16 can hold.
-    [[gnu::always_inline]] bool overflows_half(float value) const {
-        return half_to_float(float_to_half(std::abs(value * size))) > 65504;
-    }
+    // Whether `value` units, rounded to binary16, would be infinite.
+    [[gnu::always_inline]] bool overflows_half(float value) const { return std::abs(value * size) >= 65520; }
 };
 
 }  // namespace ggufkit::quant
