@@ -99,13 +99,13 @@ std::vector<float> golden_rows() {
 TEST_CASE("encoded bytes stay what they are") {
     using enum TensorType;
     const test::Golden goldens[] = {
-        {Q4_0, 0x31bd106132e7ed8f},   {Q4_1, 0xd2c02e0cdc655d6f},   {Q5_0, 0x443315dbbc8ccebd},
-        {Q5_1, 0xcc873316d4c7753e},   {Q2_K, 0xd541852a34c4df96},   {Q3_K, 0xc87d14bf871093fc},
-        {Q4_K, 0x48e4474b66f24bd2},   {Q5_K, 0x1196b153405d62bc},   {Q6_K, 0x15d82ee73ae5a44b},
+        {Q4_0, 0xc466fcb516a52305},   {Q4_1, 0xd2c02e0cdc655d6f},   {Q5_0, 0x67e8e8319e9bb637},
+        {Q5_1, 0x18ef82418c243934},   {Q2_K, 0xd541852a34c4df96},   {Q3_K, 0xdf93959976482dad},
+        {Q4_K, 0x307c406fab2a10a2},   {Q5_K, 0x847b202fe9d7b7a6},   {Q6_K, 0x984c67bbf7235d21},
         {IQ4_NL, 0xa197c3fbda7ca343}, {IQ4_XS, 0x1c3b2008010be13a}, {TQ1_0, 0x701d4825616bb2c4},
         {TQ2_0, 0x9df386aeee3a233c},  {MXFP4, 0x584d7ee8b1c70e45},  {NVFP4, 0x22fa505033f0334d},
         {Q1_0, 0xa159a0c7501ef082},   {Q2_0, 0x8e4a9439e1fef848},   {IQ2_XXS, 0xb84c32bd8809298b},
-        {IQ2_XS, 0x30a2f18c9364e512}, {IQ2_S, 0x12648f278956eca0},  {IQ3_XXS, 0x6235b88624feeb1d},
+        {IQ2_XS, 0xcbac80cd57536ed8}, {IQ2_S, 0x12648f278956eca0},  {IQ3_XXS, 0x6235b88624feeb1d},
         {IQ3_S, 0xba4ae8061f1262e6},  {IQ1_S, 0x12b4545438287599},  {IQ1_M, 0x987ecfea5d1c6838},
     };
     const auto rows = golden_rows();
@@ -118,14 +118,14 @@ TEST_CASE("encoded bytes stay what they are") {
 TEST_CASE("encoded bytes stay what they are with an importance matrix") {
     using enum TensorType;
     const test::Golden goldens[] = {
-        {Q4_0, 0x1cc8846b0ad7cb20},   {Q4_1, 0xe9c4fd0766580917},   {Q5_0, 0x9617d10fcb858a6b},
-        {Q5_1, 0x968a25aab34ef96c},   {Q2_K, 0xb373c5bdebff742c},   {Q3_K, 0xdb051ffd375fc83f},
-        {Q4_K, 0xec3c1bb59e90b777},   {Q5_K, 0x0355ade08cc0c133},   {Q6_K, 0x4e648dfd71cb3715},
-        {IQ4_NL, 0x1bc4fa472afd354e}, {IQ4_XS, 0xa98b57bbffc000af}, {TQ1_0, 0x9179ba96132d6bce},
-        {TQ2_0, 0x51cc55de4ef698e0},  {MXFP4, 0x32f571305cd10c49},  {NVFP4, 0x6034f856963c5a16},
+        {Q4_0, 0x3a52d05a1f1189c9},   {Q4_1, 0x05f5fd2ee12d21a4},   {Q5_0, 0x242ce68cc71f4132},
+        {Q5_1, 0xf530d0165a7bc5e2},   {Q2_K, 0xb373c5bdebff742c},   {Q3_K, 0xcc61ba04f38ff8fe},
+        {Q4_K, 0x40f76646d5e5d8f3},   {Q5_K, 0xd3132535049cedbb},   {Q6_K, 0x9398ac28fa06c126},
+        {IQ4_NL, 0x008f5980be0b1aa2}, {IQ4_XS, 0x08a209cce63b4f51}, {TQ1_0, 0x9179ba96132d6bce},
+        {TQ2_0, 0x51cc55de4ef698e0},  {MXFP4, 0x32f571305cd10c49},  {NVFP4, 0x1b14165833457095},
         {Q1_0, 0x6fa73a9425398ae7},   {Q2_0, 0x2e7a713afe2be6d7},   {IQ2_XXS, 0x013988f3dabb32ef},
-        {IQ2_XS, 0x7f82fec49b351eb2}, {IQ2_S, 0x10211a7f289d1f67},  {IQ3_XXS, 0xc40a8024850239d0},
-        {IQ3_S, 0x7792d26efdf83bdb},  {IQ1_S, 0x4dc3fd507f98422d},  {IQ1_M, 0x06db187facc9e75b},
+        {IQ2_XS, 0x7f82fec49b351eb2}, {IQ2_S, 0x10211a7f289d1f67},  {IQ3_XXS, 0x34aaadf101ecd26c},
+        {IQ3_S, 0x7792d26efdf83bdb},  {IQ1_S, 0x4dc3fd507f98422d},  {IQ1_M, 0x73cd330d537a9feb},
     };
     const auto rows = golden_rows();
     test::Random random(82);

@@ -26,12 +26,15 @@ struct E2M1Doubled {
         const Lanes shift = larger(power, splat(2)) * splat(0x1.8p22f);
         return (a + shift) - shift;
     }
-    // Of values from 2 on the first mantissa bit and the exponent count codes.
-    static Lanes code(Lanes x) {
+    // Of values from 1 on the first mantissa bit and the exponent count codes, but that those of 1 say 0.
+    static IntegerLanes code(Lanes x) {
         const Lanes a = nearest_magnitude(x);
+        const LaneMask some = zero() < a;
+        const auto where = [](LaneMask mask, int number) {
+            return hn::IfThenElseZero(hn::RebindMask(integer_tag, mask), hn::Set(integer_tag, number));
+        };
         const IntegerLanes counted = hn::ShiftRight<22>(hn::BitCast(integer_tag, a)) - hn::Set(integer_tag, 254);
-        const Lanes code = select(a < splat(2), a, hn::ConvertTo(tag, counted));
-        return code + hn::IfThenElseZero(hn::And(x < zero(), zero() < a), splat(8));
+        return hn::Max(counted, where(some, 1)) + where(hn::And(x < zero(), some), 8);
     }
 };
 
@@ -87,7 +90,7 @@ struct ListedScales {
     }
     // What the doubled values are multiplied by, in units.
     static Lanes half_scale(const Blocks<n>& b, int first, Lanes bits) {
-        return Format::Scales::value(hn::ConvertTo(integer_tag, bits)) * (b.factor.load(first) * splat(0.5f));
+        return Format::Scales::value(to_integer(bits)) * (b.factor.load(first) * splat(0.5f));
     }
 
     static Best search(const Blocks<n>& b, int first, Lanes below) {

@@ -111,7 +111,7 @@ class CodebookEncoder {
         constexpr int bits = Format::word_bits / Format::length;
         for (int i = part * Format::length; i < (part + 1) * Format::length; ++i, word >>= bits) {
             const float value = Format::values[0].of[word & ((1u << bits) - 1)];
-            const float cost = std::abs(blocks_.batch.wx[8 * group + i][k]) * value;
+            const float cost = std::abs(blocks_.batch.w[8 * group + i][k] * blocks_.batch.x[8 * group + i][k]) * value;
             if (cost < least) {
                 least = cost;
                 best = i;
@@ -132,8 +132,9 @@ class CodebookEncoder {
         for (int first = 0; first < batch_size; first += lane_count) {
             Lanes peak = zero(), xx = zero();
             for (int i = 0; i < n; ++i) {
-                peak = larger(peak, magnitude(batch.x_at(i, first)));
-                xx += batch.wx_at(i, first) * batch.x_at(i, first);
+                const Lanes x = batch.x_at(i, first);
+                peak = larger(peak, magnitude(x));
+                xx = fused(batch.w_at(i, first) * x, x, xx);
             }
             const Lanes per_peak = ratio(splat(1), peak);
             SymmetricMoments best{splat(1), zero()};
@@ -173,8 +174,8 @@ class CodebookEncoder {
             Lanes sum = zero();  // of the errors, but for what is the same for all
             for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
                 const Lanes scale = some_d * nearest_odd(splat(free_scale_[k]) * per_d);
-                const Lanes error = scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
-                sum += splat(blocks_.batch.total[k]) * error;
+                const Lanes error = scale * fused(scale, splat(moments_.vv[k]), splat(-2 * moments_.vx[k]));
+                sum = fused(splat(blocks_.batch.total[k]), error, sum);
             }
             d.store(first, some_d);
             error.store(first, sum);

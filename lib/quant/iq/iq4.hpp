@@ -20,15 +20,15 @@ struct Iq4Tables {
 };
 inline constexpr Iq4Tables iq4_tables;
 
-// The values are so nearly even that a line says which two of them may be the nearest to x: the integer below
+// The values are so nearly even that a line says which two of them may be the nearest to x: the integer nearest to
 // slope x + base, from 0 to 14, and the next. The middle between them decides.
 struct Iq4Line {
-    static constexpr float slope = 0.072f, base = 7.88f;
+    static constexpr float slope = 0.072f, base = 7.38f;
 };
 static_assert([] {
     for (int i = 0; i < 15; ++i) {
         const float at = iq4_tables.middle[i] * Iq4Line::slope + Iq4Line::base;
-        if ((i > 0 && at < static_cast<float>(i) + 0.01f) || (i < 14 && at > static_cast<float>(i) + 0.99f))
+        if ((i > 0 && at < static_cast<float>(i) - 0.49f) || (i < 14 && at > static_cast<float>(i) + 0.49f))
             return false;
     }
     return true;

@@ -143,30 +143,29 @@ class NearestPoints {
         const LaneMask odd = hn::MaskFromVec(hn::BitCast(tag, hn::BroadcastSignBit(hn::BitCast(integer_tag, signs))));
         if constexpr (parts == 1) {
             plain[0].take(odd, wrong[0]);
-            return hn::ConvertTo(integer_tag, hn::IfThenElseZero(odd, splat(1)));
+            return to_integer(hn::IfThenElseZero(odd, splat(1)));
         } else {
             const LaneMask second = wrong[1].cost - plain[1].cost < wrong[0].cost - plain[0].cost;
             plain[0].take(hn::AndNot(second, odd), wrong[0]);
             plain[1].take(hn::And(second, odd), wrong[1]);
-            return hn::ConvertTo(integer_tag, hn::IfThenElseZero(odd, select(second, splat(2), splat(1))));
+            return to_integer(hn::IfThenElseZero(odd, select(second, splat(2), splat(1))));
         }
     }
 
     // The point that is nearest, and the one that is when the element where it costs least has the wrong sign.
     void nearest(const Batch<n>& b, int first, int row, Lanes inverse, int down, Point& plain, Point& wrong) const {
         plain = wrong = Point::none();
-        Lanes w[length], wx[length];
+        Lanes w[length], x[length];
         Lanes cell = zero();
         for (int i = length - 1; i >= 0; --i) {
             w[i] = b.w_at(row + i, first);
-            wx[i] = sided(b.wx_at(row + i, first));
-            const Lanes x = sided(b.x_at(row + i, first));
-            const Lanes level = code_of(x, inverse * splat(1 / Format::step),
+            x[i] = sided(b.x_at(row + i, first));
+            const Lanes level = code_of(x[i], inverse * splat(1 / Format::step),
                                         splat(-Format::values[down].of[0] / Format::step), 0, levels - 1);
-            cell = cell * splat(levels) + level;
+            cell = fused(cell, splat(levels), level);
         }
-        const IntegerLanes list = hn::ConvertTo(integer_tag, cell) * hn::Set(integer_tag, Neighbours::listed / 2);
-        const Lanes twice_inverse = inverse + inverse;
+        const IntegerLanes list = to_integer(cell) * hn::Set(integer_tag, Neighbours::listed / 2);
+        const Lanes minus_twice_inverse = zero() - (inverse + inverse);
         for (int pair = 0; pair < pairs_; ++pair) {
             IntegerLanes word = hn::GatherIndex(integer_tag, lists_, list + hn::Set(integer_tag, pair));
             for (int half = 0; half < 2; ++half) {
@@ -175,18 +174,18 @@ class NearestPoints {
                 for (int i = 0; i < length; ++i) {
                     const Lanes v =
                         entry<levels>(Format::values[down].of, hn::And(word, hn::Set(integer_tag, (1 << bits) - 1)));
-                    p.vv += w[i] * v * v;
-                    const Lanes wvx = wx[i] * v;
-                    p.vx += wvx;
-                    if constexpr (even) least = smaller(least, wvx);
+                    const Lanes wv = w[i] * v;
+                    p.vv = fused(wv, v, p.vv);
+                    p.vx = fused(wv, x[i], p.vx);
+                    if constexpr (even) least = smaller(least, wv * x[i]);
                     word = hn::ShiftRight<bits>(word);
                 }
                 word = hn::ShiftRight<16 - length * bits>(word);
-                p.cost = p.vv - twice_inverse * p.vx;
+                p.cost = fused(minus_twice_inverse, p.vx, p.vv);
                 plain.take(p.cost < plain.cost, p);
                 if constexpr (even) {
                     p.vx -= least + least;
-                    p.cost = p.vv - twice_inverse * p.vx;
+                    p.cost = fused(minus_twice_inverse, p.vx, p.vv);
                     wrong.take(p.cost < wrong.cost, p);
                 }
             }

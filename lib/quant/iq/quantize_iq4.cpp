@@ -17,14 +17,12 @@ struct Iq4Values {
     static constexpr int lowest = iq4_values[0];
     static constexpr bool mirrored = false;
 
-    static IntegerLanes code_of(Lanes x) {
-        const IntegerLanes lower =
-            hn::ConvertTo(integer_tag, clamp(x * splat(Iq4Line::slope) + splat(Iq4Line::base), 0, 14));
+    static IntegerLanes code(Lanes x) {
+        const IntegerLanes lower = to_integer(clamp(fused(x, splat(Iq4Line::slope), splat(Iq4Line::base)), 0, 14));
         const LaneMask above = x > entry(iq4_tables.middle, lower);
         return lower + hn::IfThenElseZero(hn::RebindMask(integer_tag, above), hn::Set(integer_tag, 1));
     }
-    static Lanes nearest(Lanes x) { return entry(iq4_tables.value, code_of(x)); }
-    static Lanes code(Lanes x) { return hn::ConvertTo(tag, code_of(x)); }
+    static Lanes nearest(Lanes x) { return entry(iq4_tables.value, code(x)); }
 };
 
 struct IQ4_NL {

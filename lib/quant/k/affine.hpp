@@ -135,29 +135,32 @@ class AffineEncoder {
     // Units around those that make the largest scale and the largest min the largest integer. First d, as if mins could
     // be anything; then dmin, for the mins that are best beside the multiples of d.
     void choose_units() {
-        for (int b = 0; b < super_blocks; ++b) {
-            set_units(
-                b,
-                best_unit(b, largest_scale_[b],
-                          [&](int k, Lanes d, Lanes per_d) {
-                              const Lanes scale = d * clamp(round(splat(free_scale_[k]) * per_d), 0, max_scale);
-                              const Lanes min = larger(scale * splat(moments_.c[k]) - splat(moments_.x[k]), zero());
-                              return scale * (scale * splat(moments_.cc[k]) - splat(2 * moments_.cx[k])) - min * min;
-                          }),
-                0);
+        PerSubBlock minus_x, minus_twice_cx, best_min;
+        for (int first = 0; first < batch_size; first += lane_count) {
+            minus_x.store(first, zero() - moments_.x.load(first));
+            minus_twice_cx.store(first, splat(-2) * moments_.cx.load(first));
         }
-        PerSubBlock best_min;
+        for (int b = 0; b < super_blocks; ++b) {
+            const auto error = [&](int k, Lanes d, Lanes per_d) {
+                const Lanes scale = d * clamp(round(splat(free_scale_[k]) * per_d), 0, max_scale);
+                const Lanes min = larger(fused(scale, splat(moments_.c[k]), splat(minus_x[k])), zero());
+                const Lanes slope = fused(scale, splat(moments_.cc[k]), splat(minus_twice_cx[k]));
+                return fused(scale, slope, zero() - min * min);
+            };
+            set_units(b, best_unit(b, largest_scale_[b], error), 0);
+        }
         for (int first = 0; first < batch_size; first += lane_count) {
             const Lanes d = d_.load(first);
             const Lanes scale = d * clamp(round(free_scale_.load(first) * ratio(splat(1), d)), 0, max_scale);
             best_min.store(first, larger(moments_.load(first).best_min(scale), zero()));
         }
         for (int b = 0; b < super_blocks; ++b) {
-            set_units(b, d_[b * Blocks::size], best_unit(b, largest_min_[b], [&](int k, Lanes dmin, Lanes per_dmin) {
-                          const Lanes best = splat(best_min[k]);
-                          const Lanes rest = dmin * clamp(round(best * per_dmin), 0, max_scale) - best;
-                          return rest * rest;
-                      }));
+            const auto error = [&](int k, Lanes dmin, Lanes per_dmin) {
+                const Lanes best = splat(best_min[k]);
+                const Lanes rest = fused(dmin, clamp(round(best * per_dmin), 0, max_scale), zero() - best);
+                return rest * rest;
+            };
+            set_units(b, d_[b * Blocks::size], best_unit(b, largest_min_[b], error));
         }
     }
     // The one of sixteen units for which the errors of the sub-blocks of b, error(sub-block, unit, 1 / unit), add up to
@@ -172,7 +175,7 @@ class AffineEncoder {
             const Lanes per_unit = ratio(splat(1), some);
             Lanes errors = zero();
             for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
-                errors += splat(blocks_.batch.total[k]) * error(k, some, per_unit);
+                errors = fused(splat(blocks_.batch.total[k]), error(k, some, per_unit), errors);
             }
             unit.store(first, some);
             sum.store(first, errors);

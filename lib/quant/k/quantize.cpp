@@ -24,7 +24,7 @@ struct Q3_K {
     static constexpr Weighting weighting = Weighting::square;
 };
 struct Q4_K {
-    static constexpr int sub_block = 32, max_code = 15, max_scale = 63, starts = 10;
+    static constexpr int sub_block = 32, max_code = 15, max_scale = 63, starts = 12;
 };
 struct Q5_K {
     static constexpr int sub_block = 32, max_code = 31, max_scale = 63, starts = 4;

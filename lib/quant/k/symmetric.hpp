@@ -130,8 +130,8 @@ class SymmetricEncoder {
             Lanes sum = zero();  // of the errors, but for what is the same for all
             for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
                 const Lanes scale = some_d * clamp(round(splat(free_scale_[k]) * per_d), -half_scales, half_scales - 1);
-                const Lanes error = scale * (scale * splat(moments_.vv[k]) - splat(2 * moments_.vx[k]));
-                sum += splat(blocks_.batch.total[k]) * error;
+                const Lanes error = scale * fused(scale, splat(moments_.vv[k]), splat(-2 * moments_.vx[k]));
+                sum = fused(splat(blocks_.batch.total[k]), error, sum);
             }
             d.store(first, some_d);
             error.store(first, sum);

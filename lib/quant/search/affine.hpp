@@ -65,14 +65,14 @@ struct AffineSearch {
                         Moments (&m)[count]) {
         for (int j = 0; j < count; ++j) m[j].c = m[j].cc = m[j].cx = zero();
         for (int i = 0; i < n; ++i) {
-            const Lanes x = b.x_at(i, first), w = b.w_at(i, first), wx = b.wx_at(i, first);
+            const Lanes x = b.x_at(i, first), w = b.w_at(i, first);
             for (int j = 0; j < count; ++j) {
                 const Lanes code =
-                    inside ? round(x * inverse[j] + offset[j]) : code_of(x, inverse[j], offset[j], 0, max_code);
+                    inside ? round(fused(x, inverse[j], offset[j])) : code_of(x, inverse[j], offset[j], 0, max_code);
                 const Lanes wc = w * code;
                 m[j].c += wc;
-                m[j].cc += wc * code;
-                m[j].cx += wx * code;
+                m[j].cc = fused(wc, code, m[j].cc);
+                m[j].cx = fused(wc, x, m[j].cx);
             }
         }
     }
@@ -93,7 +93,7 @@ struct AffineSearch {
         Lanes lowest = signed_min ? b.x_at(0, first) : zero(), highest = b.x_at(0, first);
         for (int i = 0; i < n; ++i) {
             const Lanes x = b.x_at(i, first);
-            mean += b.wx_at(i, first);
+            mean = fused(b.w_at(i, first), x, mean);
             lowest = smaller(lowest, x);
             highest = larger(highest, x);
         }

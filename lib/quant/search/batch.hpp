@@ -71,13 +71,11 @@ template <int n>
 struct Batch {
     // Element i of sub-block k is at [i][k].
     alignas(64) float x[n][batch_size];
-    alignas(64) float w[n][batch_size];   // its weight, which is positive; those of a sub-block add up to 1
-    alignas(64) float wx[n][batch_size];  // their product
-    PerSubBlock total;                    // the sum of the weights before they were made to add up to 1
+    alignas(64) float w[n][batch_size];  // its weight, which is positive; those of a sub-block add up to 1
+    PerSubBlock total;                   // the sum of the weights before they were made to add up to 1
 
     Lanes x_at(int i, int first) const { return hn::Load(tag, x[i] + first); }
     Lanes w_at(int i, int first) const { return hn::Load(tag, w[i] + first); }
-    Lanes wx_at(int i, int first) const { return hn::Load(tag, wx[i] + first); }
 
     // Lays sixteen sub-blocks that lie one after another side by side, each times its factor.
     static void transpose(const float* from, const PerSubBlock& factor, float (&to)[n][batch_size]) {
@@ -122,7 +120,7 @@ struct Batch {
 
     Lanes mean_square(int first) const {
         Lanes sum = zero();
-        for (int i = 0; i < n; ++i) sum += x_at(i, first) * x_at(i, first);
+        for (int i = 0; i < n; ++i) sum = fused(x_at(i, first), x_at(i, first), sum);
         return sum * splat(1.0f / n);
     }
 
@@ -134,7 +132,7 @@ struct Batch {
             Lanes squares = zero(), magnitudes = zero();
             for (int i = 0; i < n; ++i) {
                 const Lanes value = x_at(i, first);
-                squares += value * value;
+                squares = fused(value, value, squares);
                 magnitudes += magnitude(value);
             }
             const Lanes mean = squares * splat(1.0f / n);
@@ -147,14 +145,14 @@ struct Batch {
             const Lanes per_sum = splat(1) / sum;
             for (int i = 0; i < n; ++i) {
                 const Lanes value = x_at(i, first);
-                set_weight(i, first, value, (base + (square ? value * value : magnitude(value))) * per_sum);
+                set_weight(i, first, (base + (square ? value * value : magnitude(value))) * per_sum);
             }
             total.store(first, sum);
         }
     }
     void weigh_alike() {
         for (int first = 0; first < batch_size; first += lane_count) {
-            for (int i = 0; i < n; ++i) set_weight(i, first, x_at(i, first), splat(1.0f / n));
+            for (int i = 0; i < n; ++i) set_weight(i, first, splat(1.0f / n));
             total.store(first, splat(n));
         }
     }
@@ -163,7 +161,7 @@ struct Batch {
     void weigh_importance(const PerSubBlock& spread) {
         set_weights([&](int i, int first) {
             const Lanes value = x_at(i, first);
-            return w_at(i, first) * square_root(spread.load(first) + value * value);
+            return w_at(i, first) * square_root(fused(value, value, spread.load(first)));
         });
     }
     // Where it is all that counts.
@@ -178,18 +176,15 @@ struct Batch {
             Lanes sum = zero();
             for (int i = 0; i < n; ++i) {
                 const Lanes weight = weight_of(i, first) + splat(least_weight);
-                hn::Store(weight, tag, w[i] + first);
+                set_weight(i, first, weight);
                 sum += weight;
             }
             const Lanes per_sum = splat(1) / sum;
-            for (int i = 0; i < n; ++i) set_weight(i, first, x_at(i, first), w_at(i, first) * per_sum);
+            for (int i = 0; i < n; ++i) set_weight(i, first, w_at(i, first) * per_sum);
             total.store(first, sum);
         }
     }
-    void set_weight(int i, int first, Lanes value, Lanes weight) {
-        hn::Store(weight, tag, w[i] + first);
-        hn::Store(weight * value, tag, wx[i] + first);
-    }
+    void set_weight(int i, int first, Lanes weight) { hn::Store(weight, tag, w[i] + first); }
 };
 
 // Writes the codes of the values nearest to x * factor * inverse + offset, of sub-blocks first .. first + count - 1, which
@@ -197,15 +192,15 @@ struct Batch {
 template <class Values, int n>
 HWY_INLINE void write_codes(int first, int count, const float* x, const PerSubBlock& factor, const PerSubBlock& inverse,
                             const PerSubBlock& offset, std::uint8_t* codes) {
-    const hn::Rebind<std::int32_t, Tag> integers;
+    const hn::RebindToUnsigned<Tag> unsigned_tag;
     const hn::Rebind<std::uint8_t, Tag> bytes;
     for (int k = first; k < first + count; ++k) {
         const Lanes f = splat(factor[k]);
         const Lanes v = splat(inverse[k]);
         const Lanes o = splat(offset[k]);
         for (int i = k * n; i < (k + 1) * n; i += lane_count) {
-            const Lanes code = Values::code(hn::LoadU(tag, x + i) * f * v + o);
-            hn::StoreU(hn::DemoteTo(bytes, hn::ConvertTo(integers, code)), bytes, codes + i - first * n);
+            const auto code = hn::BitCast(unsigned_tag, Values::code(fused(hn::LoadU(tag, x + i) * f, v, o)));
+            hn::StoreU(hn::TruncateTo(bytes, code), bytes, codes + i - first * n);
         }
     }
 }

@@ -2,11 +2,13 @@
 //
 // Every search here treats sub-blocks alike, so they share the lanes of vectors: lane k is sub-block k, and a sum over
 // the elements of a sub-block is added up in the order of the elements, as a plain loop would. The numbers therefore do
-// not depend on how many lanes a target has. Arithmetic is IEEE single precision, without fused multiply-adds.
+// not depend on how many lanes a target has. Arithmetic is IEEE single precision; fused() is a fused multiply-add on every
+// target, and nothing else is one on any.
 //
 // Compiled once for each target: include it, and what builds on it, only below <hwy/foreach_target.h>.
 #include <hwy/highway.h>
 
+#include <cmath>
 #include <cstdint>
 
 #include "quant/search/batch_size.hpp"
@@ -40,33 +42,23 @@ struct PerSubBlock {
     constexpr float operator[](int k) const { return values[k]; }
     constexpr float& operator[](int k) { return values[k]; }
 
-    // What `combine` makes of `count` (a power of two) values from `first` on, by halves: first each of the lower half with
-    // its counterpart in the upper one, and so on. Short chains of operations, and the same order on every target.
-    template <int count, class Combine>
-    HWY_INLINE float by_halves(int first, Combine combine) const {
-        return by_halves<count>(values + first, combine);
-    }
-    template <int count, class Combine>
-    static HWY_INLINE float by_halves(const float* all, Combine combine) {
-        if constexpr (count == 1) {
-            return *all;
-        } else {
-            float half[count / 2];
-            for (int k = 0; k < count / 2; ++k) half[k] = combine(all[k], all[k + count / 2]);
-            return by_halves<count / 2>(half, combine);
-        }
-    }
+    // The sum of `count` (a power of two) values from `first` on, by halves: first each of the lower half with its
+    // counterpart in the upper one, and so on. Short chains of operations, and the same order on every target.
     template <int count>
     HWY_INLINE float sum(int first) const {
-        return by_halves<count>(first, [](float a, float b) { return a + b; });
+        return sum_by_halves<count>(values + first);
     }
     template <int count>
     HWY_INLINE float largest(int first) const {
-        return by_halves<count>(first, [](float a, float b) { return a > b ? a : b; });
+        return hn::GetLane(reduced<count>(
+            first, [](auto a, auto b) { return hn::Max(a, b); },
+            [](auto part, auto all) { return hn::MaxOfLanes(part, all); }));
     }
     template <int count>
     HWY_INLINE float smallest(int first) const {
-        return by_halves<count>(first, [](float a, float b) { return a < b ? a : b; });
+        return hn::GetLane(reduced<count>(
+            first, [](auto a, auto b) { return hn::Min(a, b); },
+            [](auto part, auto all) { return hn::MinOfLanes(part, all); }));
     }
     // The first of the smallest of all. Without a branch, as nobody can predict it.
     HWY_INLINE int index_of_smallest() const {
@@ -77,6 +69,26 @@ struct PerSubBlock {
             index = found < 0 ? index : first + found;
         }
         return static_cast<int>(index);
+    }
+
+  private:
+    template <int count, class Combine, class OfLanes>
+    HWY_INLINE auto reduced(int first, Combine combine, OfLanes of_lanes) const {
+        const hn::CappedTag<float, count> part;
+        constexpr int width = static_cast<int>(hn::MaxLanes(part));
+        auto some = hn::Load(part, values + first);
+        for (int k = width; k < count; k += width) some = combine(some, hn::Load(part, values + first + k));
+        return of_lanes(part, some);
+    }
+    template <int count>
+    static HWY_INLINE float sum_by_halves(const float* all) {
+        if constexpr (count == 1) {
+            return *all;
+        } else {
+            float half[count / 2];
+            for (int k = 0; k < count / 2; ++k) half[k] = all[k] + all[k + count / 2];
+            return sum_by_halves<count / 2>(half);
+        }
     }
 };
 
@@ -91,6 +103,41 @@ inline Lanes clamp(Lanes a, int low, int high) {
 }
 inline Lanes square_root(Lanes a) { return hn::Sqrt(a); }
 
+#if !HWY_NATIVE_FMA && HWY_TARGET != HWY_BASELINE_SCALAR
+// a * b + c, finite, rounded to odd, of binary32. binary64 holds the product as it is, and has more than twice the bits of
+// binary32 and two: to round such a sum to binary32 is to round once.
+template <class Half, class V = hn::Vec<Half>>
+HWY_INLINE V fused_half(Half half, V a, V b, V c) {
+    const hn::Rebind<double, Half> wide;
+    const hn::RebindToSigned<decltype(wide)> bits;
+    const auto product = hn::PromoteTo(wide, a) * hn::PromoteTo(wide, b), other = hn::PromoteTo(wide, c);
+    const auto sum = product + other;
+    const auto of_other = sum - product;
+    const auto lost = (product - (sum - of_other)) + (other - of_other);
+    // Where something was lost and the last bit is 0, the odd neighbour on the side of what was lost.
+    const auto sum_bits = hn::BitCast(bits, sum), one = hn::Set(bits, 1);
+    const auto step = hn::Or(hn::BroadcastSignBit(hn::Xor(sum_bits, hn::BitCast(bits, lost))), one);
+    const auto stays = hn::Or(hn::RebindMask(bits, lost == hn::Zero(wide)), hn::And(sum_bits, one) == one);
+    return hn::DemoteTo(half, hn::BitCast(wide, sum_bits + hn::IfThenZeroElse(stays, step)));
+}
+#endif
+
+// a * b + c, rounded once.
+inline Lanes fused(Lanes a, Lanes b, Lanes c) {
+#if HWY_TARGET == HWY_BASELINE_SCALAR
+    alignas(64) float product[lane_count], by[lane_count], sum[lane_count];
+    hn::Store(a, tag, product), hn::Store(b, tag, by), hn::Store(c, tag, sum);
+    for (int k = 0; k < lane_count; ++k) sum[k] = std::fma(product[k], by[k], sum[k]);
+    return hn::Load(tag, sum);
+#elif HWY_NATIVE_FMA
+    return hn::MulAdd(a, b, c);
+#else
+    const hn::Half<Tag> half;
+    return hn::Combine(tag, fused_half(half, hn::UpperHalf(half, a), hn::UpperHalf(half, b), hn::UpperHalf(half, c)),
+                       fused_half(half, hn::LowerHalf(half, a), hn::LowerHalf(half, b), hn::LowerHalf(half, c)));
+#endif
+}
+
 // To the nearest integer, ties to even; for magnitudes below 2^22, which codes and scales are far below.
 inline Lanes round(Lanes a) {
 #if HWY_TARGET == HWY_BASELINE_SCALAR  // whose Round() may make 1 of the largest float below 0.5
@@ -100,6 +147,13 @@ inline Lanes round(Lanes a) {
     return hn::Round(a);
 #endif
 }
+
+// The integer that each is nearest to, ties to even, in the lowest bits: for magnitudes below 2^22. What is above them is
+// of no use, and the sign is not in it.
+inline IntegerLanes low_bits(Lanes a) { return hn::BitCast(integer_tag, a + splat(0x1.8p23f)); }
+
+// The same for what is not below 0, with nothing above it. ConvertTo() would look after numbers that are too large.
+inline IntegerLanes to_integer(Lanes a) { return hn::And(low_bits(a), hn::Set(integer_tag, 0x3fffff)); }
 
 // a / b, or 0 where b is too small to divide by.
 inline Lanes ratio(Lanes a, Lanes b) {
@@ -137,7 +191,7 @@ Lanes entry(const float (&table)[16], IntegerLanes index) {
 
 // Codes that are to be round(x * inverse + offset), between low and high.
 inline Lanes code_of(Lanes x, Lanes inverse, Lanes offset, int low, int high) {
-    return round(clamp(x * inverse + offset, low, high));
+    return round(clamp(fused(x, inverse, offset), low, high));
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

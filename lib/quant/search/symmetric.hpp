@@ -37,11 +37,12 @@ struct SymmetricSearch {
     static void moments(const Batch<n>& b, int first, const Lanes (&inverse)[count], Moments (&m)[count]) {
         for (int j = 0; j < count; ++j) m[j].vv = m[j].vx = zero();
         for (int i = 0; i < n; ++i) {
-            const Lanes x = b.x_at(i, first), w = b.w_at(i, first), wx = b.wx_at(i, first);
+            const Lanes x = b.x_at(i, first), w = b.w_at(i, first);
             for (int j = 0; j < count; ++j) {
                 const Lanes value = Values::nearest(x * inverse[j]);
-                m[j].vv += w * value * value;
-                m[j].vx += wx * value;
+                const Lanes wv = w * value;
+                m[j].vv = fused(wv, value, m[j].vv);
+                m[j].vx = fused(wv, x, m[j].vx);
             }
         }
     }

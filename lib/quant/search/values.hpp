@@ -1,5 +1,5 @@
 // What codes stand for: the values that a scale multiplies. For each set of them, which value is nearest to a number, and
-// which code stands for it.
+// which code stands for it, in the lowest byte of each lane.
 //
 // Compiled once for each target, as lanes.hpp.
 #include "quant/search/lanes.hpp"
@@ -22,7 +22,7 @@ struct IntegerValues {
     static constexpr int lowest = low;
     static constexpr bool mirrored = low == -high;
     static Lanes nearest(Lanes x) { return round(clamp(x, low, high)); }
-    static Lanes code(Lanes x) { return nearest(x) - splat(static_cast<float>(low)); }
+    static IntegerLanes code(Lanes x) { return low_bits(clamp(x, low, high)) - hn::Set(integer_tag, low); }
 };
 
 // -1 and 1, code 0 and 1.
@@ -30,7 +30,9 @@ struct SignValues {
     static constexpr int lowest = -1;
     static constexpr bool mirrored = true;
     static Lanes nearest(Lanes x) { return select(x < zero(), splat(-1), splat(1)); }
-    static Lanes code(Lanes x) { return select(x < zero(), zero(), splat(1)); }
+    static IntegerLanes code(Lanes x) {
+        return hn::IfThenZeroElse(hn::RebindMask(integer_tag, x < zero()), hn::Set(integer_tag, 1));
+    }
 };
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE
