@@ -104,8 +104,8 @@ inline Lanes clamp(Lanes a, int low, int high) {
 inline Lanes square_root(Lanes a) { return hn::Sqrt(a); }
 
 #if !HWY_NATIVE_FMA && HWY_TARGET != HWY_BASELINE_SCALAR
-// a * b + c, finite, rounded to odd, of binary32. binary64 holds the product as it is, and has more than twice the bits of
-// binary32 and two: to round such a sum to binary32 is to round once.
+// a * b + c, finite. binary64 holds the product as it is, and the sum is rounded to odd there. Rounded again, to binary32,
+// that is what the exact sum would be: 53 bits are more than twice 24 and two.
 template <class Half, class V = hn::Vec<Half>>
 HWY_INLINE V fused_half(Half half, V a, V b, V c) {
     const hn::Rebind<double, Half> wide;
