@@ -34,7 +34,7 @@ struct Goal {
 constexpr Goal goals[] = {
     {TensorType::Q4_0, 0.955, 0.97},    {TensorType::Q4_1, 0.825, 0.965},  {TensorType::Q5_0, 0.96, 0.975},
     {TensorType::Q5_1, 0.805, 0.965},   {TensorType::Q2_K, 0.87, 0.92},    {TensorType::Q3_K, 0.955, 0.975},
-    {TensorType::Q4_K, 0.97, 0.95},     {TensorType::Q5_K, 0.93, 0.905},   {TensorType::Q6_K, 0.905, 0.885},
+    {TensorType::Q4_K, 0.97, 0.95},     {TensorType::Q5_K, 0.92, 0.905},   {TensorType::Q6_K, 0.905, 0.885},
     {TensorType::IQ4_NL, 0.955, 0.965}, {TensorType::IQ4_XS, 0.95, 0.955}, {TensorType::TQ1_0, 0.72, 0.48},
     {TensorType::TQ2_0, 0.72, 0.48},    {TensorType::Q2_0, 0.445, 0.34},   {TensorType::MXFP4, 0.965, 0.965},
     {TensorType::NVFP4, 0.84, 0.755},   {TensorType::IQ3_S, 0.76, 0.915},  {TensorType::IQ3_XXS, 0.965, 0.915},

@@ -27,7 +27,7 @@ struct Q4_K {
     static constexpr int sub_block = 32, max_code = 15, max_scale = 63, starts = 12;
 };
 struct Q5_K {
-    static constexpr int sub_block = 32, max_code = 31, max_scale = 63, starts = 4;
+    static constexpr int sub_block = 32, max_code = 31, max_scale = 63, starts = 8;
 };
 struct Q6_K {
     using Values = IntegerValues<-32, 31>;
