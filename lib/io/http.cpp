@@ -159,7 +159,9 @@ HttpFailure failure_of(CURLcode code, const std::string& host, bool connected) {
                             "authority that is not known here (SSL_CERT_FILE names a file of those to trust)",
                             host));
         case CURLE_SSL_CACERT_BADFILE:
-            return failure(Errc::io_open, "the file of certificates to trust cannot be read (SSL_CERT_FILE)");
+            return failure(Errc::io_open,
+                           "the certificates to trust cannot be read: they are in the file that SSL_CERT_FILE names, "
+                           "or come with the package ca-certificates");
         case CURLE_OPERATION_TIMEDOUT:
             return failure(Errc::io_read, fmt::format("{} does not answer", host), connected);
         case CURLE_PARTIAL_FILE:

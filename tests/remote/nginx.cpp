@@ -89,11 +89,12 @@ void require_nginx() {
 }
 
 Nginx::Nginx() {
+    const std::string certify =
+        " && openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=test -addext "
+        "subjectAltName=IP:127.0.0.1 -days 30 ";
     const auto made = shell("cd '" + folder_.path().string() +
-                            "' && mkdir files temporary && printf 'user:{PLAIN}pass word\\n' > passwords && openssl "
-                            "req -x509 -nodes -newkey ec "
-                            "-pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=test -addext subjectAltName=IP:127.0.0.1 "
-                            "-keyout key.pem -out certificate.pem -days 30");
+                            "' && mkdir files temporary && printf 'user:{PLAIN}pass word\\n' > passwords" + certify +
+                            "-keyout key.pem -out certificate.pem" + certify + "-keyout other.pem -out stranger.pem");
     if (made.exit_code != 0) throw std::runtime_error(made.err);
     for (int attempt = 0; attempt < 5; ++attempt) {  // another program may take a port in between
         port_ = free_port(), other_port_ = free_port(), secure_port_ = free_port();

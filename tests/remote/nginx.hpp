@@ -40,6 +40,7 @@ class Nginx {
         return "https://127.0.0.1:" + std::to_string(secure_port_) + path;
     }
     std::string certificate() const { return folder_ / "certificate.pem"; }
+    std::string stranger() const { return folder_ / "stranger.pem"; }  // vouches for nothing here
     int other_port() const { return other_port_; }
 
     // What was served since the last call, once it is so many requests or more.
