@@ -153,14 +153,6 @@ HWY_EXPORT(find_bins);
 
 namespace {
 
-// Joins parts, the second half with the first, until one is left.
-template <std::size_t count = PowerSums::parts, class Part, class Join>
-Part fold(Part (&parts)[PowerSums::parts], Join join) {
-    constexpr std::size_t half = count / 2;
-    for (std::size_t i = 0; i < half; ++i) parts[i] = join(parts[i], parts[i + half]);
-    if constexpr (half > 1) return fold<half>(parts, join);
-    return parts[0];
-}
 constexpr auto smaller = [](float a, float b) { return a < b ? a : b; };
 constexpr auto larger = [](float a, float b) { return a > b ? a : b; };
 
@@ -193,35 +185,27 @@ PowerSums start(const float* values, std::size_t count) {
 // Of a chunk; its parts are joined meanwhile.
 struct Totals {
     explicit Totals(PowerSums& sums)
-        : s1(fold(sums.s1, std::plus{})),
-          s2(fold(sums.s2, std::plus{})),
-          s3(fold(sums.s3, std::plus{})),
-          s4(fold(sums.s4, std::plus{})),
+        : powers{fold(sums.s1, std::plus{}), fold(sums.s2, std::plus{}), fold(sums.s3, std::plus{}),
+                 fold(sums.s4, std::plus{})},
           min(fold(sums.min, smaller)),
           max(fold(sums.max, larger)) {}
-    double s1, s2, s3, s4;
+    Powers powers;
     float min, max;
 };
 
 // Whether floats were good enough: nothing that is not finite, nothing lost to zero, and a pivot near the mean.
 bool is_precise(const Totals& totals, double n) {
-    if (!std::isfinite(totals.s1) || !std::isfinite(totals.s2) || !std::isfinite(totals.s4)) return false;
-    const double mean = totals.s1 / n, variance = totals.s2 / n - mean * mean;
-    constexpr double tiny = 0x1p-40, deviations = 16;  // squares
-    return totals.s2 == 0 ? totals.min == totals.max : totals.s2 > tiny && mean * mean <= deviations * variance;
+    const Powers& powers = totals.powers;
+    if (!powers.are_finite()) return false;
+    constexpr double tiny = 0x1p-40;  // a square
+    return powers.s2 == 0 ? totals.min == totals.max : powers.s2 > tiny && powers.are_near_mean(n);
 }
 
 Moments of_totals(const PowerSums& sums, const Totals& totals, std::size_t count) {
-    const auto n = static_cast<double>(count);
-    const double unit = 1 / static_cast<double>(sums.per_unit), unit2 = unit * unit;
-    const double a = totals.s1 / n, b = totals.s2 / n, c = totals.s3 / n, d = totals.s4 / n;
-    Moments found{.finite = count, .zeros = sums.zeros};
+    Moments found = moments_of_powers(totals.powers, count, sums.pivot, 1 / static_cast<double>(sums.per_unit));
+    found.zeros = sums.zeros;
     found.min = totals.min + 0.0f;
     found.max = totals.max + 0.0f;
-    found.mean = sums.pivot + a * unit;
-    found.m2 = n * (b - a * a) * unit2;
-    found.m3 = n * (c - 3 * a * b + 2 * a * a * a) * (unit2 * unit);
-    found.m4 = n * (d - 4 * a * c + 6 * a * a * b - 3 * a * a * a * a) * (unit2 * unit2);
     return found;
 }
 
@@ -253,6 +237,26 @@ Moments with_care(const float* values, std::size_t count) {
 }
 
 }  // namespace
+
+bool Powers::are_finite() const { return std::isfinite(s1) && std::isfinite(s2) && std::isfinite(s4); }
+
+bool Powers::are_near_mean(double n) const {
+    constexpr double deviations = 16;  // a square
+    const double mean = s1 / n, variance = s2 / n - mean * mean;
+    return mean * mean <= deviations * variance;
+}
+
+Moments moments_of_powers(const Powers& powers, std::size_t count, double pivot, double unit) {
+    const auto n = static_cast<double>(count);
+    const double unit2 = unit * unit;
+    const double a = powers.s1 / n, b = powers.s2 / n, c = powers.s3 / n, d = powers.s4 / n;
+    Moments found{.finite = count};
+    found.mean = pivot + a * unit;
+    found.m2 = n * (b - a * a) * unit2;
+    found.m3 = n * (c - 3 * a * b + 2 * a * a * a) * (unit2 * unit);
+    found.m4 = n * (d - 4 * a * c + 6 * a * a * b - 3 * a * a * a * a) * (unit2 * unit2);
+    return found;
+}
 
 // Pébay, "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical moments",
 // 2008.
