@@ -32,8 +32,10 @@ Moments moments(const float* values, std::size_t count, const std::byte* ahead =
 // How many numbers are further than `limit` from zero, infinities among them; of at most 2^31.
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit);
 
-// Counts finite numbers by bin: below `low`, then `bins` of equal width, then above. `counts` has bins + 2 elements.
+// Counts finite numbers by bin: below `low`, then `bins` of equal width, then above. `counts` has bins + 2 elements; fewer
+// than 2^32 numbers.
 struct Bins {
+    static constexpr int most = 32;
     float low;
     float per_unit;  // bins for 1
     int bins;
