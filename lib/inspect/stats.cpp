@@ -64,11 +64,15 @@ struct Seen {
 
 float outliers_beyond(const Moments& moments) { return static_cast<float>(outlier_limit * rms(moments)); }
 
-std::uint64_t count_outliers(std::span<const float> values, const Moments& moments) {
+std::uint64_t count_outliers(std::span<const float> values, const Moments& moments, const quant::Reach& reach) {
     if (moments.finite == 0) return 0;
     const float limit = outliers_beyond(moments);
-    if (std::max(-moments.min, moments.max) <= limit) return 0;
-    return quant::count_beyond(values.data(), values.size(), limit) - moments.infinities;
+    std::uint64_t beyond = 0;
+    for (std::size_t at = 0; at < values.size(); at += reach.stretch) {
+        if (reach.of[at / reach.stretch] <= limit) continue;
+        beyond += quant::count_beyond(&values[at], std::min(reach.stretch, values.size() - at), limit);
+    }
+    return beyond - moments.infinities;
 }
 
 ScaleSums sum_scales(const FormatInfo& format, const Field& field, std::span<const std::byte> blocks, Memory& memory) {
@@ -110,9 +114,10 @@ void look_at(const FormatInfo& format, std::span<const std::byte> bytes, Memory&
         if (add_codes(format, blocks, memory.codes, seen)) continue;
         const auto ahead = bytes.subspan(at + blocks.size(), std::min(most, bytes.size() - at - blocks.size()));
         const auto values = decode(format, blocks, memory);
-        const Moments found = quant::moments(values.data(), values.size(), ahead.data(), ahead.size());
+        quant::Reach reach;
+        const Moments found = quant::moments(values.data(), values.size(), ahead.data(), ahead.size(), &reach);
         seen.weights.add(found);
-        seen.outliers += count_outliers(values, found);
+        seen.outliers += count_outliers(values, found, reach);
     }
     for (const Field& field : format.fields) {
         if (is_scale(format, field)) seen.scales.push_back(sum_scales(format, field, bytes, memory));

@@ -55,24 +55,33 @@ struct Ahead {
 template <bool about_zero>
 HWY_INLINE void add_parts(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
     const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit), none = hn::Zero(tag);
+    const auto far = hn::Set(tag, std::numeric_limits<float>::infinity());
     auto min = hn::LoadU(tag, &sums.min[part]), max = hn::LoadU(tag, &sums.max[part]);
     auto zeros = hn::Zero(Counts());
     for (std::size_t at = part; at < count;) {
         // A run short enough for floats to add up.
         const std::size_t end = std::min(at - part + PowerSums::run, count);
         auto s1 = none, s2 = none, s3 = none, s4 = none;
-        for (; at < end; at += parts, ahead.next += ahead.step) {
-            __builtin_prefetch(ahead.next);
-            const auto x = hn::LoadU(tag, values + at);
-            const auto d = about_zero ? x : (x - pivot) * unit;
-            const auto d2 = d * d;
-            s1 += d;
-            s2 += d2;
-            s3 += d2 * d;
-            s4 += d2 * d2;
-            min = hn::Min(min, x);
-            max = hn::Max(max, x);
-            count_in(x == none, zeros);
+        while (at < end) {
+            const std::size_t stretch = at / Reach::stretch;
+            const std::size_t stop = std::min((stretch + 1) * Reach::stretch, end);
+            auto low = far, high = hn::Neg(far);
+            for (; at < stop; at += parts, ahead.next += ahead.step) {
+                __builtin_prefetch(ahead.next);
+                const auto x = hn::LoadU(tag, values + at);
+                const auto d = about_zero ? x : (x - pivot) * unit;
+                const auto d2 = d * d;
+                s1 += d;
+                s2 += d2;
+                s3 += d2 * d;
+                s4 += d2 * d2;
+                low = hn::Min(low, x);
+                high = hn::Max(high, x);
+                count_in(x == none, zeros);
+            }
+            min = hn::Min(min, low);
+            max = hn::Max(max, high);
+            hn::StoreU(hn::Max(hn::Neg(low), high), tag, &sums.reach[stretch][part]);
         }
         widen(s1, sums.s1 + part);
         widen(s2, sums.s2 + part);
@@ -105,6 +114,8 @@ void add_powers(const float* values, std::size_t count, const std::byte* ahead, 
         sums.min[part] = std::min(sums.min[part], values[at]);
         sums.max[part] = std::max(sums.max[part], values[at]);
         sums.zeros += values[at] == 0.0f;
+        float& reach = sums.reach[at / Reach::stretch][part];
+        reach = std::max(reach, std::abs(values[at]));
     }
 }
 
@@ -278,12 +289,15 @@ void Moments::add(const Moments& behind) {
     max = std::max(max, behind.max);
 }
 
-Moments moments(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes) {
+Moments moments(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes, Reach* reach) {
+    if (reach) reach->of.fill(std::numeric_limits<float>::infinity());
     if (count == 0) return {};
     PowerSums sums = start(values, count);  // NOLINT(misc-const-correctness): the kernel adds to it
     HWY_DYNAMIC_DISPATCH(add_powers)(values, count, ahead, ahead_bytes, sums);
     const Totals totals(sums);
-    return is_precise(totals, static_cast<double>(count)) ? of_totals(sums, totals, count) : with_care(values, count);
+    if (!is_precise(totals, static_cast<double>(count))) return with_care(values, count);
+    if (reach) std::ranges::transform(sums.reach, reach->of.begin(), [](auto& parts) { return fold(parts, larger); });
+    return of_totals(sums, totals, count);
 }
 
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit) {

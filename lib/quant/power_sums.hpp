@@ -28,6 +28,7 @@ struct PowerSums {
     float per_unit = 1;
     double s1[parts]{}, s2[parts]{}, s3[parts]{}, s4[parts]{};  // of ((x - pivot) per_unit)^1, ^2, ^3, ^4
     float min[parts], max[parts];
+    float reach[moments_chunk / Reach::stretch][parts]{};
     std::uint64_t zeros = 0;
 };
 
