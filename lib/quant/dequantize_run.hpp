@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "quant/kernels.hpp"
+#include "quant/packed.hpp"
 
 #if defined(GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP
@@ -37,6 +38,18 @@ HWY_INLINE WordLanes words_at(const Byte* bytes) {
     return hn::PromoteTo(words, hn::LoadU(hn::Rebind<Byte, Numbers>(), bytes));
 }
 HWY_INLINE NumberLanes numbers_of(WordLanes integers) { return hn::ConvertTo(numbers, integers); }
+
+// A scale or a min, with the processor's own conversion where it has one. That makes every NaN a quiet one, as would the
+// multiplication to come.
+HWY_INLINE float number_of(const Half& half) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+    const hn::FixedTag<hwy::float16_t, 4> halves;
+    const auto bits = hn::Set(hn::RebindToUnsigned<decltype(halves)>(), half.bits.get());
+    return hn::GetLane(hn::PromoteTo(hn::FixedTag<float, 4>(), hn::BitCast(halves, bits)));
+#else
+    return half.get();
+#endif
+}
 
 // n codes that have one scale, in bytes, with `zero` taken off: eight at a time, as they may have been stored.
 template <int n, int zero = 0, class Byte>

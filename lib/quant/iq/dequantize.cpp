@@ -44,7 +44,7 @@ HWY_INLINE float iq2_scale(float d, int scale) { return d * (0.5f + static_cast<
 HWY_INLINE unsigned sign_code(std::uint32_t word, int l) { return signs_of_code(word >> (7 * l) & 127u); }
 
 HWY_INLINE void unpack(const BlockIQ2_XXS& b, CodesOut out) {
-    const float d = b.d.get();
+    const float d = number_of(b.d);
     for (int k = 0; k < 8; ++k) {
         const std::uint32_t word = b.groups[k].signs_and_scale.get();
         out.scales[k] = iq2_scale(d, static_cast<int>(word >> 28));
@@ -55,7 +55,7 @@ HWY_INLINE void unpack(const BlockIQ2_XXS& b, CodesOut out) {
 }
 
 HWY_INLINE void unpack(const BlockIQ2_XS& b, CodesOut out) {
-    const float d = b.d.get();
+    const float d = number_of(b.d);
     for (int k = 0; k < 16; ++k) out.scales[k] = iq2_scale(d, nibble(b.scales, k));
     for (int i = 0; i < 32; ++i) {
         const unsigned q = b.qs[i].get();
@@ -64,7 +64,7 @@ HWY_INLINE void unpack(const BlockIQ2_XS& b, CodesOut out) {
 }
 
 HWY_INLINE void unpack(const BlockIQ2_S& b, CodesOut out) {
-    const float d = b.d.get();
+    const float d = number_of(b.d);
     for (int k = 0; k < 16; ++k) out.scales[k] = iq2_scale(d, nibble(b.scales, k));
     for (int i = 0; i < 32; ++i) {
         const int index = b.qs[i] | (b.qh[i / 4] >> (2 * (i % 4)) & 3) << 8;
@@ -73,7 +73,7 @@ HWY_INLINE void unpack(const BlockIQ2_S& b, CodesOut out) {
 }
 
 HWY_INLINE void unpack(const BlockIQ3_XXS& b, CodesOut out) {
-    const float d = b.d.get();
+    const float d = number_of(b.d);
     for (int k = 0; k < 8; ++k) {
         const std::uint32_t word = b.signs_and_scale[k].get();
         out.scales[k] = d * (0.5f + static_cast<float>(word >> 28)) * 0.5f;
@@ -84,7 +84,7 @@ HWY_INLINE void unpack(const BlockIQ3_XXS& b, CodesOut out) {
 }
 
 HWY_INLINE void unpack(const BlockIQ3_S& b, CodesOut out) {
-    const float d = b.d.get();
+    const float d = number_of(b.d);
     for (int k = 0; k < 8; ++k) out.scales[k] = d * static_cast<float>(1 + 2 * nibble(b.scales, k));
     for (int i = 0; i < 64; ++i) {
         const int index = b.qs[i] | (b.qh[i / 8] >> (i % 8) & 1) << 8;
@@ -93,7 +93,7 @@ HWY_INLINE void unpack(const BlockIQ3_S& b, CodesOut out) {
 }
 
 HWY_INLINE void unpack(const BlockIQ1_S& b, CodesOut out) {
-    const float d = b.d.get();
+    const float d = number_of(b.d);
     for (int k = 0; k < 8; ++k) {
         const int high = b.qh[k].get();
         out.scales[k] = d * static_cast<float>(2 * (high >> 12 & 7) + 1) * 0.125f;
@@ -116,7 +116,7 @@ HWY_INLINE void unpack(const BlockIQ1_M& b, CodesOut out) {
 
 HWY_INLINE void unpack(const BlockIQ4_NL& b, CodesOut out) {
     look_up_nibbles(iq4_values, b.qs, out.codes);
-    *out.scales = b.d.get();
+    *out.scales = number_of(b.d);
 }
 
 HWY_INLINE void unpack(const BlockIQ4_XS& b, CodesOut out) {
@@ -125,7 +125,7 @@ HWY_INLINE void unpack(const BlockIQ4_XS& b, CodesOut out) {
     const hn::CappedTag<float, 8> tag;
     const hn::Rebind<std::uint32_t, decltype(tag)> bits;
     const hn::Rebind<std::int32_t, decltype(tag)> integers;
-    const auto d = hn::Set(tag, b.d.get());
+    const auto d = hn::Set(tag, number_of(b.d));
     for (std::size_t k = 0; k < 8; k += hn::Lanes(tag)) {
         const auto twice = hn::ShiftLeft<1>(hn::Iota(bits, static_cast<std::uint32_t>(k)));
         const auto lows = hn::And(hn::Shr(hn::Set(bits, low.get()), twice + twice), hn::Set(bits, 15));

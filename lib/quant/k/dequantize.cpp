@@ -13,7 +13,7 @@ namespace ggufkit::quant::HWY_NAMESPACE {
 
 HWY_INLINE void unpack(const BlockQ2_K& b, CodesOut out) {
     unpack_planes<2, 32>(b.qs, out.bytes());
-    const auto d = hn::Set(numbers, b.d.get()), dmin = hn::Set(numbers, b.dmin.get());
+    const auto d = hn::Set(numbers, number_of(b.d)), dmin = hn::Set(numbers, number_of(b.dmin));
     for_nibbles<32>(b.scales, [&](WordLanes code, int k) {
         if (k < 16) {
             hn::StoreU(d * numbers_of(code), numbers, out.scales + k);
@@ -28,7 +28,7 @@ HWY_INLINE void unpack(const BlockQ3_K& b, CodesOut out) {
     unpack_planes<1, 32, 2>(b.hmask, out.bytes());
     std::uint8_t scale_bytes[16];
     b.scales.get(scale_bytes);
-    scale_codes<16, 32>(scale_bytes, b.d.get(), out.scales);
+    scale_codes<16, 32>(scale_bytes, number_of(b.d), out.scales);
 }
 
 // Of Q4_K and Q5_K.
@@ -36,8 +36,8 @@ template <class Block>
 HWY_INLINE void unpack_scales(const Block& b, CodesOut out) {
     std::uint8_t scale_bytes[8], min_bytes[8];
     b.scales.get(scale_bytes, min_bytes);
-    scale_codes<8>(scale_bytes, b.d.get(), out.scales);
-    scale_codes<8>(min_bytes, b.dmin.get(), out.mins);
+    scale_codes<8>(scale_bytes, number_of(b.d), out.scales);
+    scale_codes<8>(min_bytes, number_of(b.dmin), out.mins);
 }
 
 HWY_INLINE void unpack(const BlockQ4_K& b, CodesOut out) {
@@ -54,7 +54,7 @@ HWY_INLINE void unpack(const BlockQ5_K& b, CodesOut out) {
 HWY_INLINE void unpack(const BlockQ6_K& b, CodesOut out) {
     unpack_planes<4, 64>(b.ql, out.bytes());
     unpack_planes<2, 32, 4>(b.qh, out.bytes());
-    scale_codes<16>(b.scales, b.d.get(), out.scales);
+    scale_codes<16>(b.scales, number_of(b.d), out.scales);
 }
 
 HWY_INLINE void unpack(const BlockQ8_K& b, CodesOut out) {

@@ -26,36 +26,36 @@ HWY_INLINE void add_fifth_bits(const Little<std::uint32_t>& high, std::uint8_t* 
 
 HWY_INLINE void unpack(const BlockQ4_0& b, CodesOut out) {
     unpack_planes<4, 16>(b.qs, out.bytes());
-    *out.scales = b.d.get();
+    *out.scales = number_of(b.d);
 }
 
 HWY_INLINE void unpack(const BlockQ4_1& b, CodesOut out) {
     unpack_planes<4, 16>(b.qs, out.bytes());
-    *out.scales = b.d.get();
-    *out.mins = -b.m.get();
+    *out.scales = number_of(b.d);
+    *out.mins = -number_of(b.m);
 }
 
 HWY_INLINE void unpack(const BlockQ5_0& b, CodesOut out) {
     unpack_planes<4, 16>(b.qs, out.bytes());
     add_fifth_bits(b.qh, out.bytes());
-    *out.scales = b.d.get();
+    *out.scales = number_of(b.d);
 }
 
 HWY_INLINE void unpack(const BlockQ5_1& b, CodesOut out) {
     unpack_planes<4, 16>(b.qs, out.bytes());
     add_fifth_bits(b.qh, out.bytes());
-    *out.scales = b.d.get();
-    *out.mins = -b.m.get();
+    *out.scales = number_of(b.d);
+    *out.mins = -number_of(b.m);
 }
 
 HWY_INLINE void unpack(const BlockQ8_0& b, CodesOut out) {
     std::memcpy(out.codes, b.qs, sizeof b.qs);
-    *out.scales = b.d.get();
+    *out.scales = number_of(b.d);
 }
 
 HWY_INLINE void unpack(const BlockQ8_1& b, CodesOut out) {
     std::memcpy(out.codes, b.qs, sizeof b.qs);
-    *out.scales = b.d.get();
+    *out.scales = number_of(b.d);
 }
 
 void unpack_legacy(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {

@@ -26,17 +26,17 @@ HWY_INLINE void unpack(const BlockTQ1_0& b, CodesOut out) {
     unpack_trits(b.qs, 32, 5, out.bytes());
     unpack_trits(b.qs + 32, 16, 5, out.bytes() + 160);
     unpack_trits(b.qh, 4, 4, out.bytes() + 240);
-    std::fill_n(out.scales, 8, b.d.get());
+    std::fill_n(out.scales, 8, number_of(b.d));
 }
 
 HWY_INLINE void unpack(const BlockTQ2_0& b, CodesOut out) {
     unpack_planes<2, 32>(b.qs, out.bytes());
-    std::fill_n(out.scales, 8, b.d.get());
+    std::fill_n(out.scales, 8, number_of(b.d));
 }
 
 HWY_INLINE void unpack(const BlockQ1_0& b, CodesOut out) {
     for (int j = 0; j < 128; ++j) out.codes[j] = static_cast<std::int8_t>(2 * (b.qs[j / 8] >> (j % 8) & 1) - 1);
-    std::fill_n(out.scales, 4, b.d.get());
+    std::fill_n(out.scales, 4, number_of(b.d));
 }
 
 HWY_INLINE void unpack(const BlockQ2_0& b, CodesOut out) {
@@ -49,7 +49,7 @@ HWY_INLINE void unpack(const BlockQ2_0& b, CodesOut out) {
         const hn::Rebind<std::int8_t, Words> bytes;
         hn::StoreU(hn::DemoteTo(bytes, hn::BitCast(words, code)), bytes, out.codes + j);
     }
-    std::fill_n(out.scales, 2, b.d.get());
+    std::fill_n(out.scales, 2, number_of(b.d));
 }
 
 void unpack_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
