@@ -12,7 +12,7 @@
 #include "quant/code_moments.hpp"
 #include "quant/power_sums.hpp"
 
-#ifndef GGUFKIT_QUANT_GROUP_SUMS
+#ifndef GGUFKIT_QUANT_GROUP_SUMS  // once, and not for each target
 #define GGUFKIT_QUANT_GROUP_SUMS
 namespace ggufkit::quant {
 
@@ -307,7 +307,7 @@ HWY_EXPORT(sum_codes);
 HWY_EXPORT(find_extremes);
 
 std::optional<Moments> code_moments(const Codes& codes) {
-    CodePowerSums parts;
+    CodePowerSums parts;  // NOLINT(misc-const-correctness): the kernel fills it
     HWY_DYNAMIC_DISPATCH(sum_codes)(codes, parts);
     const auto sum = [](const float(&of)[PowerSums::parts]) {
         double wide[PowerSums::parts];
