@@ -8,6 +8,7 @@
 #include "core/parallel.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
+#include "quant/code_moments.hpp"
 #include "quant/kernels.hpp"
 #include "quant/moments.hpp"
 #include "quant/simd/target.hpp"
@@ -36,6 +37,7 @@ struct ScaleSums {
 // The memory of one worker.
 struct Memory {
     AlignedVector<float> values = AlignedVector<float>(chunk);
+    quant::Codes codes;
     std::vector<float> scales{};
     std::vector<std::byte> swapped{};
 };
@@ -60,11 +62,17 @@ struct Seen {
     std::vector<ScaleSums> scales{};
 };
 
-std::uint64_t count_outliers(std::span<const float> values, const Moments& moments) {
+float outliers_beyond(const Moments& moments) { return static_cast<float>(outlier_limit * rms(moments)); }
+
+std::uint64_t count_outliers(std::span<const float> values, const Moments& moments, const quant::Reach& reach) {
     if (moments.finite == 0) return 0;
-    const auto limit = static_cast<float>(outlier_limit * rms(moments));
-    if (std::max(-moments.min, moments.max) <= limit) return 0;
-    return quant::count_beyond(values.data(), values.size(), limit) - moments.infinities;
+    const float limit = outliers_beyond(moments);
+    std::uint64_t beyond = 0;
+    for (std::size_t at = 0; at < values.size(); at += reach.stretch) {
+        if (reach.of[at / reach.stretch] <= limit) continue;
+        beyond += quant::count_beyond(&values[at], std::min(reach.stretch, values.size() - at), limit);
+    }
+    return beyond - moments.infinities;
 }
 
 ScaleSums sum_scales(const FormatInfo& format, const Field& field, std::span<const std::byte> blocks, Memory& memory) {
@@ -82,16 +90,34 @@ ScaleSums sum_scales(const FormatInfo& format, const Field& field, std::span<con
     return sums;
 }
 
+// Whether codes were enough to look at these blocks.
+bool add_codes(const FormatInfo& format, std::span<const std::byte> blocks, quant::Codes& codes, Seen& seen) {
+    quant::UnpackBlocks* const unpack = quant::find_kernels(format.type())->unpack;
+    if (!unpack) return false;
+    unpack(format.type(), blocks.data(), blocks.size() / format.block_bytes, codes);
+    std::optional<Moments> found = quant::code_moments(codes);
+    if (!found) return false;
+    const auto extremes = quant::find_extremes(codes, seen.weights.min, seen.weights.max, outliers_beyond(*found));
+    found->min = extremes.min;
+    found->max = extremes.max;
+    found->zeros = extremes.zeros;
+    seen.weights.add(*found);
+    seen.outliers += extremes.outliers;
+    return true;
+}
+
 void look_at(const FormatInfo& format, std::span<const std::byte> bytes, Memory& memory, Seen& seen) {
     seen = {};
     const std::size_t most = chunk / format.block_elements * format.block_bytes;
     for (std::size_t at = 0; at < bytes.size(); at += most) {
         const auto blocks = bytes.subspan(at, std::min(most, bytes.size() - at));
+        if (add_codes(format, blocks, memory.codes, seen)) continue;
         const auto ahead = bytes.subspan(at + blocks.size(), std::min(most, bytes.size() - at - blocks.size()));
         const auto values = decode(format, blocks, memory);
-        const Moments found = quant::moments(values.data(), values.size(), ahead.data(), ahead.size());
+        quant::Reach reach;
+        const Moments found = quant::moments(values.data(), values.size(), ahead.data(), ahead.size(), &reach);
         seen.weights.add(found);
-        seen.outliers += count_outliers(values, found);
+        seen.outliers += count_outliers(values, found, reach);
     }
     for (const Field& field : format.fields) {
         if (is_scale(format, field)) seen.scales.push_back(sum_scales(format, field, bytes, memory));

@@ -42,7 +42,8 @@ Tile Tiles::part(std::size_t tensor, std::uint64_t first, std::uint64_t elements
 
 std::span<const std::byte> Tiles::native(const Tile& tile, std::vector<std::byte>& memory) const {
     const ModelTensor& tensor = tensors_[tile.tensor];
-    model_->advise(tensor.shard, tile.offset, 2 * tile.bytes.size(), Access::will_need);  // and the next one
+    // The kernel looks at every page that it is told of, so it is told once: of what lies behind.
+    model_->advise(tensor.shard, tile.offset + tile.bytes.size(), tile.bytes.size(), Access::will_need);
     if (model_->shard(tensor.shard).byte_order() == native_order) return tile.bytes;
     memory.assign(tile.bytes.begin(), tile.bytes.end());
     swap_block_bytes(format(tile.tensor), memory);

@@ -1,5 +1,5 @@
-// From the decoder of one block to that of many, and what decoders have in common: included by
-// quant/<family>/dequantize.cpp, which defines decode(const Block&, float*) for each of its structs.
+// From what takes one block apart to what does so with many, and to their numbers: included by
+// quant/<family>/dequantize.cpp, which defines unpack(const Block&, CodesOut) for each of its structs.
 //
 // Compiled once for each target. Numbers need four times the room of codes, so codes become bytes first, as many as a
 // vector holds, and then numbers.
@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "quant/kernels.hpp"
+#include "quant/packed.hpp"
 
 #if defined(GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP
@@ -38,16 +39,27 @@ HWY_INLINE WordLanes words_at(const Byte* bytes) {
 }
 HWY_INLINE NumberLanes numbers_of(WordLanes integers) { return hn::ConvertTo(numbers, integers); }
 
-// n codes that have one scale, in bytes. Eight at a time are as fast as sixteen, and faster where `x` is not where a cache
-// line begins.
-template <int n, class Byte>
+// A scale or a min, with the processor's own conversion where it has one. That makes every NaN a quiet one, as would the
+// multiplication to come.
+HWY_INLINE float number_of(const Half& half) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+    const hn::FixedTag<hwy::float16_t, 4> halves;
+    const auto bits = hn::Set(hn::RebindToUnsigned<decltype(halves)>(), half.bits.get());
+    return hn::GetLane(hn::PromoteTo(hn::FixedTag<float, 4>(), hn::BitCast(halves, bits)));
+#else
+    return half.get();
+#endif
+}
+
+// n codes that have one scale, in bytes, with `zero` taken off: eight at a time, as they may have been stored.
+template <int n, int zero = 0, class Byte>
 HWY_INLINE void scale_codes(const Byte* codes, float scale, float* HWY_RESTRICT x) {
     const hn::CappedTag<float, 8> tag;
     const hn::Rebind<std::int32_t, decltype(tag)> integers;
     const hn::Rebind<Byte, decltype(tag)> bytes;
     for (std::size_t j = 0; j < n; j += hn::Lanes(tag)) {
-        const auto code = hn::ConvertTo(tag, hn::PromoteTo(integers, hn::LoadU(bytes, codes + j)));
-        hn::StoreU(code * hn::Set(tag, scale), tag, x + j);
+        const auto code = hn::PromoteTo(integers, hn::LoadU(bytes, codes + j)) - hn::Set(integers, zero);
+        hn::StoreU(hn::ConvertTo(tag, code) * hn::Set(tag, scale), tag, x + j);
     }
 }
 
@@ -84,7 +96,7 @@ HWY_INLINE void look_up_nibbles(const std::int8_t (&table)[16], const std::uint8
 template <int width, int apart, int shift = 0, int plane = 0, std::size_t size>
 HWY_INLINE void unpack_planes(const std::uint8_t (&bytes)[size], std::uint8_t* HWY_RESTRICT codes) {
     static_assert(size % apart == 0);
-    const hn::CappedTag<std::uint8_t, 32> tag;
+    const hn::CappedTag<std::uint8_t, std::min(apart, 32)> tag;
     constexpr int planes = 8 / width, down = width * plane - shift;
     const auto mask = hn::Set(tag, static_cast<std::uint8_t>(((1 << width) - 1) << shift));
     for (std::size_t run = 0; run < size; run += apart) {
@@ -105,18 +117,73 @@ HWY_INLINE void unpack_planes(const std::uint8_t (&bytes)[size], std::uint8_t* H
 template <std::size_t size>
 HWY_INLINE void fetch_ahead(const std::byte* bytes) {
     constexpr std::size_t distance = 1536, line = 64;
-    for (std::size_t i = 0; i < size; i += line) __builtin_prefetch(bytes + distance + i);
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes) + distance;  // no pointer: that may not leave its array
+    for (std::size_t i = 0; i < size; i += line) {
+        __builtin_prefetch(reinterpret_cast<const void*>(begin + i));  // NOLINT(performance-no-int-to-ptr)
+    }
 }
 
-template <class Block, void (*decode)(const Block&, float*)>
-void decode_run(const std::byte* blocks, std::size_t n_blocks, float* out) {
-    constexpr bool fetch = Block::elements > 1;
+// Calls visit(block, its index) for each of them, and asks for those behind.
+template <class Block, class Visit>
+HWY_INLINE void for_blocks(const std::byte* blocks, std::size_t n_blocks, Visit visit) {
     constexpr std::size_t group = std::max<std::size_t>(1, 512 / sizeof(Block));
     for (std::size_t i = 0; i < n_blocks;) {
-        if constexpr (fetch) fetch_ahead<group * sizeof(Block)>(blocks + i * sizeof(Block));
-        const std::size_t end = fetch ? std::min(i + group, n_blocks) : n_blocks;
-        for (; i < end; ++i) decode(reinterpret_cast<const Block*>(blocks)[i], out + i * Block::elements);
+        fetch_ahead<group * sizeof(Block)>(blocks + i * sizeof(Block));
+        const std::size_t end = std::min(i + group, n_blocks);
+        for (; i < end; ++i) visit(reinterpret_cast<const Block*>(blocks)[i], i);
     }
+}
+
+// Where the codes of a block go, and the scales and mins of its groups.
+struct CodesOut {
+    std::int8_t* codes;
+    float* scales;
+    float* mins;
+
+    std::uint8_t* bytes() const { return reinterpret_cast<std::uint8_t*>(codes); }  // where no code is negative
+};
+
+// The numbers of one group.
+template <CodeGroups of>
+HWY_INLINE void scale_group(const std::int8_t* codes, float scale, float min, float* HWY_RESTRICT x) {
+    for (int i = 0; i < of.size; i += number_count) {
+        const WordLanes code = words_at(codes + i);
+        if constexpr (of.mins) {
+            hn::StoreU(hn::Set(numbers, scale) * numbers_of(code) - hn::Set(numbers, min), numbers, x + i);
+        } else {
+            hn::StoreU(hn::Set(numbers, scale) * numbers_of(code - hn::Set(words, of.zero)), numbers, x + i);
+        }
+    }
+}
+
+// The numbers of a block that `unpack` takes apart.
+template <class Block, void (*unpack)(const Block&, CodesOut)>
+HWY_INLINE void decode_codes(const Block& b, float* HWY_RESTRICT x) {
+    constexpr CodeGroups of = Block::code_groups;
+    alignas(64) std::int8_t codes[Block::elements];
+    float scales[Block::elements / of.size], mins[Block::elements / of.size];
+    unpack(b, {codes, scales, mins});
+    for (int group = 0; group < static_cast<int>(Block::elements) / of.size; ++group) {
+        const int at = group * of.size;
+        scale_group<of>(codes + at, scales[group], of.mins ? mins[group] : 0, x + at);
+    }
+}
+template <class Block, void (*unpack)(const Block&, CodesOut)>
+void decode_run(const std::byte* blocks, std::size_t n_blocks, float* out) {
+    for_blocks<Block>(blocks, n_blocks, [&](const Block& b, std::size_t i) HWY_ATTR {
+        decode_codes<Block, unpack>(b, out + i * Block::elements);
+    });
+}
+
+template <class Block, void (*unpack)(const Block&, CodesOut)>
+void unpack_run(const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    constexpr std::size_t groups = Block::elements / Block::code_groups.size;
+    codes.groups = Block::code_groups;
+    codes.count = n_blocks * Block::elements;
+    for_blocks<Block>(blocks, n_blocks, [&](const Block& b, std::size_t i) HWY_ATTR {
+        unpack(b, {codes.codes + i * Block::elements, codes.scales + i * groups, codes.mins + i * groups});
+    });
+    codes.fill_up();
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

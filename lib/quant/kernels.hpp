@@ -6,6 +6,8 @@
 #include <ggufkit/format.hpp>
 #include <ggufkit/quantize.hpp>
 
+#include "quant/codes.hpp"
+
 namespace ggufkit::quant {
 
 // Decodes `n_blocks` blocks of a type of the kernel's family that lie one after another.
@@ -25,9 +27,13 @@ struct SourceRows {
 // Encodes them into blocks that lie one after another.
 using QuantizeRows = void(const SourceRows& rows, std::byte* out);
 
+// Takes `n_blocks` blocks apart, of at most Codes::most elements.
+using UnpackBlocks = void(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes);
+
 struct Kernels {
     TensorType type;
     DequantizeBlocks* dequantize;
+    UnpackBlocks* unpack;    // null where blocks have no codes
     QuantizeRows* quantize;  // null where the type can only be read
 };
 
@@ -41,5 +47,10 @@ DequantizeBlocks dequantize_k;
 DequantizeBlocks dequantize_iq;
 DequantizeBlocks dequantize_ternary;
 DequantizeBlocks dequantize_fp4;
+UnpackBlocks unpack_legacy;
+UnpackBlocks unpack_k;
+UnpackBlocks unpack_iq;
+UnpackBlocks unpack_ternary;
+UnpackBlocks unpack_fp4;
 
 }  // namespace ggufkit::quant

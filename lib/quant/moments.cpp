@@ -55,24 +55,33 @@ struct Ahead {
 template <bool about_zero>
 HWY_INLINE void add_parts(const float* values, std::size_t count, std::size_t part, Ahead ahead, PowerSums& sums) {
     const auto pivot = hn::Set(tag, sums.pivot), unit = hn::Set(tag, sums.per_unit), none = hn::Zero(tag);
+    const auto far = hn::Set(tag, std::numeric_limits<float>::infinity());
     auto min = hn::LoadU(tag, &sums.min[part]), max = hn::LoadU(tag, &sums.max[part]);
     auto zeros = hn::Zero(Counts());
     for (std::size_t at = part; at < count;) {
         // A run short enough for floats to add up.
         const std::size_t end = std::min(at - part + PowerSums::run, count);
         auto s1 = none, s2 = none, s3 = none, s4 = none;
-        for (; at < end; at += parts, ahead.next += ahead.step) {
-            __builtin_prefetch(ahead.next);
-            const auto x = hn::LoadU(tag, values + at);
-            const auto d = about_zero ? x : (x - pivot) * unit;
-            const auto d2 = d * d;
-            s1 += d;
-            s2 += d2;
-            s3 += d2 * d;
-            s4 += d2 * d2;
-            min = hn::Min(min, x);
-            max = hn::Max(max, x);
-            count_in(x == none, zeros);
+        while (at < end) {
+            const std::size_t stretch = at / Reach::stretch;
+            const std::size_t stop = std::min((stretch + 1) * Reach::stretch, end);
+            auto low = far, high = hn::Neg(far);
+            for (; at < stop; at += parts, ahead.next += ahead.step) {
+                __builtin_prefetch(ahead.next);
+                const auto x = hn::LoadU(tag, values + at);
+                const auto d = about_zero ? x : (x - pivot) * unit;
+                const auto d2 = d * d;
+                s1 += d;
+                s2 += d2;
+                s3 += d2 * d;
+                s4 += d2 * d2;
+                low = hn::Min(low, x);
+                high = hn::Max(high, x);
+                count_in(x == none, zeros);
+            }
+            min = hn::Min(min, low);
+            max = hn::Max(max, high);
+            hn::StoreU(hn::Max(hn::Neg(low), high), tag, &sums.reach[stretch][part]);
         }
         widen(s1, sums.s1 + part);
         widen(s2, sums.s2 + part);
@@ -105,6 +114,8 @@ void add_powers(const float* values, std::size_t count, const std::byte* ahead, 
         sums.min[part] = std::min(sums.min[part], values[at]);
         sums.max[part] = std::max(sums.max[part], values[at]);
         sums.zeros += values[at] == 0.0f;
+        float& reach = sums.reach[at / Reach::stretch][part];
+        reach = std::max(reach, std::abs(values[at]));
     }
 }
 
@@ -153,14 +164,6 @@ HWY_EXPORT(find_bins);
 
 namespace {
 
-// Joins parts, the second half with the first, until one is left.
-template <std::size_t count = PowerSums::parts, class Part, class Join>
-Part fold(Part (&parts)[PowerSums::parts], Join join) {
-    constexpr std::size_t half = count / 2;
-    for (std::size_t i = 0; i < half; ++i) parts[i] = join(parts[i], parts[i + half]);
-    if constexpr (half > 1) return fold<half>(parts, join);
-    return parts[0];
-}
 constexpr auto smaller = [](float a, float b) { return a < b ? a : b; };
 constexpr auto larger = [](float a, float b) { return a > b ? a : b; };
 
@@ -193,35 +196,27 @@ PowerSums start(const float* values, std::size_t count) {
 // Of a chunk; its parts are joined meanwhile.
 struct Totals {
     explicit Totals(PowerSums& sums)
-        : s1(fold(sums.s1, std::plus{})),
-          s2(fold(sums.s2, std::plus{})),
-          s3(fold(sums.s3, std::plus{})),
-          s4(fold(sums.s4, std::plus{})),
+        : powers{fold(sums.s1, std::plus{}), fold(sums.s2, std::plus{}), fold(sums.s3, std::plus{}),
+                 fold(sums.s4, std::plus{})},
           min(fold(sums.min, smaller)),
           max(fold(sums.max, larger)) {}
-    double s1, s2, s3, s4;
+    Powers powers;
     float min, max;
 };
 
 // Whether floats were good enough: nothing that is not finite, nothing lost to zero, and a pivot near the mean.
 bool is_precise(const Totals& totals, double n) {
-    if (!std::isfinite(totals.s1) || !std::isfinite(totals.s2) || !std::isfinite(totals.s4)) return false;
-    const double mean = totals.s1 / n, variance = totals.s2 / n - mean * mean;
-    constexpr double tiny = 0x1p-40, deviations = 16;  // squares
-    return totals.s2 == 0 ? totals.min == totals.max : totals.s2 > tiny && mean * mean <= deviations * variance;
+    const Powers& powers = totals.powers;
+    if (!powers.are_finite()) return false;
+    constexpr double tiny = 0x1p-40;  // a square
+    return powers.s2 == 0 ? totals.min == totals.max : powers.s2 > tiny && powers.are_near_mean(n);
 }
 
 Moments of_totals(const PowerSums& sums, const Totals& totals, std::size_t count) {
-    const auto n = static_cast<double>(count);
-    const double unit = 1 / static_cast<double>(sums.per_unit), unit2 = unit * unit;
-    const double a = totals.s1 / n, b = totals.s2 / n, c = totals.s3 / n, d = totals.s4 / n;
-    Moments found{.finite = count, .zeros = sums.zeros};
+    Moments found = moments_of_powers(totals.powers, count, sums.pivot, 1 / static_cast<double>(sums.per_unit));
+    found.zeros = sums.zeros;
     found.min = totals.min + 0.0f;
     found.max = totals.max + 0.0f;
-    found.mean = sums.pivot + a * unit;
-    found.m2 = n * (b - a * a) * unit2;
-    found.m3 = n * (c - 3 * a * b + 2 * a * a * a) * (unit2 * unit);
-    found.m4 = n * (d - 4 * a * c + 6 * a * a * b - 3 * a * a * a * a) * (unit2 * unit2);
     return found;
 }
 
@@ -254,6 +249,26 @@ Moments with_care(const float* values, std::size_t count) {
 
 }  // namespace
 
+bool Powers::are_finite() const { return std::isfinite(s1) && std::isfinite(s2) && std::isfinite(s4); }
+
+bool Powers::are_near_mean(double n) const {
+    constexpr double deviations = 16;  // a square
+    const double mean = s1 / n, variance = s2 / n - mean * mean;
+    return mean * mean <= deviations * variance;
+}
+
+Moments moments_of_powers(const Powers& powers, std::size_t count, double pivot, double unit) {
+    const auto n = static_cast<double>(count);
+    const double unit2 = unit * unit;
+    const double a = powers.s1 / n, b = powers.s2 / n, c = powers.s3 / n, d = powers.s4 / n;
+    Moments found{.finite = count};
+    found.mean = pivot + a * unit;
+    found.m2 = n * (b - a * a) * unit2;
+    found.m3 = n * (c - 3 * a * b + 2 * a * a * a) * (unit2 * unit);
+    found.m4 = n * (d - 4 * a * c + 6 * a * a * b - 3 * a * a * a * a) * (unit2 * unit2);
+    return found;
+}
+
 // Pébay, "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical moments",
 // 2008.
 void Moments::add(const Moments& behind) {
@@ -274,12 +289,15 @@ void Moments::add(const Moments& behind) {
     max = std::max(max, behind.max);
 }
 
-Moments moments(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes) {
+Moments moments(const float* values, std::size_t count, const std::byte* ahead, std::size_t ahead_bytes, Reach* reach) {
+    if (reach) reach->of.fill(std::numeric_limits<float>::infinity());
     if (count == 0) return {};
     PowerSums sums = start(values, count);  // NOLINT(misc-const-correctness): the kernel adds to it
     HWY_DYNAMIC_DISPATCH(add_powers)(values, count, ahead, ahead_bytes, sums);
     const Totals totals(sums);
-    return is_precise(totals, static_cast<double>(count)) ? of_totals(sums, totals, count) : with_care(values, count);
+    if (!is_precise(totals, static_cast<double>(count))) return with_care(values, count);
+    if (reach) std::ranges::transform(sums.reach, reach->of.begin(), [](auto& parts) { return fold(parts, larger); });
+    return of_totals(sums, totals, count);
 }
 
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit) {
@@ -287,13 +305,21 @@ std::uint64_t count_beyond(const float* values, std::size_t count, float limit) 
 }
 
 void count_bins(const float* values, std::size_t count, const Bins& bins, std::uint64_t* counts) {
+    // Neighbours are counted apart: most are in few bins, and a count has to be stored before it can be read again.
+    constexpr std::size_t apart = 4;
+    std::uint32_t some_counts[apart][Bins::most + 4]{};  // and what is not finite
     std::int32_t found[moments_chunk];
     for (std::size_t at = 0; at < count; at += moments_chunk) {
         const std::size_t some = std::min(moments_chunk, count - at);
         HWY_DYNAMIC_DISPATCH(find_bins)(values + at, some, bins, found);
-        for (std::size_t i = 0; i < some; ++i) {
-            if (found[i] < bins.bins + 2) ++counts[found[i]];
+        std::size_t i = 0;
+        for (; i + apart <= some; i += apart) {
+            for (std::size_t k = 0; k < apart; ++k) ++some_counts[k][found[i + k]];
         }
+        for (; i < some; ++i) ++some_counts[0][found[i]];
+    }
+    for (const auto& more : some_counts) {
+        for (int bin = 0; bin < bins.bins + 2; ++bin) counts[bin] += more[bin];
     }
 }
 

@@ -1,6 +1,7 @@
 // What many numbers are like together: their range, their mean and the powers of what they are away from it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -25,15 +26,24 @@ struct Moments {
 // The numbers that moments() is called with at a time: they stay in the nearest cache.
 inline constexpr std::size_t moments_chunk = 4096;
 
-// Of `count` numbers, the same bits on every instruction set. `ahead` may be where the source of the next numbers lies,
-// as many bytes for each of this chunk's numbers as `ahead_bytes` says for all: they are fetched meanwhile.
-Moments moments(const float* values, std::size_t count, const std::byte* ahead = nullptr, std::size_t ahead_bytes = 0);
+// How far from zero the numbers of each stretch of a chunk are; infinitely far where that was not looked at.
+struct Reach {
+    static constexpr std::size_t stretch = 512;
+    std::array<float, moments_chunk / stretch> of;
+};
+
+// Of at most a chunk of numbers, the same bits on every instruction set. `ahead` may be where the source of the next numbers
+// lies, as many bytes for each of this chunk's numbers as `ahead_bytes` says for all: they are fetched meanwhile.
+Moments moments(const float* values, std::size_t count, const std::byte* ahead = nullptr, std::size_t ahead_bytes = 0,
+                Reach* reach = nullptr);
 
 // How many numbers are further than `limit` from zero, infinities among them; of at most 2^31.
 std::uint64_t count_beyond(const float* values, std::size_t count, float limit);
 
-// Counts finite numbers by bin: below `low`, then `bins` of equal width, then above. `counts` has bins + 2 elements.
+// Counts finite numbers by bin: below `low`, then `bins` of equal width, then above. `counts` has bins + 2 elements; fewer
+// than 2^32 numbers.
 struct Bins {
+    static constexpr int most = 32;
     float low;
     float per_unit;  // bins for 1
     int bins;

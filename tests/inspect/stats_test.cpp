@@ -9,6 +9,7 @@
 #include <ggufkit/stats.hpp>
 #include <limits>
 
+#include "core/half.hpp"
 #include "quant/simd/target.hpp"
 #include "support/small_model.hpp"
 #include "support/temporary.hpp"
@@ -213,6 +214,77 @@ SmallModel odd_numbers() {
     return model;
 }
 
+// Blocks of one type, block i as `fill` makes it of zeros.
+template <class Fill>
+std::vector<std::byte> blocks_of(TensorType type, std::size_t n, Fill fill) {
+    const std::size_t size = format_of(type).block_bytes;
+    std::vector<std::byte> blocks(n * size);
+    for (std::size_t i = 0; i < n; ++i) fill(i, std::span(blocks).subspan(i * size, size));
+    return blocks;
+}
+void put_half(std::span<std::byte> block, std::size_t offset, float value) {
+    const std::uint16_t bits = float_to_half(value);
+    block[offset] = static_cast<std::byte>(bits);
+    block[offset + 1] = static_cast<std::byte>(bits >> 8);
+}
+
+// Codes, scales and minima that sums over codes could stumble over.
+SmallModel odd_blocks() {
+    using Block = std::span<std::byte>;
+    SmallModel model;
+    const auto add_blocks = [&](const std::string& name, TensorType type, auto fill) {
+        add(model, name, type, blocks_of(type, 300, fill));
+    };
+    Random random(20);
+    const auto codes = [&](Block block, std::size_t offset) {
+        for (std::byte& byte : block.subspan(offset)) byte = static_cast<std::byte>(random.bits());
+    };
+    add_blocks("largest codes", TensorType::Q8_0, [](std::size_t, Block block) {
+        put_half(block, 0, 0.5f);
+        for (std::byte& code : block.subspan(2)) code = std::byte{0x80};
+    });
+    add_blocks("largest codes, of both signs", TensorType::Q8_0, [](std::size_t i, Block block) {
+        put_half(block, 0, i % 2 == 0 ? 0.5f : -0.5f);
+        for (std::byte& code : block.subspan(2)) code = std::byte{0x80};
+    });
+    add_blocks("scales of zero", TensorType::Q4_0, [&](std::size_t i, Block block) {
+        put_half(block, 0, i % 3 == 0 ? 0.0f : 0.01f);
+        codes(block, 2);
+    });
+    add_blocks("nothing but zeros", TensorType::Q4_0, [&](std::size_t, Block block) { codes(block, 2); });
+    add_blocks("a range that grows and falls", TensorType::Q4_0, [&](std::size_t i, Block block) {
+        put_half(block, 0, i < 150 ? 0.01f * static_cast<float>(i) : -0.01f * static_cast<float>(300 - i));
+        codes(block, 2);
+    });
+    add_blocks("outlying blocks", TensorType::Q4_0, [&](std::size_t i, Block block) {
+        put_half(block, 0, i % 97 == 96 ? -5.0f : 0.02f);
+        codes(block, 2);
+    });
+    add_blocks("zeros of a code", TensorType::Q4_1, [&](std::size_t i, Block block) {
+        put_half(block, 0, 0.25f);
+        put_half(block, 2, -0.25f * static_cast<float>(i % 17));
+        codes(block, 4);
+    });
+    add_blocks("minima and no scales", TensorType::Q4_1, [&](std::size_t i, Block block) {
+        put_half(block, 2, 0.75f * static_cast<float>(i % 4) - 1);
+        codes(block, 4);
+    });
+    add_blocks("minima that cancel codes", TensorType::Q4_1, [&](std::size_t i, Block block) {
+        put_half(block, 0, 1.0f);
+        put_half(block, 2, -15.0f + (i % 2 == 0 ? 0.0078125f : -0.0078125f));
+        for (std::byte& byte : block.subspan(4)) byte = std::byte{0xff};
+    });
+    add_blocks("infinite and NaN", TensorType::Q5_0, [&](std::size_t i, Block block) {
+        put_half(block, 0, i == 200 ? infinity : i == 250 ? nan : 0.01f);
+        codes(block, 2);
+    });
+    add_blocks("very small and very large", TensorType::MXFP4, [&](std::size_t i, Block block) {
+        codes(block, 1);
+        block[0] = static_cast<std::byte>(i < 150 ? 1 + i % 3 : 250 + i % 3);
+    });
+    return model;
+}
+
 std::string bits_of(const std::vector<TensorStats>& all) {
     std::string text;
     const auto numbers = [&](const NumberStats& stats) {
@@ -247,9 +319,16 @@ TEST_CASE("stats: of numbers that are hard to add up") {
     check_all(model, stats_of(model.save(folder / "a.gguf")));
 }
 
+TEST_CASE("stats: of blocks that are hard to add up by their codes") {
+    const TemporaryFolder folder;
+    const SmallModel model = odd_blocks();
+    check_all(model, stats_of(model.save(folder / "a.gguf")));
+}
+
 TEST_CASE("stats: the same bits for any number of threads, on every instruction set, in any container") {
     const TemporaryFolder folder;
     SmallModel model = odd_numbers();
+    for (auto& tensor : odd_blocks().tensors) model.tensors.push_back(std::move(tensor));
     for (auto& tensor : all_types(2100).tensors) model.tensors.push_back(std::move(tensor));
     const auto path = model.save(folder / "a.gguf");
     const std::string best(quant::simd_target());

@@ -8,10 +8,12 @@
 #include <cmath>
 #include <cstring>
 #include <ggufkit/quantize.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/half.hpp"
+#include "quant/kernels.hpp"
 #include "quant/simd/target.hpp"
 #include "support/weight_rows.hpp"
 
@@ -156,6 +158,29 @@ TEST_CASE("every type decodes to the same numbers on every target") {
             CAPTURE(target);
             REQUIRE(quant::use_simd_target(target));
             CHECK(same_bits(decode(format.type(), blocks), expected));
+        }
+    }
+    REQUIRE(quant::use_simd_target(before));
+}
+
+TEST_CASE("every type's blocks come apart into codes of its range, on every target") {
+    const std::string before(quant::simd_target());
+    const auto codes = std::make_unique<quant::Codes>();
+    for (const FormatInfo& format : formats()) {
+        if (!format.usable() || !format.quantized() || !can_dequantize(format.type())) continue;
+        CAPTURE(format.name);
+        auto* const unpack = quant::find_kernels(format.type())->unpack;
+        REQUIRE((unpack != nullptr));
+        const std::size_t n = 3 * quant::Codes::most / 4 / format.block_elements;
+        const auto blocks = test::random_blocks(format, n, format.id);
+        for (const std::string_view target : quant::simd_targets()) {
+            CAPTURE(target);
+            REQUIRE(quant::use_simd_target(target));
+            unpack(format.type(), blocks.data(), n, *codes);
+            CHECK(codes->count == n * format.block_elements);
+            const auto [least, most] = std::minmax_element(codes->codes, codes->codes + codes->count);
+            CHECK(*least >= codes->groups.least);
+            CHECK(*most <= codes->groups.most);
         }
     }
     REQUIRE(quant::use_simd_target(before));

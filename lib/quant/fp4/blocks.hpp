@@ -1,6 +1,7 @@
 // Four-bit floating point: codes are E2M1 (sign, two exponent bits, one mantissa bit), scales are small floats.
 #pragma once
 
+#include "quant/codes.hpp"
 #include "quant/packed.hpp"
 
 namespace ggufkit::quant {
@@ -46,6 +47,7 @@ struct UE4M3 {
 // Half-split nibbles.
 struct BlockMXFP4 {
     static constexpr std::uint32_t elements = 32;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -12, .most = 12};
     E8M0 e;
     std::uint8_t qs[16];
 };
@@ -56,6 +58,7 @@ static_assert(PackedBlock<BlockMXFP4, 17>);
 // Four sub-blocks of 16: sub-block k has scale d[k] and the half-split nibbles qs[8k .. 8k+7].
 struct BlockNVFP4 {
     static constexpr std::uint32_t elements = 64;
+    static constexpr CodeGroups code_groups{.size = 16, .least = -12, .most = 12};
     UE4M3 d[4];
     std::uint8_t qs[32];
 };

@@ -3,6 +3,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <cstring>
+
 #include "quant/dequantize_run.hpp"
 #include "quant/fp4/blocks.hpp"
 
@@ -12,27 +14,35 @@ namespace ggufkit::quant::HWY_NAMESPACE {
 // The values of E2M1, doubled: 0, 1/2, 1, 3/2, 2, 3, 4, 6 and their negatives.
 static constexpr std::int8_t e2m1_doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
-static void decode(const BlockMXFP4& b, float* HWY_RESTRICT x) {
-    std::int8_t values[32];
-    look_up_nibbles(e2m1_doubled, b.qs, values);
-    scale_codes<32>(values, b.e.half(), x);
+HWY_INLINE void unpack(const BlockMXFP4& b, CodesOut out) {
+    look_up_nibbles(e2m1_doubled, b.qs, out.codes);
+    *out.scales = b.e.half();
 }
 
-static void decode(const BlockNVFP4& b, float* HWY_RESTRICT x) {
+HWY_INLINE void unpack(const BlockNVFP4& b, CodesOut out) {
     for (int k = 0; k < 4; k += 2) {  // two sub-blocks at a time, each of eight low and eight high nibbles
         std::int8_t values[32];
         look_up_nibbles(e2m1_doubled, b.qs + 8 * k, values);
         for (int s = 0; s < 2; ++s) {
-            scale_codes<8>(values + 8 * s, b.d[k + s].half(), x + 16 * (k + s));
-            scale_codes<8>(values + 16 + 8 * s, b.d[k + s].half(), x + 16 * (k + s) + 8);
+            std::memcpy(out.codes + 16 * (k + s), values + 8 * s, 8);
+            std::memcpy(out.codes + 16 * (k + s) + 8, values + 16 + 8 * s, 8);
+            out.scales[k + s] = b.d[k + s].half();
         }
+    }
+}
+
+void unpack_fp4(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    switch (type) {
+        case TensorType::MXFP4: return unpack_run<BlockMXFP4, unpack>(blocks, n_blocks, codes);
+        case TensorType::NVFP4: return unpack_run<BlockNVFP4, unpack>(blocks, n_blocks, codes);
+        default: return;
     }
 }
 
 void dequantize_fp4(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
     switch (type) {
-        case TensorType::MXFP4: return decode_run<BlockMXFP4, decode>(blocks, n_blocks, out);
-        case TensorType::NVFP4: return decode_run<BlockNVFP4, decode>(blocks, n_blocks, out);
+        case TensorType::MXFP4: return decode_run<BlockMXFP4, unpack>(blocks, n_blocks, out);
+        case TensorType::NVFP4: return decode_run<BlockNVFP4, unpack>(blocks, n_blocks, out);
         default: return;
     }
 }
@@ -46,6 +56,11 @@ namespace ggufkit::quant {
 HWY_EXPORT(dequantize_fp4);
 void dequantize_fp4(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
     HWY_DYNAMIC_DISPATCH(dequantize_fp4)(type, blocks, n_blocks, out);
+}
+
+HWY_EXPORT(unpack_fp4);
+void unpack_fp4(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    HWY_DYNAMIC_DISPATCH(unpack_fp4)(type, blocks, n_blocks, codes);
 }
 
 }  // namespace ggufkit::quant

@@ -5,6 +5,7 @@
 // even.
 #pragma once
 
+#include "quant/codes.hpp"
 #include "quant/packed.hpp"
 
 namespace ggufkit::quant {
@@ -17,6 +18,7 @@ namespace ggufkit::quant {
 //                                                         scale   signs3  signs2  signs1  signs0
 struct BlockIQ2_XXS {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -43, .most = 43};
     struct Group {
         std::uint8_t index[4];  // of 8 elements each
         Little<std::uint32_t> signs_and_scale;
@@ -31,6 +33,7 @@ static_assert(PackedBlock<BlockIQ2_XXS, 66>);
 // Each qs is 8 elements: bits 15..9 the sign code, bits 8..0 the index. Sub-blocks of 16: two nibbles a byte of scales.
 struct BlockIQ2_XS {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 16, .least = -43, .most = 43};
     Half d;
     Little<std::uint16_t> qs[32];
     std::uint8_t scales[8];
@@ -43,6 +46,7 @@ static_assert(PackedBlock<BlockIQ2_XS, 74>);
 // element. Sub-blocks of 16 as in IQ2_XS.
 struct BlockIQ2_S {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 16, .least = -43, .most = 43};
     Half d;
     std::uint8_t qs[32];
     std::uint8_t signs[32];
@@ -56,6 +60,7 @@ static_assert(PackedBlock<BlockIQ2_S, 82>);
 // Each qs is the index of 4 elements. A word a sub-block of 32, as in IQ2_XXS.
 struct BlockIQ3_XXS {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -62, .most = 62};
     Half d;
     std::uint8_t qs[64];
     Little<std::uint32_t> signs_and_scale[8];
@@ -68,6 +73,7 @@ static_assert(PackedBlock<BlockIQ3_XXS, 98>);
 // nibbles a byte of scales.
 struct BlockIQ3_S {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -15, .most = 15};
     Half d;
     std::uint8_t qs[64];
     std::uint8_t qh[8];
@@ -83,6 +89,7 @@ static_assert(PackedBlock<BlockIQ3_S, 110>);
 //                            minus 1/8   scale    bits 10..8 of the indices 4g+3, 4g+2, 4g+1, 4g
 struct BlockIQ1_S {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -9, .most = 9};
     Half d;
     std::uint8_t qs[32];
     Little<std::uint16_t> qh[8];
@@ -112,6 +119,7 @@ struct ScalesAroundHalf {
 // Sub-blocks of 16.
 struct BlockIQ1_M {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 16, .least = -9, .most = 9};
     std::uint8_t qs[32];
     std::uint8_t qh[16];
     ScalesAroundHalf scales;
@@ -123,6 +131,7 @@ static_assert(PackedBlock<BlockIQ1_M, 56>);
 // Half-split nibbles.
 struct BlockIQ4_NL {
     static constexpr std::uint32_t elements = 32;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -127, .most = 113};
     Half d;
     std::uint8_t qs[16];
 };
@@ -134,6 +143,7 @@ static_assert(PackedBlock<BlockIQ4_NL, 18>);
 // its codes are the half-split nibbles qs[16k .. 16k+15].
 struct BlockIQ4_XS {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -127, .most = 113};
     Half d;
     Little<std::uint16_t> scales_h;
     std::uint8_t scales_l[4];

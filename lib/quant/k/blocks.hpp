@@ -7,11 +7,21 @@
 //     element                 128h + 96 + r   128h + 64 + r  128h + 32 + r  128h + r        r = 0..31, h = 0..1
 #pragma once
 
+#include <bit>
 #include <cstring>
+#include <utility>
 
+#include "quant/codes.hpp"
 #include "quant/packed.hpp"
 
 namespace ggufkit::quant {
+
+// Two words of four bytes each, in one store: a load of all eight that follows would else have to wait for both.
+inline void store_words(std::uint32_t first, std::uint32_t second, std::uint8_t* to) noexcept {
+    if constexpr (std::endian::native == std::endian::big) std::swap(first, second);
+    const std::uint64_t both = first | std::uint64_t{second} << 32;
+    std::memcpy(to, &both, sizeof both);
+}
 
 // Eight scales and eight minima of 6 bits in 12 bytes (Q4_K, Q5_K).
 //
@@ -34,10 +44,8 @@ struct ScalesAndMins {
         std::memcpy(&s, bytes, 4);
         std::memcpy(&m, bytes + 4, 4);
         std::memcpy(&high, bytes + 8, 4);
-        const std::uint32_t scales[2] = {s & 0x3f3f3f3f, (high & 0x0f0f0f0f) | (s >> 2 & 0x30303030)};
-        const std::uint32_t mins[2] = {m & 0x3f3f3f3f, (high >> 4 & 0x0f0f0f0f) | (m >> 2 & 0x30303030)};
-        std::memcpy(scale, scales, 8);
-        std::memcpy(min, mins, 8);
+        store_words(s & 0x3f3f3f3f, (high & 0x0f0f0f0f) | (s >> 2 & 0x30303030), scale);
+        store_words(m & 0x3f3f3f3f, (high >> 4 & 0x0f0f0f0f) | (m >> 2 & 0x30303030), min);
     }
     // Writes all: scale[k] and min[k] are 0..63.
     void set(const std::uint8_t (&scale)[8], const std::uint8_t (&min)[8]) noexcept {
@@ -70,10 +78,10 @@ struct SignedScales {
         std::uint32_t low[2], high;
         std::memcpy(low, bytes, 8);
         std::memcpy(&high, bytes + 8, 4);
-        const std::uint32_t scales[4] = {
-            (low[0] & 0x0f0f0f0f) | (high << 4 & 0x30303030), (low[1] & 0x0f0f0f0f) | (high << 2 & 0x30303030),
-            (low[0] >> 4 & 0x0f0f0f0f) | (high & 0x30303030), (low[1] >> 4 & 0x0f0f0f0f) | (high >> 2 & 0x30303030)};
-        std::memcpy(scale, scales, 16);
+        store_words((low[0] & 0x0f0f0f0f) | (high << 4 & 0x30303030), (low[1] & 0x0f0f0f0f) | (high << 2 & 0x30303030),
+                    scale);
+        store_words((low[0] >> 4 & 0x0f0f0f0f) | (high & 0x30303030),
+                    (low[1] >> 4 & 0x0f0f0f0f) | (high >> 2 & 0x30303030), scale + 8);
     }
     // Writes all: scale[k] is -32..31.
     constexpr void set(const std::int8_t (&scale)[16]) noexcept {
@@ -91,6 +99,7 @@ struct SignedScales {
 // Sub-blocks of 16: scales[k] holds the scale in its low nibble, the min in its high nibble. qs are planes of codes.
 struct BlockQ2_K {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 16, .least = 0, .most = 3, .mins = true};
     std::uint8_t scales[16];
     std::uint8_t qs[64];
     Half d;
@@ -103,6 +112,7 @@ static_assert(PackedBlock<BlockQ2_K, 84>);
 // Sub-blocks of 16. Bits 1..0 of a code lie in the planes of qs; bit 2 of element j is bit j/32 of hmask[j%32].
 struct BlockQ3_K {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 16, .least = 0, .most = 7, .zero = 4};
     std::uint8_t hmask[32];
     std::uint8_t qs[64];
     SignedScales scales;
@@ -116,6 +126,7 @@ static_assert(PackedBlock<BlockQ3_K, 110>);
 // 64g + 32 + l in its high nibble.
 struct BlockQ4_K {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 15, .mins = true};
     Half d;
     Half dmin;
     ScalesAndMins scales;
@@ -128,6 +139,7 @@ static_assert(PackedBlock<BlockQ4_K, 144>);
 // As Q4_K, and bit 4 of the code of element j is bit j/32 of qh[j%32].
 struct BlockQ5_K {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 31, .mins = true};
     Half d;
     Half dmin;
     ScalesAndMins scales;
@@ -142,6 +154,7 @@ static_assert(PackedBlock<BlockQ5_K, 176>);
 // ql[64h + r], r = 0..63; bits 5..4 of the codes lie in the planes of qh.
 struct BlockQ6_K {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 16, .least = 0, .most = 63, .zero = 32};
     std::uint8_t ql[128];
     std::uint8_t qh[64];
     std::int8_t scales[16];
@@ -154,6 +167,7 @@ static_assert(PackedBlock<BlockQ6_K, 210>);
 // Activations only. bsums[k] is the sum of the codes of sub-block k of 16.
 struct BlockQ8_K {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -128, .most = 127};
     Single d;
     std::int8_t qs[256];
     Little<std::int16_t> bsums[16];

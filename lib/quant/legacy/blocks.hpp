@@ -8,6 +8,7 @@
 //     code    16     0     17     1         31    15
 #pragma once
 
+#include "quant/codes.hpp"
 #include "quant/packed.hpp"
 
 namespace ggufkit::quant {
@@ -16,6 +17,7 @@ namespace ggufkit::quant {
 //     | d  | qs[16]         |        x = (code - 8) * d
 struct BlockQ4_0 {
     static constexpr std::uint32_t elements = 32;
+    static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 15, .zero = 8};
     Half d;
     std::uint8_t qs[16];
 };
@@ -25,6 +27,7 @@ static_assert(PackedBlock<BlockQ4_0, 18>);
 //     | d  | m  | qs[16]         |        x = code * d + m
 struct BlockQ4_1 {
     static constexpr std::uint32_t elements = 32;
+    static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 15, .mins = true};
     Half d;
     Half m;
     std::uint8_t qs[16];
@@ -36,6 +39,7 @@ static_assert(PackedBlock<BlockQ4_1, 20>);
 // Bit j of qh is bit 4 of code j; qs holds the low nibbles.
 struct BlockQ5_0 {
     static constexpr std::uint32_t elements = 32;
+    static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 31, .zero = 16};
     Half d;
     Little<std::uint32_t> qh;
     std::uint8_t qs[16];
@@ -46,6 +50,7 @@ static_assert(PackedBlock<BlockQ5_0, 22>);
 //     | d  | m  | qh      | qs[16]         |        x = code * d + m
 struct BlockQ5_1 {
     static constexpr std::uint32_t elements = 32;
+    static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 31, .mins = true};
     Half d;
     Half m;
     Little<std::uint32_t> qh;
@@ -57,6 +62,7 @@ static_assert(PackedBlock<BlockQ5_1, 24>);
 //     | d  | qs[32]         |        x = qs[j] * d
 struct BlockQ8_0 {
     static constexpr std::uint32_t elements = 32;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -128, .most = 127};
     Half d;
     std::int8_t qs[32];
 };
@@ -67,6 +73,7 @@ static_assert(PackedBlock<BlockQ8_0, 34>);
 // Activations only. s is d times the sum of the codes, which a dot product with a _1 type needs.
 struct BlockQ8_1 {
     static constexpr std::uint32_t elements = 32;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -128, .most = 127};
     Half d;
     Half s;
     std::int8_t qs[32];

@@ -19,6 +19,11 @@ static void decode(const BlockOf<Number>& block, float* HWY_RESTRICT x) {
     x[0] = static_cast<float>(block.value.get());
 }
 
+template <class Block>
+static void decode_run(const std::byte* blocks, std::size_t n_blocks, float* out) {
+    for (std::size_t i = 0; i < n_blocks; ++i) decode(reinterpret_cast<const Block*>(blocks)[i], out + i);
+}
+
 static constexpr std::size_t half_count = hn::MaxLanes(HalfNumbers());
 
 // Numbers of sixteen bits, stored where cache lines begin: a vector that is as long as a line would else touch two of them.
@@ -27,7 +32,7 @@ static void decode_short(const std::byte* blocks, std::size_t count, float* out,
     const Halves tag;
     const std::size_t beyond_line = reinterpret_cast<std::uintptr_t>(out) / sizeof(float) % half_count;
     std::size_t i = std::min(count, (half_count - beyond_line) % half_count);
-    decode_run<Block, decode>(blocks, i, out);
+    decode_run<Block>(blocks, i, out);
     const auto decode_some = [&](std::size_t at) {
         hn::StoreU(convert(load_halves(tag, blocks + 2 * at)), HalfNumbers(), out + at);
     };
@@ -36,7 +41,7 @@ static void decode_short(const std::byte* blocks, std::size_t count, float* out,
         for (std::size_t k = 0; k < 4; ++k) decode_some(i + k * half_count);
     }
     for (; i + half_count <= count; i += half_count) decode_some(i);
-    decode_run<Block, decode>(blocks + 2 * i, count - i, out + i);
+    decode_run<Block>(blocks + 2 * i, count - i, out + i);
 }
 
 static void decode_halves(const std::byte* blocks, std::size_t count, float* out) {
@@ -56,14 +61,14 @@ static void decode_bfloats(const std::byte* blocks, std::size_t count, float* ou
 
 void dequantize_plain(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
     switch (type) {
-        case TensorType::F32: return decode_run<BlockF32, decode>(blocks, n_blocks, out);
+        case TensorType::F32: return decode_run<BlockF32>(blocks, n_blocks, out);
         case TensorType::F16: return decode_halves(blocks, n_blocks, out);
         case TensorType::BF16: return decode_bfloats(blocks, n_blocks, out);
-        case TensorType::F64: return decode_run<BlockF64, decode>(blocks, n_blocks, out);
-        case TensorType::I8: return decode_run<BlockI8, decode>(blocks, n_blocks, out);
-        case TensorType::I16: return decode_run<BlockI16, decode>(blocks, n_blocks, out);
-        case TensorType::I32: return decode_run<BlockI32, decode>(blocks, n_blocks, out);
-        case TensorType::I64: return decode_run<BlockI64, decode>(blocks, n_blocks, out);
+        case TensorType::F64: return decode_run<BlockF64>(blocks, n_blocks, out);
+        case TensorType::I8: return decode_run<BlockI8>(blocks, n_blocks, out);
+        case TensorType::I16: return decode_run<BlockI16>(blocks, n_blocks, out);
+        case TensorType::I32: return decode_run<BlockI32>(blocks, n_blocks, out);
+        case TensorType::I64: return decode_run<BlockI64>(blocks, n_blocks, out);
         default: return;
     }
 }

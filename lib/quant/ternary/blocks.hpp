@@ -1,6 +1,7 @@
 // Formats of one to two bits for models that were trained to have so few levels: one scale a block, no search.
 #pragma once
 
+#include "quant/codes.hpp"
 #include "quant/packed.hpp"
 
 namespace ggufkit::quant {
@@ -16,6 +17,7 @@ namespace ggufkit::quant {
 //     qh[m],      m < 4      240 + 4 n + m
 struct BlockTQ1_0 {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 2, .zero = 1};
     std::uint8_t qs[48];
     std::uint8_t qh[4];
     Half d;
@@ -27,6 +29,7 @@ static_assert(PackedBlock<BlockTQ1_0, 54>);
 // Two-bit codes in planes, as in Q2_K.
 struct BlockTQ2_0 {
     static constexpr std::uint32_t elements = 256;
+    static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 3, .zero = 1};
     std::uint8_t qs[64];
     Half d;
 };
@@ -37,6 +40,7 @@ static_assert(PackedBlock<BlockTQ2_0, 66>);
 // Element j is bit j%8 of qs[j/8].
 struct BlockQ1_0 {
     static constexpr std::uint32_t elements = 128;
+    static constexpr CodeGroups code_groups{.size = 32, .least = -1, .most = 1};
     Half d;
     std::uint8_t qs[16];
 };
@@ -47,6 +51,7 @@ static_assert(PackedBlock<BlockQ1_0, 18>);
 // Element j is the bits 2*(j%4)+1 .. 2*(j%4) of qs[j/4].
 struct BlockQ2_0 {
     static constexpr std::uint32_t elements = 64;
+    static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 3, .zero = 1};
     Half d;
     std::uint8_t qs[16];
 };

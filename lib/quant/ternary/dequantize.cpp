@@ -11,58 +11,63 @@
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
 
-// `trits` trits of each of `n` bytes: trit t of byte m goes to x[n * t + m].
-static void decode_trits(const std::uint8_t* bytes, int n, int trits, float d, float* x) {
+// `trits` trits of each of `n` bytes: trit t of byte m goes to codes[n * t + m].
+static void unpack_trits(const std::uint8_t* bytes, int n, int trits, std::uint8_t* codes) {
     unsigned power = 1;
     for (int t = 0; t < trits; ++t, power *= 3) {
         for (int m = 0; m < n; ++m) {
             const unsigned fraction = bytes[m] * power & 255u;
-            x[n * t + m] = static_cast<float>(static_cast<int>(fraction * 3 >> 8) - 1) * d;
+            codes[n * t + m] = static_cast<std::uint8_t>(fraction * 3 >> 8);
         }
     }
 }
 
-static void decode(const BlockTQ1_0& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
-    decode_trits(b.qs, 32, 5, d, x);
-    decode_trits(b.qs + 32, 16, 5, d, x + 160);
-    decode_trits(b.qh, 4, 4, d, x + 240);
+HWY_INLINE void unpack(const BlockTQ1_0& b, CodesOut out) {
+    unpack_trits(b.qs, 32, 5, out.bytes());
+    unpack_trits(b.qs + 32, 16, 5, out.bytes() + 160);
+    unpack_trits(b.qh, 4, 4, out.bytes() + 240);
+    std::fill_n(out.scales, 8, number_of(b.d));
 }
 
-static void decode(const BlockTQ2_0& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
-    for (int k = 0; k < 8; ++k) {  // plane k%4 of half k/4
-        for (int i = 0; i < 32; ++i) {
-            const int code = b.qs[32 * (k / 4) + i] >> (2 * (k % 4)) & 3;
-            x[32 * k + i] = static_cast<float>(code - 1) * d;
-        }
-    }
+HWY_INLINE void unpack(const BlockTQ2_0& b, CodesOut out) {
+    unpack_planes<2, 32>(b.qs, out.bytes());
+    std::fill_n(out.scales, 8, number_of(b.d));
 }
 
-static void decode(const BlockQ1_0& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
-    for (int j = 0; j < 128; ++j) x[j] = static_cast<float>(2 * (b.qs[j / 8] >> (j % 8) & 1) - 1) * d;
+HWY_INLINE void unpack(const BlockQ1_0& b, CodesOut out) {
+    for (int j = 0; j < 128; ++j) out.codes[j] = static_cast<std::int8_t>(2 * (b.qs[j / 8] >> (j % 8) & 1) - 1);
+    std::fill_n(out.scales, 4, number_of(b.d));
 }
 
-static void decode(const BlockQ2_0& b, float* HWY_RESTRICT x) {
-    const float d = b.d.get();
+HWY_INLINE void unpack(const BlockQ2_0& b, CodesOut out) {
     const hn::RebindToUnsigned<Words> bits;
     for (int j = 0; j < 64; j += number_count) {
         Little<std::uint32_t> sixteen;  // codes
         std::memcpy(sixteen.bytes, b.qs + j / 16 * 4, 4);
         const auto shift = hn::Iota(bits, static_cast<std::uint32_t>(j % 16));
         const auto code = hn::And(hn::Shr(hn::Set(bits, sixteen.get()), shift + shift), hn::Set(bits, 3));
-        const WordLanes value = hn::BitCast(words, code) - hn::Set(words, 1);
-        hn::StoreU(numbers_of(value) * hn::Set(numbers, d), numbers, x + j);
+        const hn::Rebind<std::int8_t, Words> bytes;
+        hn::StoreU(hn::DemoteTo(bytes, hn::BitCast(words, code)), bytes, out.codes + j);
+    }
+    std::fill_n(out.scales, 2, number_of(b.d));
+}
+
+void unpack_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    switch (type) {
+        case TensorType::TQ1_0: return unpack_run<BlockTQ1_0, unpack>(blocks, n_blocks, codes);
+        case TensorType::TQ2_0: return unpack_run<BlockTQ2_0, unpack>(blocks, n_blocks, codes);
+        case TensorType::Q1_0: return unpack_run<BlockQ1_0, unpack>(blocks, n_blocks, codes);
+        case TensorType::Q2_0: return unpack_run<BlockQ2_0, unpack>(blocks, n_blocks, codes);
+        default: return;
     }
 }
 
 void dequantize_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
     switch (type) {
-        case TensorType::TQ1_0: return decode_run<BlockTQ1_0, decode>(blocks, n_blocks, out);
-        case TensorType::TQ2_0: return decode_run<BlockTQ2_0, decode>(blocks, n_blocks, out);
-        case TensorType::Q1_0: return decode_run<BlockQ1_0, decode>(blocks, n_blocks, out);
-        case TensorType::Q2_0: return decode_run<BlockQ2_0, decode>(blocks, n_blocks, out);
+        case TensorType::TQ1_0: return decode_run<BlockTQ1_0, unpack>(blocks, n_blocks, out);
+        case TensorType::TQ2_0: return decode_run<BlockTQ2_0, unpack>(blocks, n_blocks, out);
+        case TensorType::Q1_0: return decode_run<BlockQ1_0, unpack>(blocks, n_blocks, out);
+        case TensorType::Q2_0: return decode_run<BlockQ2_0, unpack>(blocks, n_blocks, out);
         default: return;
     }
 }
@@ -76,6 +81,11 @@ namespace ggufkit::quant {
 HWY_EXPORT(dequantize_ternary);
 void dequantize_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
     HWY_DYNAMIC_DISPATCH(dequantize_ternary)(type, blocks, n_blocks, out);
+}
+
+HWY_EXPORT(unpack_ternary);
+void unpack_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    HWY_DYNAMIC_DISPATCH(unpack_ternary)(type, blocks, n_blocks, codes);
 }
 
 }  // namespace ggufkit::quant
