@@ -93,8 +93,9 @@ TEST_CASE("gguf-diff --html draws itself in a browser without a word on the cons
     };
     const LoadedPage page = load({f16, q8_0, "--imatrix", matrix});
     CHECK(drawn(page));
-    for (const char* part : {"Where they are apart", "weighted error", "The tensors furthest apart",
-                             "blk.5.ffn_up.weight", "aria-label=\"blk.2.attn_v.weight: ", "general.file_type"}) {
+    for (const char* part :
+         {"Where they are apart", "weighted error", "The tensors furthest apart", "blk.5.ffn_up.weight",
+          "aria-label=\"blk.2.attn_v.weight: ", "general.file_type", "1 (F16)", "7 (Q8_0)"}) {
         CAPTURE(part);
         CHECK(page.dom.find(part) != page.dom.npos);
     }

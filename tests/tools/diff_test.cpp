@@ -39,7 +39,7 @@ TEST_CASE("gguf-diff shows what differs and exits with 1") {
 
    KEY                      TYPE       VALUE
 -  general.author           str        me
-~  general.file_type        u32        15 → 7
+~  general.file_type        u32        15 (Q4_K_M) → 7 (Q8_0)
 +  general.tags             str[2]     ["chat", "\x1b[2Jsmall"]
 ~  llama.context_length     u32 → u64  4096 → 8192
 ~  tokenizer.chat_template  str        1 line out, 1 line in: see below
@@ -91,7 +91,7 @@ TEST_CASE("gguf-diff --json, field by field") {
           R"({"key":"general.author","change":"removed","a":{"type":"str","value":"me"},"b":null})");
     CHECK(
         json::serialize(keys[1]) ==
-        R"({"key":"general.file_type","change":"changed","a":{"type":"u32","value":15},"b":{"type":"u32","value":7}})");
+        R"({"key":"general.file_type","change":"changed","a":{"type":"u32","value":15,"file_type":"Q4_K_M"},"b":{"type":"u32","value":7,"file_type":"Q8_0"}})");
     CHECK(keys[2].at("key") == "general.tags");
     CHECK(keys[2].at("change") == "added");
     CHECK(keys[2].at("a").is_null());
