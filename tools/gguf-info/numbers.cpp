@@ -143,7 +143,8 @@ void add_number_options(CLI::App& app, NumberOptions& options) {
     app.add_flag("--check-data", options.check_data,
                  "As --check, and look through all tensor data\nfor NaN and infinities in scales and weights")
         ->group("Tensor data");
-    app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")
+    app.add_option("--threads", options.threads,
+                   "How many threads work through tensor data\n(default: one for each CPU)")
         ->type_name("N")
         ->check(CLI::Range(1u, most_threads))
         ->group("Tensor data");
