@@ -76,6 +76,7 @@ class Command {
             return "";
         }
         if (o.patch.in_place) return "--in-place is for --apply";
+        if (o.force && !o.html) return "--force is for --html, --patch and --apply";
         if (o.b.empty()) return "B is missing";
         if ((o.a == "-") + (o.b == "-") + (o.c == "-") > 1) return "only one of the models can be standard input";
         if (three && (of_keys || o.blocks)) return "--ignore, --tolerance and --blocks are for two models";
