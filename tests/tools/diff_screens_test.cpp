@@ -260,3 +260,10 @@ not in the base: 1 tensor, output.weight
 B is nearer to the base: error 4.07 % against 4.30 %, 5.26 % less; it is 1.97 % larger
 )");
 }
+
+TEST_CASE("gguf-diff breaks no line between a number and its percent sign") {
+    for (int columns = 40; columns <= 80; ++columns) {
+        CAPTURE(columns);
+        for (const std::string& text : {two(columns), three(columns)}) CHECK(text.find("\n  %") == text.npos);
+    }
+}

@@ -194,6 +194,11 @@ std::string requantized(const TemporaryFolder& folder, const std::string& type) 
 
 }  // namespace
 
+TEST_CASE("gguf-diff names an option that there is not, whatever else is missing") {
+    CHECK(run_tool("gguf-diff", {"--nonsense"}).err.find("--nonsense") != std::string::npos);
+    CHECK(run_tool("gguf-diff", {"--brief"}).err.starts_with("gguf-diff: A and B are missing\n"));
+}
+
 TEST_CASE("gguf-diff keeps to the width of the screen") {
     const TemporaryFolder folder;
     const std::string q4 = requantized(folder, "Q4_0");

@@ -67,6 +67,7 @@ class Command {
     std::string_view fault() const {
         const Options& o = options_;
         const bool of_keys = !o.ignored_keys.empty() || o.tolerance != 0, three = !o.c.empty();
+        if (o.a.empty()) return "A and B are missing";
         if (o.patch.any()) {
             if (three) return "a patch is between two files";
             const bool of_values = o.imatrix || o.sample != 0 || !o.fail_above.empty();

@@ -58,8 +58,7 @@ Exit codes:
 }
 
 void add_options(CLI::App& app, Options& options) {
-    app.add_option("A", options.a, "A GGUF file, any shard of a split model, its URL,\nor - for standard input")
-        ->required();
+    app.add_option("A", options.a, "A GGUF file, any shard of a split model, its URL,\nor - for standard input");
     app.add_option("B", options.b, "The one to compare it with");
     app.add_option("C", options.c, "Where there are three, the first is the base\nof the other two");
 
