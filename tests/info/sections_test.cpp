@@ -189,7 +189,12 @@ TEST_CASE("patterns of the shell choose keys and tensors, wherever FILE stands")
     CHECK(first_words(tool_on(path, {"--tensors", "blk.?.attn_v*"})) == values);
     CHECK(first_words(tool_on(path, {"--metadata=*head_count*"})) ==
           std::vector<std::string>{"llama.attention.head_count", "llama.attention.head_count_kv"});
-    CHECK(first_words(tool_on(path, {"--tensors", "nothing"})).empty());
+    for (const auto& [section, what] : {std::pair("--tensors", "tensor"), std::pair("--metadata", "key")}) {
+        const CommandResult nothing = run_tool("gguf-info", {path, section, "noth?ng"});
+        CHECK(nothing.exit_code == 1);
+        CHECK(nothing.text() == "");
+        CHECK(nothing.err == fmt::format("gguf-info: {}: 'noth?ng' fits no {}\n", path, what));
+    }
     const CommandResult before = run_tool("gguf-info", {"--tensors", path});
     CHECK(before.exit_code == 0);
     CHECK(first_words(before.text()).size() == 9);

@@ -43,10 +43,14 @@ class Sections {
 
   private:
     void print_model(const Model& model) {
-        section("Metadata", options_.metadata.has_value(),
-                [&] { info::print_metadata(console_, model, select(options_.metadata, options_)); });
-        section("Tensors", options_.tensors.has_value(),
-                [&] { info::print_tensors(console_, model, select(options_.tensors, options_)); });
+        section("Metadata", options_.metadata.has_value(), [&] {
+            if (!info::print_metadata(console_, model, select(options_.metadata, options_)))
+                miss(fmt::format("'{}' fits no key", *options_.metadata));
+        });
+        section("Tensors", options_.tensors.has_value(), [&] {
+            if (!info::print_tensors(console_, model, select(options_.tensors, options_)))
+                miss(fmt::format("'{}' fits no tensor", *options_.tensors));
+        });
         section("Layers", options_.layers, [&] { info::print_layers(console_, model); });
         section("Types", options_.types, [&] { info::print_types(console_, model); });
         section("Tokenizer", options_.tokenizer, [&] {
