@@ -56,6 +56,9 @@ TEST_CASE("gguf-diff --html is one file with the differences in it, that loads n
     CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", page, "--force"}).exit_code == 1);
     CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", path_b, "--force"}).exit_code == 2);
     CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", folder / "no/d.html"}).exit_code == 2);
+    const CommandResult is_folder = run_tool("gguf-diff", {path_a, path_b, "--html", folder.path().string()});
+    CHECK(is_folder.exit_code == 2);
+    CHECK(is_folder.err.ends_with(": is no regular file, which alone can be replaced\n"));  // --force would not help
     CHECK(run_tool("gguf-diff", {path_a, path_b}).exit_code == 1);
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/command_line.hpp"
 #include "common/open.hpp"
+#include "common/save.hpp"
 #include "common/show.hpp"
 #include "comparison.hpp"
 #include "duel.hpp"
@@ -41,8 +42,9 @@ class Command {
                 console_);
         }
         if (options_.html) {
-            const auto free = diff::check_page_place(*options_.html, options_.force);
-            if (!free) return refuse(cli::sentence(free.error()));
+            const auto free = cli::check_place(*options_.html, options_.force);
+            const bool there = !free && free.error().code == Errc::io_exists;
+            if (!free) return refuse(cli::sentence(free.error()) + (there ? "; --force replaces it" : ""));
         }
         const auto limits = diff::read_limits(options_.fail_above);
         if (!limits) return line_.refuse(console_, limits.error().detail);

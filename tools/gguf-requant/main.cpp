@@ -232,7 +232,7 @@ class Command {
 
     Result<void> check_recipe_place() const {
         if (!options_.save_recipe || prints_recipe()) return {};
-        return requant::check_place(*options_.save_recipe, options_.force);
+        return cli::check_place(*options_.save_recipe, options_.force);
     }
 
     Result<void> save_recipe(const Model& model) const {
@@ -247,7 +247,7 @@ class Command {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
         for (const auto& [path, number] : reports_) {
-            if (auto fine = requant::check_place(path, options_.force); !fine) return explain(fine.error());
+            if (auto fine = cli::check_place(path, options_.force); !fine) return explain(fine.error());
         }
         if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
         std::vector<QualityReport> quality;
