@@ -65,9 +65,10 @@ enum class Errc : std::uint8_t {
     io_read,
     io_write,
     io_no_space,
-    io_exists,
+    io_exists,  // what may be replaced, if the caller says so
     io_same_file,
     io_changed,
+    io_busy,  // another run is at work on it
 };
 
 // "TRUNCATED", "BAD_MAGIC", …: stable, upper case, what --json prints as "code".

@@ -51,9 +51,9 @@ enum class Materialized : std::uint8_t {
 
 // Makes /dev/shm/NAME unless it is there: of the same plan, of the same inputs (as they were last written), by the same
 // version of this library. Memory for all of it is reserved before work starts, and is refused where the machine has
-// not so much left. Where the work fails or is stopped nothing is left behind. Errors: BAD_ARGUMENT (`name` is no plain file name); IO_EXISTS (it is, or becomes, something
-// else); CANCELLED (stopped, or out of patience); IO_NO_SPACE, IO_OPEN, IO_WRITE; and those of RequantView::make()
-// and execute().
+// not so much left. Where the work fails or is stopped nothing is left behind. Errors: BAD_ARGUMENT (`name` is no plain
+// file name); IO_EXISTS (it is, or becomes, something else), IO_BUSY (another process makes something else of it);
+// CANCELLED (stopped, or out of patience); IO_NO_SPACE, IO_OPEN, IO_WRITE; and those of RequantView::make() and execute().
 Result<Materialized> materialize(const Model& model, const Plan& plan, std::string_view name,
                                  const MaterializeOptions& options = {});
 
@@ -61,7 +61,7 @@ Result<Materialized> materialize(const Model& model, const Plan& plan, std::stri
 Result<std::filesystem::path> shared_path(std::string_view name);
 
 // Removes /dev/shm/NAME and all that an unfinished one left; processes that have it open keep it. Errors: BAD_ARGUMENT;
-// NOT_FOUND where materialize() made nothing of that name; IO_EXISTS where a process is making it; IO_WRITE.
+// NOT_FOUND where materialize() made nothing of that name; IO_BUSY where a process is making it; IO_WRITE.
 Result<void> remove_shared(std::string_view name);
 
 // The same file in memory without a name, sealed against changes. Returns a file descriptor, which is yours to close; as

@@ -45,7 +45,7 @@ struct PatchOptions {
 };
 
 // Errors: BAD_ARGUMENT (a zstd level; a model of several files, which are patched one by one), IO_READ, IO_CHANGED,
-// CANCELLED, and those of an output: IO_SAME_FILE, IO_EXISTS, IO_OPEN, IO_NO_SPACE, IO_WRITE.
+// CANCELLED, and those of an output: IO_SAME_FILE, IO_EXISTS, IO_BUSY, IO_OPEN, IO_NO_SPACE, IO_WRITE.
 Result<PatchSummary> make_patch(const Model& old_model, const Model& new_model, const std::filesystem::path& patch,
                                 const PatchOptions& options = {});
 
@@ -60,9 +60,9 @@ Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::
 // Only the bytes that differ are written, after they were noted in FILE.ggufkit-redo: where that was left behind by a run
 // that was killed or lost power, the next call finishes its work first. A file that is the new one already stays as it
 // is. Errors: those of read_patch(); BAD_PATCH where the file is not the one that the patch was made for; UNSUPPORTED
-// where bytes would have to move or more than 64 MiB differ; IO_OPEN, IO_EXISTS (another run is at work), IO_WRITE, IO_NO_SPACE,
-// CANCELLED. The file is then what it was before; or, where writing to it failed, there is a note with which the next call
-// finishes.
+// where bytes would have to move or more than 64 MiB differ; IO_OPEN, IO_BUSY (another run is at work on it), IO_WRITE,
+// IO_NO_SPACE, CANCELLED. The file is then what it was before; or, where writing to it failed, there is a note with which
+// the next call finishes.
 Result<PatchSummary> apply_in_place(const std::filesystem::path& patch, const std::filesystem::path& file,
                                     const PatchOptions& options = {});
 

@@ -44,6 +44,7 @@ const FileType* find_file_type(std::uint32_t id) noexcept;
 struct TypeOverride {
     std::string pattern;
     TensorType type;
+    std::string from{};  // where it stands, as "m.recipe, line 3"; empty: on the command line
 };
 
 // `--override-kv KEY=TYPE:VALUE`: sets a key of the metadata, and what planning believes of the model. An integer keeps

@@ -4,6 +4,8 @@
 // Ownership: works in the caller's buffers and allocates nothing, but for tables that each of the codebook types (IQ1, IQ2,
 // IQ3) makes when it is first quantized to: some 50 ms and 350 KiB, which stay.
 // Thread-safety: pure functions; rows are independent, so callers split work as they like and get the same bytes.
+// Environment: GGUFKIT_SIMD, read once, names the instruction set to work with (avx512, avx2, sse4, neon, scalar), which
+// changes no byte. Where it names none that the CPU has, the best of those is used.
 // Source: spec/quant-formats.md; spec/quantizers.md says what each quantizer minimises, and how.
 #pragma once
 

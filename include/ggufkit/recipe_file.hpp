@@ -28,10 +28,10 @@ Result<TensorType> parse_weight_type(std::string_view name);
 // "FFN_DOWN=q6_k". BAD_ARGUMENT where it is not REGEX=TYPE, or weights cannot have that type.
 Result<TypeOverride> parse_override(std::string_view text);
 
-// BAD_ARGUMENT with the line as subject. The regular expressions are compiled by make_plan(), which names a bad one.
+// Rows know where they stand: "line 3". BAD_ARGUMENT with the line as subject. The regular expressions are compiled by make_plan(), which names a bad one.
 Result<RecipeFile> parse_recipe_file(std::string_view text);
 
-// The same of a file. IO_OPEN, IO_READ, IO_CHANGED; otherwise the errors above with the path and the line.
+// The same of a file; rows stand in "NAME, line 3". IO_OPEN, IO_READ, IO_CHANGED; otherwise the errors above with the path and the line.
 Result<RecipeFile> read_recipe_file(const std::filesystem::path& path);
 
 // The pattern "^blk\.0\.attn_q\.weight$" that is found in this name and no other; characters that a recipe file or a pattern

@@ -52,13 +52,13 @@ struct ExecuteOptions {
 
 // Reserves the space, writes to a temporary name beside each output, reads the headers back, then fsync, rename, fsync of
 // the folder. Whatever fails, the outputs are as they were (of several files, those before the one that could not get its
-// name are new). Every tensor is read and decoded once, however many plans there are. The source is read, not looked at through its mapping, so that a
-// file that shrinks is an error and no signal. Copied tensors are checked like converted ones. An output that is a
-// symbolic link is refused. Errors: those of check_executable(); BAD_ARGUMENT (a plan of another model, no output, two of one name); UNSUPPORTED
-// (rows of many millions of elements); IO_SAME_FILE (output is one of the inputs), IO_EXISTS (also where another run is at
-// work on it), IO_OPEN, IO_NO_SPACE
-// (before any work), IO_READ, IO_WRITE, IO_CHANGED; BAD_QUANT (a NaN or infinity in the source, or a value too large
-// for its new type, with tensor and row); CANCELLED.
+// name are new). Every tensor is read and decoded once, however many plans there are. The source is read, not looked at
+// through its mapping, so that a file that shrinks is an error and no signal. Copied tensors are checked like converted
+// ones. An output that is a symbolic link is refused. Errors: those of check_executable(); BAD_ARGUMENT (a plan of another
+// model, no output, two of one name); UNSUPPORTED (rows of many millions of elements); IO_SAME_FILE (output is one of the
+// inputs), IO_EXISTS, IO_BUSY (another run is at work on it), IO_OPEN, IO_NO_SPACE (before any work), IO_READ, IO_WRITE,
+// IO_CHANGED; BAD_QUANT (a NaN or infinity in the source, or a value too large for its new type, with tensor and row);
+// CANCELLED.
 Result<void> execute(const Model& model, std::span<const Output> outputs, const ExecuteOptions& options = {});
 Result<void> execute(const Model& model, const Plan& plan, const std::filesystem::path& output,
                      const ExecuteOptions& options = {});

@@ -46,6 +46,7 @@ class Parser {
         std::string_view start;
         in_.read_text(std::min(in_.remaining(), magic.size()), start);
         if (!magic.starts_with(start)) return fail(breach(R::magic, 0, "magic", "this is not a GGUF file"));
+        if (start.empty()) return fail(breach(R::complete, 0, "magic", "the file is empty"));
         if (start.size() < magic.size()) return cut(0, "magic");
 
         const std::size_t at = in_.at();

@@ -68,7 +68,7 @@ constexpr std::array rows{
     Row{R::split_agreement, {"GGUF-R044", Errc::bad_split, error, error, false, "All shards have the same split.count, and together as many tensors as split.tensors.count says."}},
     Row{R::split_unique,   {"GGUF-R045", Errc::dup_tensor, error, error, false, "No two tensors of a model have the same name, in whichever shards they are."}},
     Row{R::finite_scales,  {"GGUF-R046", Errc::bad_quant, error, error, false, "Scales of blocks and elements of float types are finite."}},
-    Row{R::architecture,   {"GGUF-R047", Errc::bad_semantics, warning, warning, false, "general.architecture is a string, not empty."}},
+    Row{R::architecture,   {"GGUF-R047", Errc::bad_semantics, warning, warning, false, "general.architecture is a string, not empty; an importance matrix (general.type is imatrix) needs none."}},
     Row{R::token_id,       {"GGUF-R048", Errc::bad_semantics, warning, warning, false, "A tokenizer.ggml.*_token_id is less than the number of tokens."}},
     Row{R::token_arrays,   {"GGUF-R049", Errc::bad_semantics, error, error, false, "tokenizer.ggml.scores and tokenizer.ggml.token_type have as many elements as tokenizer.ggml.tokens."}},
     Row{R::vocabulary_rows, {"GGUF-R050", Errc::bad_semantics, error, error, false, "token_embd.weight has at least one row for every token."}},

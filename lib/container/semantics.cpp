@@ -97,7 +97,8 @@ class SemanticCheck {
     void check_architecture() {
         const KeyValue* entry = view_.find_key("general.architecture");
         if (entry == nullptr) {
-            findings_.add(R::architecture, {}, "key 'general.architecture'", "is missing");
+            const bool needed = type_of_file() != "imatrix";
+            if (needed) findings_.add(R::architecture, {}, "key 'general.architecture'", "is missing");
             return;
         }
         architecture_ = entry->value.as_string().value_or("");
@@ -217,10 +218,9 @@ class SemanticCheck {
     }
 
     // Shards and adapters need not have a tensor for every block.
-    bool is_whole_model() const {
-        return view_.find_key("split.count") == nullptr &&
-               view_.get_string("general.type").value_or("model") == "model";
-    }
+    bool is_whole_model() const { return view_.find_key("split.count") == nullptr && type_of_file() == "model"; }
+
+    std::string_view type_of_file() const { return view_.get_string("general.type").value_or("model"); }
 
     const ModelView& view_;
     Findings& findings_;

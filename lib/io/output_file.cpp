@@ -132,8 +132,8 @@ Result<void> OutputFile::State::check_target() {
         return fail(error(Errc::io_open, "look at the output"));
     }
     if (!S_ISREG(target.st_mode)) {
-        return fail(refusal(Errc::io_exists,
-                            fmt::format("is {}; only a regular file can be replaced", kind_of(target.st_mode))));
+        return fail(
+            refusal(Errc::io_open, fmt::format("is {}; only a regular file can be replaced", kind_of(target.st_mode))));
     }
     if (!options.overwrite) return fail(refusal(Errc::io_exists, "exists already"));
     mode = target.st_mode & 07777;
@@ -163,10 +163,10 @@ Result<bool> OutputFile::State::lock_partial() {
     if (::fstat(file.get(), &opened) != 0) return fail(error(Errc::io_open, "look at the file beside it"));
     // Nobody but a run like this one makes such a file; whoever planted another wants something else written to.
     if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1 || opened.st_uid != ::geteuid()) {
-        return fail(refusal(Errc::io_exists, fmt::format("there is a {} that is not of this program", partial)));
+        return fail(refusal(Errc::io_open, fmt::format("there is a {} that is not of this program", partial)));
     }
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-        return fail(errno == EWOULDBLOCK ? refusal(Errc::io_exists, "another run is at work on it")
+        return fail(errno == EWOULDBLOCK ? refusal(Errc::io_busy, "another run is at work on it")
                                          : error(Errc::io_open, "lock the file beside it"));
     }
     return ::fstatat(folder.get(), partial.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&

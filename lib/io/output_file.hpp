@@ -46,8 +46,8 @@ class OutputFile {
     };
 
     // Without a size no room is reserved, and the file ends behind the last byte that was written. Errors: IO_SAME_FILE,
-    // IO_EXISTS (also where another run is at work on it), IO_OPEN, IO_NO_SPACE (how much it takes and how much there
-    // is).
+    // IO_EXISTS, IO_BUSY (another run is at work on it), IO_OPEN (also where it is no regular file), IO_NO_SPACE (how much
+    // it takes and how much there is).
     static Result<OutputFile> create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
                                      Options options);
 

@@ -28,7 +28,7 @@ Result<io::FileHandle> open_to_write(const std::filesystem::path& path) {
     io::FileHandle file(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (file.get() < 0 && errno == ELOOP) return refuse(Errc::io_open, "is a symbolic link: name the file itself");
     if (file.get() < 0) return refuse(Errc::io_open, "cannot open to write: " + std::generic_category().message(errno));
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return refuse(Errc::io_exists, "another run is at work on it");
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return refuse(Errc::io_busy, "another run is at work on it");
     return file;
 }
 

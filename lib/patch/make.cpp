@@ -156,11 +156,26 @@ Result<void> check(const Model& old_model, const Model& new_model, int level) {
     return check_zstd_level(level);
 }
 
-// Both files at once; they are as large as models.
-std::pair<Digest, Digest> digests_of(Bytes a, Bytes b) {
+// What is mapped at a time does not grow with the files, which are as large as models.
+void give_back(const Model& model, Range range) { model.advise(0, range.begin, range.size(), Access::dont_need); }
+
+Digest digest_of(const Model& model) {
+    constexpr std::uint64_t stretch = 16 << 20;
+    const Bytes file = model.header().file();
+    Hasher hasher;
+    for (std::uint64_t at = 0; at < file.size(); at += stretch) {
+        const Range range{at, std::min<std::uint64_t>(at + stretch, file.size())};
+        hasher.add(part(file, range));
+        give_back(model, range);
+    }
+    return hasher.digest();
+}
+
+// Both files at once.
+std::pair<Digest, Digest> digests_of(const Model& a, const Model& b) {
     std::pair<Digest, Digest> digests;
     static_cast<void>(parallel_for(2, 2, {}, [&](std::size_t i, unsigned) -> Result<void> {
-        (i == 0 ? digests.first : digests.second) = hash128(i == 0 ? a : b);
+        (i == 0 ? digests.first : digests.second) = digest_of(i == 0 ? a : b);
         return {};
     }));
     return digests;
@@ -187,10 +202,12 @@ Result<PatchSummary> make_patch(const Model& old_model, const Model& new_model, 
         [&](std::size_t i, std::size_t slot, unsigned worker) { return makers[worker].make(chunks[i], slots[slot]); },
         [&](std::size_t i, std::size_t slot) {
             if (options.progress) options.progress(chunks[i].now.end, new_file.size());
+            give_back(new_model, chunks[i].now);
+            give_back(old_model, chunks[i].neighbours);
             return writer.take(slots[slot]);
         });
     if (!done) return fail(std::move(done).error());
-    const auto [old_digest, new_digest] = digests_of(old_file, new_file);
+    const auto [old_digest, new_digest] = digests_of(old_model, new_model);
     for (const Model* const model : {&old_model, &new_model}) {
         if (auto same = model->check_unchanged(); !same) return fail(std::move(same).error());
     }

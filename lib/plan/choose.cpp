@@ -73,7 +73,8 @@ Result<std::optional<Verdict>> wish(const Candidate& candidate, const Recipe& re
     const auto match = overrides.find(candidate.name);
     if (!match) return fail(match.error());
     if (*match == nullptr) return std::nullopt;
-    return Verdict{(*match)->type, "--tensor-type " + (*match)->pattern};
+    const auto& [pattern, type, from] = **match;
+    return Verdict{type, from.empty() ? "--tensor-type " + pattern : from};
 }
 
 Result<std::vector<Candidate>> list_candidates(const Model& model, const Recipe& recipe, const ModelFacts& facts,

@@ -21,7 +21,7 @@ std::string lower(std::string text) {
 
 tl::unexpected<Error> bad_pattern(const TypeOverride& row, std::string_view why) {
     return fail({.code = Errc::bad_argument,
-                 .subject = fmt::format("--tensor-type '{}'", row.pattern),
+                 .subject = fmt::format("{} '{}'", row.from.empty() ? "--tensor-type" : row.from + ":", row.pattern),
                  .detail = std::string(why)});
 }
 

@@ -41,11 +41,12 @@ std::vector<std::string> entries_of(std::string_view line) {
     return entries;
 }
 
-Result<void> read_entry(std::string_view entry, RecipeFile& recipe) {
+Result<void> read_entry(std::string_view entry, std::string_view place, RecipeFile& recipe) {
     constexpr std::string_view key = "file_type=";
     if (!entry.starts_with(key)) {
         auto row = parse_override(entry);
         if (!row) return fail(std::move(row).error());
+        row->from = place;
         recipe.overrides.push_back(*std::move(row));
         return {};
     }
@@ -77,9 +78,10 @@ Result<RecipeFile> parse_recipe_file(std::string_view text) {
     RecipeFile recipe;
     for (std::size_t begin = 0, number = 1; begin < text.size(); ++number) {
         const std::size_t end = std::min(text.find('\n', begin), text.size());
+        const std::string place = fmt::format("line {}", number);
         for (const std::string& entry : entries_of(without_comment(text.substr(begin, end - begin)))) {
-            if (auto read = read_entry(entry, recipe); !read) {
-                return misuse(std::move(read.error().detail), fmt::format("line {}", number));
+            if (auto read = read_entry(entry, place, recipe); !read) {
+                return misuse(std::move(read.error().detail), place);
             }
         }
         begin = end + 1;
@@ -93,7 +95,11 @@ Result<RecipeFile> read_recipe_file(const std::filesystem::path& path) {
     const auto bytes = file->bytes();
     auto recipe = parse_recipe_file({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     if (auto same = file->check_unchanged(); !same) return fail(std::move(same).error());
-    if (!recipe) recipe.error().subject = fmt::format("{}, {}", path.string(), recipe.error().subject);
+    if (!recipe) {
+        recipe.error().subject = fmt::format("{}, {}", path.string(), recipe.error().subject);
+        return recipe;
+    }
+    for (TypeOverride& row : recipe->overrides) row.from = fmt::format("{}, {}", path.filename().string(), row.from);
     return recipe;
 }
 

@@ -73,7 +73,7 @@ class Materialization {
                 continue;  // it was replaced or removed before we had it
             }
             if (!options_.replace && !segment->run().empty() && !segment->is_of(run_, pieces_.count())) {
-                return refuse(Errc::io_exists, names_.data, "is being made of another plan or another input");
+                return refuse(Errc::io_busy, names_.data, "is being made of another plan or another input");
             }
             waited_ = true;
             report(*segment);
@@ -194,7 +194,7 @@ Result<void> remove_shared(std::string_view name) {
         return refuse(Errc::not_found, names->data, "is nothing that was made here");
     }
     if (!segment) return fail(segment.error());
-    if (!segment->lock()) return refuse(Errc::io_exists, names->data, "is being made by another process");
+    if (!segment->lock()) return refuse(Errc::io_busy, names->data, "is being made by another process");
     if (!segment->is_current()) return refuse(Errc::io_exists, names->data, "was replaced a moment ago");
     // The segment last: until then a failure can be tried again.
     for (const auto& path : {names->data, names->partial, names->new_control, names->control}) {

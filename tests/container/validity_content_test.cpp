@@ -278,6 +278,22 @@ TEST_CASE("K35 known keys of another kind") {
     });
 }
 
+TEST_CASE("C1 an importance matrix has no architecture, but none without a name either") {
+    in_every_encoding([](Encoding encoding) {
+        for (const auto& [type, needs_one] :
+             {std::pair("imatrix", false), std::pair("model", true), std::pair("adapter", true)}) {
+            CAPTURE(std::string(type));
+            Bytes file(encoding, 0, 1);
+            file.entry("general.type", type);
+            CHECK((contradictions(file) != "") == needs_one);
+            Bytes other(encoding, 0, 2);
+            other.entry("general.type", type);
+            const KeyPlace key = other.entry("general.architecture", "");
+            CHECK(contradictions(other) == warning(Errc::bad_semantics, key.value));
+        }
+    });
+}
+
 TEST_CASE("C1 an architecture without a name") {
     Bytes file(little_v3, 0, 1);
     const KeyPlace key = file.entry("general.architecture", "");

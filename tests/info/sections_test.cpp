@@ -1,6 +1,7 @@
 // The sections of gguf-info: whole screens at several widths, and what each flag alone brings about.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <ggufkit/plan.hpp>
 #include <sstream>
@@ -188,7 +189,12 @@ TEST_CASE("patterns of the shell choose keys and tensors, wherever FILE stands")
     CHECK(first_words(tool_on(path, {"--tensors", "blk.?.attn_v*"})) == values);
     CHECK(first_words(tool_on(path, {"--metadata=*head_count*"})) ==
           std::vector<std::string>{"llama.attention.head_count", "llama.attention.head_count_kv"});
-    CHECK(first_words(tool_on(path, {"--tensors", "nothing"})).empty());
+    for (const auto& [section, what] : {std::pair("--tensors", "tensor"), std::pair("--metadata", "key")}) {
+        const CommandResult nothing = run_tool("gguf-info", {path, section, "noth?ng"});
+        CHECK(nothing.exit_code == 1);
+        CHECK(nothing.text() == "");
+        CHECK(nothing.err == fmt::format("gguf-info: {}: 'noth?ng' fits no {}\n", path, what));
+    }
     const CommandResult before = run_tool("gguf-info", {"--tensors", path});
     CHECK(before.exit_code == 0);
     CHECK(first_words(before.text()).size() == 9);
@@ -316,7 +322,7 @@ TEST_CASE("whatever a file holds, no section lets it speak to the terminal") {
     const std::string path = folder / "seed.gguf";
     const std::vector<std::vector<std::string>> views{
         {"--metadata", "--tensors", "--long", "--sort=offset", "--layers", "--types"},
-        {"--tokenizer", "--header-hex", "--sort=size"},
+        {"--tokenizer", "--header-hex", "--metadata", "--sort=size"},
         {"--markdown", "--metadata", "--tensors", "--layers", "--tokenizer", "--template", "--check"},
         {"--markdown", "--strict"}};
     for (const Seed& seed : seeds()) {
@@ -330,5 +336,53 @@ TEST_CASE("whatever a file holds, no section lets it speak to the terminal") {
             CHECK(is_calm(result.text()));
             CHECK(is_calm(result.err));
         }
+    }
+}
+
+TEST_CASE("an option that nothing else on the command line has a use for is misuse, and says whose it is") {
+    const TemporaryFolder folder;
+    const std::string path = small_llama().save(folder / "m.gguf");
+    using Flags = std::vector<std::string>;
+    const auto run = [&](Flags flags) {
+        flags.insert(flags.begin(), path);
+        return run_tool("gguf-info", flags);
+    };
+    const std::string sort = "--sort is for --metadata and --tensors", in_full = "--long is for --tensors and --stats",
+                      faults = "--strict and --profile are for what shows faults",
+                      whole = "--json prints all of the file as it is", types = "FILE excludes --list-types";
+    for (const auto& [flags, why] :
+         std::vector<std::pair<Flags, std::string>>{{{"--sort", "name"}, sort},
+                                                    {{"--layers", "--sort=name"}, sort},
+                                                    {{"--stats", "--sort=name"}, sort},
+                                                    {{"--long"}, in_full},
+                                                    {{"--metadata", "--long"}, in_full},
+                                                    {{"--peek", "q", "--long"}, in_full},
+                                                    {{"--tensors", "--strict"}, faults},
+                                                    {{"--types", "--profile=spec"}, faults},
+                                                    {{"--get=x", "--json", "--strict"}, faults},
+                                                    {{"--fit=1G", "--strict"}, faults},
+                                                    {{"--verify=x", "--strict"}, faults},
+                                                    {{"--json", "--tensors", "q"}, whole},
+                                                    {{"--json", "--tensors", "--long"}, whole},
+                                                    {{"--json", "--metadata", "--sort=name"}, whole},
+                                                    {{"--list-types"}, types},
+                                                    {{"--markdown", "--html=x"}, "excludes"}}) {
+        CAPTURE(fmt::format("{}", fmt::join(flags, " ")));
+        const CommandResult result = run(flags);
+        CHECK(result.exit_code == 2);
+        CHECK(result.text() == "");
+        CHECK(result.err.find(why) != std::string::npos);
+        CHECK(result.err.find("Try 'gguf-info --help'.") != std::string::npos);
+    }
+    CHECK(run_tool("gguf-info", {"--list-types", "--json"}).exit_code == 2);
+    for (const Flags& flags : {Flags{"--stats", "--long"},
+                               {"--check", "--strict", "--tensors"},
+                               {"--json", "--profile=llama"},
+                               {"--json", "--tensors"},
+                               {"--strict"},
+                               {"--metadata", "--sort=name"},
+                               {"--threads=2"}}) {
+        CAPTURE(fmt::format("{}", fmt::join(flags, " ")));
+        CHECK(run(flags).exit_code == 0);
     }
 }

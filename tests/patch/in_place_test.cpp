@@ -105,7 +105,7 @@ TEST_CASE("in place: what cannot be done is refused, and the file stays as it is
 
     const auto other = io::MappedFile::open(files.file);
     REQUIRE(::flock(other->fd(), LOCK_SH | LOCK_NB) == 0);
-    CHECK(files.refusal().code == Errc::io_exists);
+    CHECK(files.refusal().code == Errc::io_busy);
     REQUIRE(::flock(other->fd(), LOCK_UN) == 0);
 
     std::stop_source stop;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
 #include <ggufkit/patch.hpp>
 #include <ggufkit/requant.hpp>
 #include <iterator>
@@ -63,6 +64,19 @@ struct Files {
     }
     std::ptrdiff_t count() const { return std::distance(fs::directory_iterator(folder.path()), {}); }
 };
+
+// KiB of a file that are in this process's memory now.
+std::uint64_t resident(const std::string& file) {
+    std::ifstream maps("/proc/self/smaps");
+    std::uint64_t kib = 0;
+    bool of_file = false;
+    for (std::string line; std::getline(maps, line);) {
+        const bool head = line.find('-') < line.find(' ');  // "7f…-7f… r--s … path"
+        if (head) of_file = line.ends_with(file);
+        if (of_file && line.starts_with("Rss:")) kib += std::stoull(line.substr(4));
+    }
+    return kib;
+}
 
 SmallModel large_model() {
     SmallModel model = small_llama();
@@ -131,6 +145,22 @@ TEST_CASE("patch: between any two containers of a model, and models that have no
         const Files files(from, to);
         files.make();
         files.check_round_trip();
+    }
+}
+
+TEST_CASE("patch: what was looked at does not stay mapped, however large the files") {
+    SmallModel is = large_model();
+    is.set("general.name", "Another");
+    is.at("blk.2.large.weight").bytes[5] ^= std::byte{1};
+    const Files files(large_model(), is);
+    const auto a = Model::open(files.old_file), b = Model::open(files.new_file);
+    REQUIRE(a);
+    REQUIRE(b);
+    CHECK(resident(files.new_file) > 0);
+    REQUIRE(make_patch(*a, *b, files.patch));
+    for (const std::string& file : {files.old_file, files.new_file}) {
+        CHECK(fs::file_size(file) > 3u << 20);
+        CHECK(resident(file) < 512);
     }
 }
 

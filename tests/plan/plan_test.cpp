@@ -126,6 +126,8 @@ TEST_CASE("plan: --tensor-type goes before the recipe, and the recipe counts on 
 
     CHECK(shown(model.plan(recipe("F16", {{"ffn_up", TensorType::Q8_0}})), "blk.3.ffn_up.weight") ==
           "Q8_0 (--tensor-type ffn_up)");
+    CHECK(shown(model.plan(recipe("F16", {{"ffn_up", TensorType::Q8_0, "m.recipe, line 3"}})), "blk.3.ffn_up.weight") ==
+          "Q8_0 (m.recipe, line 3)");
 
     const Plan fallback = Planned(make_shape("ragged-rows")).plan(recipe("Q8_0", {{"attn_q", TensorType::Q6_K}}));
     CHECK(shown(fallback, "blk.0.attn_q.weight") == "Q8_0 (fallback: ne[0] 96 is no multiple of 256)");
@@ -150,6 +152,9 @@ TEST_CASE("plan: bad regular expressions are errors that quote them") {
         REQUIRE_FALSE(refused);
         CHECK(refused.error().code == Errc::bad_argument);
         CHECK(refused.error().subject == "--tensor-type '" + pattern + "'");
+        const auto in_file = model.attempt(recipe("Q8_0", {{pattern, TensorType::Q4_0, "m.recipe, line 3"}}));
+        REQUIRE_FALSE(in_file);
+        CHECK(in_file.error().subject == "m.recipe, line 3: '" + pattern + "'");
     }
     const auto nothing = model.attempt({});
     REQUIRE_FALSE(nothing);

@@ -56,6 +56,9 @@ TEST_CASE("gguf-diff --html is one file with the differences in it, that loads n
     CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", page, "--force"}).exit_code == 1);
     CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", path_b, "--force"}).exit_code == 2);
     CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", folder / "no/d.html"}).exit_code == 2);
+    const CommandResult is_folder = run_tool("gguf-diff", {path_a, path_b, "--html", folder.path().string()});
+    CHECK(is_folder.exit_code == 2);
+    CHECK(is_folder.err.ends_with(": is no regular file, which alone can be replaced\n"));  // --force would not help
     CHECK(run_tool("gguf-diff", {path_a, path_b}).exit_code == 1);
 }
 
@@ -93,8 +96,9 @@ TEST_CASE("gguf-diff --html draws itself in a browser without a word on the cons
     };
     const LoadedPage page = load({f16, q8_0, "--imatrix", matrix});
     CHECK(drawn(page));
-    for (const char* part : {"Where they are apart", "weighted error", "The tensors furthest apart",
-                             "blk.5.ffn_up.weight", "aria-label=\"blk.2.attn_v.weight: ", "general.file_type"}) {
+    for (const char* part :
+         {"Where they are apart", "weighted error", "The tensors furthest apart", "blk.5.ffn_up.weight",
+          "aria-label=\"blk.2.attn_v.weight: ", "general.file_type", "1 (F16)", "7 (Q8_0)"}) {
         CAPTURE(part);
         CHECK(page.dom.find(part) != page.dom.npos);
     }

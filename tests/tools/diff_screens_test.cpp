@@ -43,7 +43,7 @@ TEST_CASE("gguf-diff of two models on a screen of 60 columns") {
 
    KEY                      VALUE
 -  general.author           me
-~  general.file_type        15 → 7
+~  general.file_type        15 (Q4_K_M) → 7 (Q8_0)
 +  general.tags             ["chat", "\x1b[2Jsmall"]
 ~  llama.context_length     u32 → u64: 4096 → 8192
 ~  tokenizer.chat_template  1 line out, 1 line in: see below
@@ -88,7 +88,7 @@ TEST_CASE("gguf-diff of two models on a screen of 80 columns") {
 
    KEY                      TYPE       VALUE
 -  general.author           str        me
-~  general.file_type        u32        15 → 7
+~  general.file_type        u32        15 (Q4_K_M) → 7 (Q8_0)
 +  general.tags             str[2]     ["chat", "\x1b[2Jsmall"]
 ~  llama.context_length     u32 → u64  4096 → 8192
 ~  tokenizer.chat_template  str        1 line out, 1 line in: see below
@@ -132,7 +132,7 @@ TEST_CASE("gguf-diff of two models on a screen of 160 columns") {
 
    KEY                      TYPE       VALUE
 -  general.author           str        me
-~  general.file_type        u32        15 → 7
+~  general.file_type        u32        15 (Q4_K_M) → 7 (Q8_0)
 +  general.tags             str[2]     ["chat", "\x1b[2Jsmall"]
 ~  llama.context_length     u32 → u64  4096 → 8192
 ~  tokenizer.chat_template  str        1 line out, 1 line in: see below
@@ -259,4 +259,11 @@ ffn_down          2   5.21 %   4.94 %  B by 5.12 %
 not in the base: 1 tensor, output.weight
 B is nearer to the base: error 4.07 % against 4.30 %, 5.26 % less; it is 1.97 % larger
 )");
+}
+
+TEST_CASE("gguf-diff breaks no line between a number and its percent sign") {
+    for (int columns = 40; columns <= 80; ++columns) {
+        CAPTURE(columns);
+        for (const std::string& text : {two(columns), three(columns)}) CHECK(text.find("\n  %") == text.npos);
+    }
 }

@@ -39,7 +39,7 @@ TEST_CASE("gguf-diff shows what differs and exits with 1") {
 
    KEY                      TYPE       VALUE
 -  general.author           str        me
-~  general.file_type        u32        15 → 7
+~  general.file_type        u32        15 (Q4_K_M) → 7 (Q8_0)
 +  general.tags             str[2]     ["chat", "\x1b[2Jsmall"]
 ~  llama.context_length     u32 → u64  4096 → 8192
 ~  tokenizer.chat_template  str        1 line out, 1 line in: see below
@@ -91,7 +91,7 @@ TEST_CASE("gguf-diff --json, field by field") {
           R"({"key":"general.author","change":"removed","a":{"type":"str","value":"me"},"b":null})");
     CHECK(
         json::serialize(keys[1]) ==
-        R"({"key":"general.file_type","change":"changed","a":{"type":"u32","value":15},"b":{"type":"u32","value":7}})");
+        R"({"key":"general.file_type","change":"changed","a":{"type":"u32","value":15,"file_type":"Q4_K_M"},"b":{"type":"u32","value":7,"file_type":"Q8_0"}})");
     CHECK(keys[2].at("key") == "general.tags");
     CHECK(keys[2].at("change") == "added");
     CHECK(keys[2].at("a").is_null());
@@ -160,6 +160,13 @@ TEST_CASE("gguf-diff exits with 2 where it cannot say") {
                                                {good, good, "--fail-above", "weighted_relative_rmse=1"},
                                                {good, good, "--brief", "--json"},
                                                {good, good, good, "--blocks"},
+                                               {good, good, "--brief", "--all"},
+                                               {good, good, "--brief", "--blocks"},
+                                               {good, good, "--json", "--all"},
+                                               {good, good, "--sample", "4", "--blocks"},
+                                               {good, good, "--force"},
+                                               {good, good, "--zstd-level", "4"},
+                                               {good, good, "--apply", bad, "--zstd-level", "4"},
                                                {good, good, good, "--ignore", "x"},
                                                {"-", "-"},
                                                {good, folder / "missing.gguf"},
@@ -186,6 +193,11 @@ std::string requantized(const TemporaryFolder& folder, const std::string& type) 
 }
 
 }  // namespace
+
+TEST_CASE("gguf-diff names an option that there is not, whatever else is missing") {
+    CHECK(run_tool("gguf-diff", {"--nonsense"}).err.find("--nonsense") != std::string::npos);
+    CHECK(run_tool("gguf-diff", {"--brief"}).err.starts_with("gguf-diff: A and B are missing\n"));
+}
 
 TEST_CASE("gguf-diff keeps to the width of the screen") {
     const TemporaryFolder folder;

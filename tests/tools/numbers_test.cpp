@@ -301,6 +301,8 @@ TEST_CASE("--hash prints what --manifest writes, which sha256sum and --verify ch
     const auto refused = info({path, "--manifest", path});  // nothing else is replaced
     CHECK(refused.exit_code == 1);
     CHECK(refused.err.find("exists already") != std::string::npos);
+    const std::string nowhere = folder / "no/m.sha256";
+    CHECK(info({path, "--manifest", nowhere}).err == "gguf-info: " + nowhere + ": its folder does not exist\n");
     CHECK(info({path, "--stats"}).exit_code == 0);
     CHECK(info({path, "--hash", "md5"}).exit_code == 2);
     CHECK(info({path, "--hash"}).text() == info({"--hash", path}).text());

@@ -255,3 +255,26 @@ TEST_CASE("--help has an example for every group of flags, within 80 columns") {
         begin = end + 1;
     }
 }
+
+TEST_CASE("options that would have no effect are misuse") {
+    const TemporaryFolder folder;
+    const std::string output = folder / "o.gguf";
+    for (const char* flag : {"--list-types", "--shm-remove=x"}) {
+        check_misuse({flag, "--json"}, "excludes");
+        check_misuse({flag, "--threads", "2"}, "excludes");
+        check_misuse({flag, source}, "");
+    }
+    check_misuse({source, output, "Q8_0", "2", "--threads", "2"}, "THREADS and --threads");
+    for (const Words& streams :
+         {Words{source, output + ".zst", "Q8_0"}, {source, "-", "Q8_0"}, {source, "Q8_0", "--shm=x"}}) {
+        const auto with = [&](const Words& more) {
+            Words words = streams;
+            words.insert(words.end(), more.begin(), more.end());
+            return words;
+        };
+        check_misuse(with({"--checkpoint", "3"}), "--checkpoint is for outputs on disk, not compressed");
+        check_misuse(with({"--split-max-tensors", "3"}), "shards are for outputs on disk, not compressed");
+        check_misuse(with({"--split-max-tensors", "3", "--dry-run"}), "shards are for outputs on disk, not compressed");
+    }
+    CHECK_FALSE(fs::exists(output + ".zst"));
+}

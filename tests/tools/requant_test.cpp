@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <thread>
 #include <tuple>
 
+#include "io/mapped_file.hpp"
 #include "quant/simd/target.hpp"
 #include "support/imatrix_files.hpp"
 #include "support/small_model.hpp"
@@ -417,6 +419,26 @@ TEST_CASE("an existing output is only replaced with --force, an input never") {
     CHECK(requant({input, input, "Q8_0", "--force"}).exit_code == 1);
     CHECK(read(input) == before);
     CHECK(names_in(folder) == Names{"m.gguf", "out.gguf"});
+}
+
+TEST_CASE("where --force is of no help it is not recommended: another run is at work, a folder has the name") {
+    const TemporaryFolder folder;
+    const std::string input = small_llama().save(folder / "m.gguf"), output = folder / "out.gguf";
+    fs::create_directory(folder / "folder");
+    const io::FileHandle other(::open((output + ".ggufkit-partial").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    REQUIRE(::flock(other.get(), LOCK_EX) == 0);
+    for (const Names& force : {Names{}, {"--force"}}) {
+        const auto refusal = [&](const std::string& name) {
+            Names words{input, name, "Q8_0"};
+            words.insert(words.end(), force.begin(), force.end());
+            const CommandResult result = requant(words);
+            CHECK(result.exit_code == 1);
+            return result.err;
+        };
+        CHECK(refusal(output) == "gguf-requant: " + output + ": another run is at work on it\n");
+        CHECK(refusal(folder / "folder") ==
+              "gguf-requant: " + folder / "folder" + ": is a folder; only a regular file can be replaced\n");
+    }
 }
 
 namespace {

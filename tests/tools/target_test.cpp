@@ -282,6 +282,10 @@ TEST_CASE("--save-recipe and --recipe: what was chosen can be kept, changed and 
     CHECK(text_of(plan_of(words).at("file_type")) == "Q4_0");
     CHECK(text_of(plan_of({place.input, "Q6_K", "--recipe", recipe}).at("file_type")) == "Q6_K");
 
+    // The reason of a row is where it stands.
+    write(recipe, "# mine\nfile_type = Q4_0\nattn_v=Q8_0\n");
+    CHECK(requant(words, {"--dry-run"}).text().find("F16 → Q8_0   34816  m.recipe, line 3\n") != std::string::npos);
+
     // With a target only what no row matches is chosen.
     write(recipe, "attn_=Q8_0\n");
     const json::object both = plan_of({place.input, "--recipe", recipe, "--target-size", "4M"});

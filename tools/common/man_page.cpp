@@ -121,7 +121,8 @@ std::string man_page(const Manual& manual, const std::vector<Flag>& flags, std::
     page +=
         ".SH ENVIRONMENT\n.TP\n.B COLUMNS\nHow wide lines may be, in place of the terminal's width.\n"
         ".TP\n.B NO_COLOR\nWhere it is set and not empty, there is no colour.\n"
-        ".TP\n.B GGUFKIT_SIMD\nThe instruction set to work with; it changes no result.\n";
+        ".TP\n.B GGUFKIT_SIMD\nThe instruction set to work with: avx512, avx2, sse4, neon or scalar. "
+        "It changes no result; one that the CPU has not is refused.\n";
     std::vector<std::string> others;
     for (const std::string_view other : {"gguf-info", "gguf-requant", "gguf-diff"}) {
         if (other != manual.name) others.push_back(fmt::format("\\fB{}\\fR(1)", roff(other)));

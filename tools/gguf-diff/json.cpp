@@ -15,13 +15,15 @@ namespace {
 
 std::string_view change_name(bool in_a, bool in_b) { return !in_b ? "removed" : !in_a ? "added" : "changed"; }
 
-void write_value(JsonWriter& json, std::string_view side, const std::optional<ValueView>& value) {
+void write_value(JsonWriter& json, std::string_view side, std::string_view key, const std::optional<ValueView>& value) {
     json.key(side);
     if (!value) {
         json.null();
         return;
     }
-    json.begin_object().field("type", name(value->type())).field("value", *value).end_object();
+    json.begin_object().field("type", name(value->type())).field("value", *value);
+    if (const FileType* const type = file_type_named(key, *value)) json.field("file_type", type->name);
+    json.end_object();
 }
 
 void write_list(JsonWriter& json, std::string_view name, const ListChange& list) {
@@ -112,8 +114,8 @@ std::string comparison_json(const Comparison& comparison) {
         json.begin_object()
             .field("key", change.key)
             .field("change", change_name(change.a.has_value(), change.b.has_value()));
-        write_value(json, "a", change.a);
-        write_value(json, "b", change.b);
+        write_value(json, "a", change.key, change.a);
+        write_value(json, "b", change.key, change.b);
         json.end_object();
     }
     json.end_array().key("tokenizer");

@@ -11,6 +11,7 @@
 
 #include "common/command_line.hpp"
 #include "common/open.hpp"
+#include "common/save.hpp"
 #include "common/show.hpp"
 #include "comparison.hpp"
 #include "duel.hpp"
@@ -41,8 +42,9 @@ class Command {
                 console_);
         }
         if (options_.html) {
-            const auto free = diff::check_page_place(*options_.html, options_.force);
-            if (!free) return refuse(cli::sentence(free.error()));
+            const auto free = cli::check_place(*options_.html, options_.force);
+            const bool there = !free && free.error().code == Errc::io_exists;
+            if (!free) return refuse(cli::sentence(free.error()) + (there ? "; --force replaces it" : ""));
         }
         const auto limits = diff::read_limits(options_.fail_above);
         if (!limits) return line_.refuse(console_, limits.error().detail);
@@ -67,6 +69,7 @@ class Command {
     std::string_view fault() const {
         const Options& o = options_;
         const bool of_keys = !o.ignored_keys.empty() || o.tolerance != 0, three = !o.c.empty();
+        if (o.a.empty()) return "A and B are missing";
         if (o.patch.any()) {
             if (three) return "a patch is between two files";
             const bool of_values = o.imatrix || o.sample != 0 || !o.fail_above.empty();
@@ -76,6 +79,7 @@ class Command {
             return "";
         }
         if (o.patch.in_place) return "--in-place is for --apply";
+        if (o.force && !o.html) return "--force is for --html, --patch and --apply";
         if (o.b.empty()) return "B is missing";
         if ((o.a == "-") + (o.b == "-") + (o.c == "-") > 1) return "only one of the models can be standard input";
         if (three && (of_keys || o.blocks)) return "--ignore, --tolerance and --blocks are for two models";

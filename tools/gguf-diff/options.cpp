@@ -58,8 +58,7 @@ Exit codes:
 }
 
 void add_options(CLI::App& app, Options& options) {
-    app.add_option("A", options.a, "A GGUF file, any shard of a split model, its URL,\nor - for standard input")
-        ->required();
+    app.add_option("A", options.a, "A GGUF file, any shard of a split model, its URL,\nor - for standard input");
     app.add_option("B", options.b, "The one to compare it with");
     app.add_option("C", options.c, "Where there are three, the first is the base\nof the other two");
 
@@ -89,14 +88,16 @@ void add_options(CLI::App& app, Options& options) {
     auto* const brief = output(
         app.add_flag("--brief", options.brief,
                      "Only say whether they differ, and in what; of\nthree models, which is nearer and by how much"));
-    output(app.add_flag("--all", options.all, "Show every tensor and all of every long value"));
-    output(
+    auto* const all = output(app.add_flag("--all", options.all, "Show every tensor and all of every long value"));
+    auto* const blocks = output(
         app.add_flag("--blocks", options.blocks,
                      "Spell out the first blocks that differ, of the\nworst tensors of one type: scale, min, codes"));
     auto* const json = output(app.add_flag("--json", options.json, "Print the differences as JSON: see spec/json.md"));
     output(app.add_option("--html", options.html, "Write a page with charts as well"))->type_name("FILE");
     output(app.add_flag("--force", options.force, "Replace a page, a patch or a B of --apply that\nis there"));
-    brief->excludes(json);
+    brief->excludes(json)->excludes(all)->excludes(blocks);
+    all->excludes(json);                           // which has all of it
+    blocks->excludes(app.get_option("--sample"));  // bytes are not compared then
     app.add_option("--threads", options.threads, "How many threads read and compare\n(default: one for each CPU)")
         ->type_name("N")
         ->check(CLI::Range(1u, cli::most_threads));

@@ -42,12 +42,6 @@ Result<void> write(const PagePlace& place, const std::string& page) {
 
 }  // namespace
 
-Result<void> check_page_place(const fs::path& path, bool overwrite) {
-    std::error_code error;
-    if (overwrite || !fs::exists(fs::symlink_status(path, error))) return {};
-    return fail({.code = Errc::io_exists, .subject = path.string(), .detail = "exists already; --force replaces it"});
-}
-
 Result<void> write_page(const PagePlace& place, const Comparison& comparison) {
     const auto& [a, b] = comparison.names;
     return write(place, page_of(fmt::format("{} → {}", file_name(a), file_name(b)), cli::page::diff_js,

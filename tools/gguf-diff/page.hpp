@@ -11,9 +11,6 @@
 
 namespace ggufkit::diff {
 
-// Before the work: IO_EXISTS where there is such a file and it may not be replaced.
-Result<void> check_page_place(const std::filesystem::path& path, bool overwrite);
-
 // Where a page goes: complete or not at all, and never over a file of one of the models.
 struct PagePlace {
     std::filesystem::path path;

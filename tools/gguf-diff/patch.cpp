@@ -93,6 +93,7 @@ void add_patch_options(CLI::App& app, PatchRequest& request) {
     app.add_option("--zstd-level", request.zstd_level, "Of what a patch holds: 1 to 19 (default: 3)")
         ->type_name("N")
         ->check(CLI::Range(1, most_zstd_level))
+        ->needs(make)
         ->group(group);
 }
 

@@ -72,7 +72,9 @@ void print_sentence(Console& console, std::string_view text, Style style, std::s
         line = "  ";
     };
     while (!text.empty()) {
-        const std::string_view word = text.substr(0, text.find(' '));
+        std::size_t end = text.find(' ');
+        while (end != text.npos && text.substr(end).starts_with(" %")) end = text.find(' ', end + 1);  // of its number
+        const std::string_view word = text.substr(0, end);
         text.remove_prefix(std::min(text.size(), word.size() + 1));
         const bool begun = !line.empty() && line != "  ";
         if (begun && display_width(line) + 1 + display_width(word) > width) {

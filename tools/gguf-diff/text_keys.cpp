@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <ggufkit/sequence_diff.hpp>
+#include <limits>
 #include <vector>
 
 #include "common/show.hpp"
@@ -40,7 +41,12 @@ std::string lines_changed(std::string_view a, std::string_view b) {
     return fmt::format("{} out, {} in: see below", counted(removed, "line"), counted(added, "line"));
 }
 
-std::string value_change(const ValueView& a, const ValueView& b) {
+std::string value_in_words(std::string_view key, const ValueView& value) {
+    const FileType* const type = file_type_named(key, value);
+    return type == nullptr ? value_cell(value).text : fmt::format("{} ({})", value_cell(value).text, type->name);
+}
+
+std::string value_change(std::string_view key, const ValueView& a, const ValueView& b) {
     if (a.type() == b.type()) {
         if (const auto array_a = a.as_array(), array_b = b.as_array();
             array_a && array_b && array_a->element_type() == array_b->element_type()) {
@@ -50,7 +56,7 @@ std::string value_change(const ValueView& a, const ValueView& b) {
             if (std::max(text_a->size(), text_b->size()) > short_text) return lines_changed(*text_a, *text_b);
         }
     }
-    return fmt::format("{} → {}", value_cell(a).text, value_cell(b).text);
+    return fmt::format("{} → {}", value_in_words(key, a), value_in_words(key, b));
 }
 
 // `narrow`: there is no room for a type that does not change.
@@ -58,17 +64,24 @@ void add_key(Table& table, const KeyChange& change, bool narrow) {
     std::string type, value;
     if (change.a && change.b) {
         type = arrow(type_text(*change.a), type_text(*change.b));
-        value = value_change(*change.a, *change.b);
+        value = value_change(change.key, *change.a, *change.b);
         if (narrow && change.a->type() != change.b->type()) value = type + ": " + value;
     } else {
         const ValueView& only = change.a ? *change.a : *change.b;
         type = type_text(only);
-        value = value_cell(only).text;
+        value = value_in_words(change.key, only);
     }
     table.add({sign(change.a.has_value(), change.b.has_value()), printable(change.key), narrow ? "" : type, value});
 }
 
 }  // namespace
+
+const FileType* file_type_named(std::string_view key, const ValueView& value) {
+    if (key != "general.file_type") return nullptr;
+    const auto id = value.as_unsigned();
+    const bool fits = id && *id <= std::numeric_limits<std::uint32_t>::max();
+    return fits ? find_file_type(static_cast<std::uint32_t>(*id)) : nullptr;
+}
 
 void print_keys(Console& console, const std::vector<KeyChange>& changes) {
     if (changes.empty()) return;

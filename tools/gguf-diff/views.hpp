@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ggufkit/plan.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ void print_brief(cli::Console& console, const Comparison& comparison);
 std::string comparison_json(const Comparison& comparison);  // spec/json.md, ends with a newline
 
 inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by line
+
+// The file type whose number the value of general.file_type is; null for other keys, and numbers that no file type has.
+const FileType* file_type_named(std::string_view key, const ValueView& value);
 
 // One of the long lists of a tokenizer, which are told of together.
 bool is_tokenizer_list(std::string_view key);

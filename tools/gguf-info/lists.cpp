@@ -84,17 +84,22 @@ std::string verdict_counts(const Inspection& inspection) {
 
 }  // namespace
 
-void print_metadata(Console& console, const Model& model, const Selection& selection) {
+bool print_metadata(Console& console, const Model& model, const Selection& selection) {
     Table table({{.title = "KEY", .cut = Cut::middle},
                  {.title = "TYPE", .style = Style::dim},
                  {.title = "VALUE", .cut = Cut::end}});
-    for (const KeyValue* entry : selected_keys(model, selection)) {
+    const auto entries = selected_keys(model, selection);
+    if (entries.empty() && !model.header().metadata().empty()) return false;
+    for (const KeyValue* entry : entries) {
         table.add({printable(entry->key), type_text(entry->value), value_cell(entry->value)});
     }
     table.print(console, console.width());
+    return true;
 }
 
-void print_tensors(Console& console, const Model& model, const Selection& selection) {
+bool print_tensors(Console& console, const Model& model, const Selection& selection) {
+    const auto tensors = selected(model, selection);
+    if (tensors.empty() && !model.tensors().empty()) return false;
     const bool split = model.shard_count() > 1;
     std::vector<Column> columns{{.title = "TENSOR", .cut = Cut::middle},
                                 {.title = "TYPE"},
@@ -107,7 +112,7 @@ void print_tensors(Console& console, const Model& model, const Selection& select
                                        {.title = "IN FILE", .right = true, .cut = Cut::drop}});
     }
     Table table(std::move(columns));
-    for (const ModelTensor& tensor : selected(model, selection)) {
+    for (const ModelTensor& tensor : tensors) {
         const TensorInfo& info = *tensor.info;
         const std::string offset = std::to_string(info.offset);
         std::vector<Cell> row{printable(info.name), type_text(info), shape_text(info.shape()),
@@ -122,6 +127,7 @@ void print_tensors(Console& console, const Model& model, const Selection& select
         table.add(std::move(row));
     }
     table.print(console, console.width());
+    return true;
 }
 
 void print_diagnostics(Console& console, const Inspection& inspection, Profile profile) {

@@ -19,8 +19,11 @@ constexpr std::pair<std::string_view, info::Sort> orders[] = {{"file", info::Sor
                                                               {"type", info::Sort::type},
                                                               {"offset", info::Sort::offset}};
 
+Profile profile(const Options& options) { return options.profile == "llama" ? Profile::llama : Profile::spec; }
+
 info::Selection select(const std::optional<std::string>& pattern, const Options& options) {
-    const auto* const order = std::ranges::find(orders, options.sort, &std::pair<std::string_view, info::Sort>::first);
+    const auto* const order =
+        std::ranges::find(orders, options.sort.value_or("file"), &std::pair<std::string_view, info::Sort>::first);
     return {
         .pattern = pattern.value_or("").empty() ? "*" : *pattern, .sort = order->second, .in_full = options.in_full};
 }
@@ -33,20 +36,21 @@ class Sections {
 
     bool print() {
         if (inspection_.model) print_model(*inspection_.model);
-        section("Problems", options_.check, [&] {
-            info::print_diagnostics(console_, inspection_,
-                                    options_.profile == "llama" ? Profile::llama : Profile::spec);
-        });
+        section("Problems", options_.check, [&] { info::print_diagnostics(console_, inspection_, profile(options_)); });
         if (!any_ && options_.html.empty()) info::print_summary(console_, inspection_);
         return found_;
     }
 
   private:
     void print_model(const Model& model) {
-        section("Metadata", options_.metadata.has_value(),
-                [&] { info::print_metadata(console_, model, select(options_.metadata, options_)); });
-        section("Tensors", options_.tensors.has_value(),
-                [&] { info::print_tensors(console_, model, select(options_.tensors, options_)); });
+        section("Metadata", options_.metadata.has_value(), [&] {
+            if (!info::print_metadata(console_, model, select(options_.metadata, options_)))
+                miss(fmt::format("'{}' fits no key", *options_.metadata));
+        });
+        section("Tensors", options_.tensors.has_value(), [&] {
+            if (!info::print_tensors(console_, model, select(options_.tensors, options_)))
+                miss(fmt::format("'{}' fits no tensor", *options_.tensors));
+        });
         section("Layers", options_.layers, [&] { info::print_layers(console_, model); });
         section("Types", options_.types, [&] { info::print_types(console_, model); });
         section("Tokenizer", options_.tokenizer, [&] {
@@ -78,11 +82,6 @@ class Sections {
     bool found_ = true;
 };
 
-std::string misuse(const Options& options) {
-    if (options.file.empty()) return "FILE is missing";
-    return options.numbers.any() ? info::misuse(options.numbers) : "";
-}
-
 int save_page(const Options& options, const info::Inspection& inspection, const cli::CommandLine& line,
               cli::Console& console) {
     const auto memory = info::make_memory_chart(*inspection.model, options.fit);
@@ -104,8 +103,7 @@ int fit(const Options& options, const Model& model, const cli::CommandLine& line
 
 // What the header says, and what is wrong with the file.
 int look_at_header(const Options& options, const cli::CommandLine& line, cli::Console& console) {
-    const ValidateOptions rules{.profile = options.profile == "llama" ? Profile::llama : Profile::spec,
-                                .strict = options.strict};
+    const ValidateOptions rules{.profile = profile(options), .strict = options.strict};
     info::Inspection inspection = info::inspect(options.file, rules, !options.check);
     if (options.numbers.check_data) {
         if (const int failed = info::check_data(console, inspection, options.numbers.threads); failed != 0)
@@ -142,8 +140,9 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
     for (auto* pattern : {&options.metadata, &options.tensors, &options.numbers.stats, &options.numbers.hash}) {
         if (options.file.empty() && pattern->has_value()) options.file = std::exchange(**pattern, "");
     }
-    if (const std::string wrong = misuse(options); !wrong.empty()) return line.refuse(console, wrong);
-    if (options.source) return info::verify(console, {options.file, *options.source}, options.json);
+    if (const std::string wrong = info::misuse(options); !wrong.empty()) return line.refuse(console, wrong);
+    if (options.source)
+        return info::verify(console, {options.file, *options.source}, options.numbers.threads, options.json);
     if (options.numbers.any()) {
         options.numbers.in_full = options.in_full;
         options.numbers.json = options.json;

@@ -121,7 +121,7 @@ void write_hashes(JsonWriter& json, const Manifest& manifest) {
 }
 
 int verify_manifest(Console& console, const std::filesystem::path& file, const std::filesystem::path& path,
-                    const Manifest& manifest, bool as_json) {
+                    const Manifest& manifest, unsigned threads, bool as_json) {
     const auto refuse = [&](const Error& error) {
         const bool stopped = error.code == Errc::cancelled;
         console.error(stopped ? "cancelled" : sentence(file, error));
@@ -133,7 +133,7 @@ int verify_manifest(Console& console, const std::filesystem::path& file, const s
     const auto check = [&] {
         ProgressBar bar;
         const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
-        return check_manifest(*model, manifest, {.progress = progress, .stop = interrupt.token()});
+        return check_manifest(*model, manifest, {.threads = threads, .progress = progress, .stop = interrupt.token()});
     }();
     if (!check) return refuse(check.error());
     if (as_json) {

@@ -20,6 +20,6 @@ void write_hashes(cli::JsonWriter& json, const Manifest& manifest);
 
 // Hashes `file` again and prints what was found. The exit code: 0 where all of it holds.
 int verify_manifest(cli::Console& console, const std::filesystem::path& file, const std::filesystem::path& path,
-                    const Manifest& manifest, bool as_json);
+                    const Manifest& manifest, unsigned threads, bool as_json);
 
 }  // namespace ggufkit::info

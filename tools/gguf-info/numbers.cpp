@@ -8,6 +8,7 @@
 #include "common/json.hpp"
 #include "common/open.hpp"
 #include "common/progress.hpp"
+#include "common/save.hpp"
 #include "common/show.hpp"
 #include "core/text.hpp"
 #include "manifest.hpp"
@@ -143,7 +144,8 @@ void add_number_options(CLI::App& app, NumberOptions& options) {
     app.add_flag("--check-data", options.check_data,
                  "As --check, and look through all tensor data\nfor NaN and infinities in scales and weights")
         ->group("Tensor data");
-    app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)")
+    app.add_option("--threads", options.threads,
+                   "How many threads work through tensor data\n(default: one for each CPU)")
         ->type_name("N")
         ->check(CLI::Range(1u, most_threads))
         ->group("Tensor data");
@@ -160,6 +162,14 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
         console.error(stopped ? "cancelled" : sentence(file, error));
         return stopped ? cancelled : 1;
     };
+    const auto refuse_place = [&](const Error& error) {
+        console.error(sentence(error));
+        return 1;
+    };
+    if (!options.manifest.empty()) {
+        const auto fine = check_place(options.manifest, load_manifest(options.manifest).has_value());
+        if (!fine) return refuse_place(fine.error());
+    }
     // Of one on a server, the tensors alone that are asked for; hashes are of the whole file.
     const bool some = is_remote(file.string()) && !options.hash && options.manifest.empty();
     const auto model = open_model(file, {.header_only = some});
@@ -168,7 +178,7 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
     if (!found) return refuse(found.error());
     if (!options.manifest.empty()) {
         const auto saved = save_manifest(options.manifest, *found->manifest);
-        if (!saved) return refuse(saved.error());
+        if (!saved) return refuse_place(saved.error());
     }
     if (options.json) {
         print_json(console, file, options, *found);

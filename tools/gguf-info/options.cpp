@@ -31,6 +31,21 @@ void keep_ways_apart(CLI::App& app) {
         if (section != get) section->excludes(get);
     for (CLI::Option* option : named({"--get", "--stats", "--peek", "--hash", "--manifest", "--verify"}))
         option->excludes(app.get_option("--html"));
+    app.get_option("--markdown")->excludes(app.get_option("--html"));
+    CLI::Option* const list = app.get_option("--list-types");  // of no file, and as a table
+    for (CLI::Option* option : app.get_options())
+        if (option != list && option != app.get_option("--markdown")) list->excludes(option);
+}
+
+bool any_section(const Options& o) {
+    return o.metadata || o.tensors || o.layers || o.types || o.tokenizer || o.chat_template || o.header_hex || o.check;
+}
+
+// Whether it is shown what is wrong with the file.
+bool judges(const Options& o) {
+    if (!o.html.empty() || o.check || o.numbers.check_data) return true;
+    if (o.source || o.numbers.any() || o.fit.wanted() || !o.get.empty()) return false;
+    return o.json || !any_section(o);
 }
 
 }  // namespace
@@ -130,10 +145,10 @@ void add_options(CLI::App& app, Options& options) {
         ->type_name("KEY")
         ->group("Sections");
     app.add_option("--sort", options.sort,
-                   "file (default), name, size (largest first), type\nor offset: the order of keys and tensors")
+                   "Of --metadata and --tensors: file (default), name,\nsize (largest first), type or offset")
         ->type_name("ORDER")
         ->check(CLI::IsMember({"file", "name", "size", "type", "offset"}));
-    app.add_flag("--long", options.in_full, "More about each tensor, as there is room");
+    app.add_flag("--long", options.in_full, "More about each tensor, of --tensors and --stats,\nas there is room");
     app.add_flag("--strict", options.strict, "Trailing bytes and non-zero padding are errors");
     app.add_option("--profile", options.profile,
                    "spec: what the format allows (default);\nllama: what llama.cpp will load")
@@ -144,7 +159,8 @@ void add_options(CLI::App& app, Options& options) {
            "Compare the tensors of SOURCE with what FILE\nsays it was made from, by gguf-requant\n--provenance; or "
            "FILE with SOURCE, a manifest\nof --manifest, sha256sum or llama-gguf-hash")
         ->type_name("SOURCE");
-    auto* const json = app.add_flag("--json", options.json, "Print all of it as JSON: see spec/json.md");
+    auto* const json =
+        app.add_flag("--json", options.json, "Print all of it as JSON, whatever the section:\nsee spec/json.md");
     app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
         ->excludes(json);
     auto* const html = app.add_option("--html", options.html,
@@ -156,6 +172,21 @@ void add_options(CLI::App& app, Options& options) {
     add_number_options(app, options.numbers);
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
     keep_ways_apart(app);
+}
+
+std::string misuse(const Options& options) {
+    if (options.file.empty()) return "FILE is missing";
+    const bool glob = !options.metadata.value_or("").empty() || !options.tensors.value_or("").empty();
+    if (options.json && (glob || options.sort || (options.in_full && !options.numbers.stats))) {
+        return "--json prints all of the file as it is: a GLOB of a section, --sort and --long do not go with it";
+    }
+    if (options.sort && !options.metadata && !options.tensors) return "--sort is for --metadata and --tensors";
+    if (options.in_full && !options.tensors && !options.numbers.stats) return "--long is for --tensors and --stats";
+    if ((options.strict || options.profile) && !judges(options)) {
+        return "--strict and --profile are for what shows faults: the summary, --check, --check-data, --json and "
+               "--html";
+    }
+    return options.numbers.any() ? misuse(options.numbers) : "";
 }
 
 }  // namespace ggufkit::info

@@ -14,7 +14,7 @@ struct Options {
     std::string file;
     std::optional<std::string> metadata;  // the pattern
     std::optional<std::string> tensors;
-    std::string sort = "file";
+    std::optional<std::string> sort;
     bool in_full = false;
     std::string get;
     bool layers = false;
@@ -30,12 +30,15 @@ struct Options {
     bool strict = false;
     bool list_types = false;
     std::optional<std::string> source;
-    std::string profile = "spec";
+    std::optional<std::string> profile;
     FitOptions fit{};
     NumberOptions numbers{};
 };
 
 cli::Manual manual();
 void add_options(CLI::App& app, Options& options);
+
+// What is wrong with them, or nothing.
+std::string misuse(const Options& options);
 
 }  // namespace ggufkit::info

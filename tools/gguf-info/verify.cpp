@@ -65,13 +65,13 @@ void print_json(Console& console, const Pair& paths, const ProvenanceCheck& chec
 
 }  // namespace
 
-int verify(Console& console, const Pair& paths, bool as_json) {
+int verify(Console& console, const Pair& paths, unsigned threads, bool as_json) {
     const auto refuse = [&](const std::filesystem::path& file, const Error& error) {
         console.error(sentence(file, error));
         return 1;
     };
     if (const auto manifest = load_manifest(paths.source)) {
-        return verify_manifest(console, paths.made, paths.source, *manifest, as_json);
+        return verify_manifest(console, paths.made, paths.source, *manifest, threads, as_json);
     }
     // Of the file that was made, its metadata is what counts.
     const auto made = open_model(paths.made, {.header_only = is_remote(paths.made.string())});
@@ -81,7 +81,7 @@ int verify(Console& console, const Pair& paths, bool as_json) {
     const auto check = [&] {
         ProgressBar bar;
         const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
-        return check_provenance(*made, *source, {.progress = progress});
+        return check_provenance(*made, *source, {.threads = threads, .progress = progress});
     }();
     if (!check) {
         const bool about_made = check.error().code == Errc::not_found || check.error().code == Errc::bad_semantics;

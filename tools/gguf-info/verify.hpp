@@ -13,8 +13,8 @@ struct Pair {
     std::filesystem::path source;
 };
 
-// Reads all of the source, or of the file where `source` is a manifest, and prints what was found: for people, or as spec/json.md says. The exit code: 0 where all of
-// it holds, else 1.
-int verify(cli::Console& console, const Pair& paths, bool as_json);
+// Reads all of the source, or of the file where `source` is a manifest, and prints what was found: for people, or as
+// spec/json.md says. The exit code: 0 where all of it holds, else 1.
+int verify(cli::Console& console, const Pair& paths, unsigned threads, bool as_json);
 
 }  // namespace ggufkit::info

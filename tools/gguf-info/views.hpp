@@ -33,8 +33,10 @@ struct Selection {
 };
 
 // One line a key, a tensor, a finding.
-void print_metadata(cli::Console& console, const Model& model, const Selection& selection);
-void print_tensors(cli::Console& console, const Model& model, const Selection& selection);
+// False where there are some, but the pattern fits none.
+bool print_metadata(cli::Console& console, const Model& model, const Selection& selection);
+bool print_tensors(cli::Console& console, const Model& model, const Selection& selection);
+
 void print_diagnostics(cli::Console& console, const Inspection& inspection, Profile profile);
 
 // Sums by layer and by type.

@@ -37,6 +37,7 @@ class Command {
 
     int run() {
         if (options_.list_types) {
+            if (!options_.positionals.empty()) return line_.refuse(console_, "--list-types stands alone");
             requant::print_types(console_);
             return 0;
         }
@@ -57,6 +58,8 @@ class Command {
                 target_ ? requant::reach(console_, *model, recipe_, *target_, request_) : make_plan(*model, recipe_);
             if (!plan && plan.error().code == Errc::cancelled) return explain(plan.error());
             if (!plan) return reject(plan.error());
+            if (plan->files.size() > 1 && !plain_file())
+                return line_.refuse(console_, "shards are for outputs on disk, not compressed");
             plans_.push_back(*std::move(plan));
         }
         std::vector<Output> outputs;
@@ -81,6 +84,7 @@ class Command {
         if (!recipe) return fail(std::move(recipe).error());
         recipe_ = *std::move(recipe);
         if (!options_.threads.empty()) {
+            if (request_.threads != 0) return misuse("THREADS and --threads say the same: give one of them");
             const auto threads = requant::read_threads(options_.threads);
             if (!threads) return fail(threads.error());
             request_.threads = *threads;
@@ -88,10 +92,10 @@ class Command {
         if (auto shared = understand_shm(); !shared) return shared;
         if (auto typed = understand_types(); !typed) return typed;
         request_.zstd_level = options_.zstd_level;
-        const bool plain = !requant::streams(request_) && !options_.shm;
         for (const auto& [asked, flag] :
-             {std::pair(options_.resume, "--resume"), std::pair(!options_.reports.empty(), "--report")}) {
-            if (!asked || plain) continue;
+             {std::pair(options_.resume, "--resume"), std::pair(options_.checkpoint.has_value(), "--checkpoint"),
+              std::pair(!options_.reports.empty(), "--report")}) {
+            if (!asked || plain_file()) continue;
             return fail(
                 {.code = Errc::bad_argument, .detail = fmt::format("{} is for outputs on disk, not compressed", flag)});
         }
@@ -102,6 +106,9 @@ class Command {
         if (!streams) return fail(streams.error());
         return understand_save_recipe();
     }
+
+    // Not compressed, not in memory, not standard output.
+    bool plain_file() const { return !requant::streams(request_) && !options_.shm; }
 
     // What types the outputs have, and so their names.
     Result<void> understand_types() {
@@ -225,7 +232,7 @@ class Command {
 
     Result<void> check_recipe_place() const {
         if (!options_.save_recipe || prints_recipe()) return {};
-        return requant::check_place(*options_.save_recipe, options_.force);
+        return cli::check_place(*options_.save_recipe, options_.force);
     }
 
     Result<void> save_recipe(const Model& model) const {
@@ -240,7 +247,7 @@ class Command {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
         for (const auto& [path, number] : reports_) {
-            if (auto fine = requant::check_place(path, options_.force); !fine) return explain(fine.error());
+            if (auto fine = cli::check_place(path, options_.force); !fine) return explain(fine.error());
         }
         if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
         std::vector<QualityReport> quality;
@@ -289,7 +296,7 @@ class Command {
                                        .stop = interrupt ? interrupt->token() : std::stop_token{},
                                        .resume = options_.resume,
                                        .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
-                                           std::chrono::duration<double>(options_.checkpoint)),
+                                           std::chrono::duration<double>(options_.checkpoint.value_or(2))),
                                        .quality = reports_.empty() ? nullptr : &quality});
     }
 

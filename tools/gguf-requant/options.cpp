@@ -286,6 +286,12 @@ void add_options(CLI::App& app, Options& options) {
     add_model(app, options);
     add_output(app, options);
     add_work(app, options);
+    // What asks for other work than a model has no use for the rest.
+    for (CLI::Option* const alone : {app.get_option("--list-types"), app.get_option("--shm-remove")}) {
+        for (CLI::Option* option : app.get_options()) {
+            if (option != alone && !option->get_positional()) alone->excludes(option);
+        }
+    }
 }
 
 Result<Recipe> recipe_of(const Options& options) {

@@ -54,7 +54,7 @@ struct Options {
     std::string effort = "default";
     bool dry_run = false;
     bool resume = false;
-    double checkpoint = 2;
+    std::optional<double> checkpoint;
     bool json = false;
     bool list_types = false;
 };

@@ -66,7 +66,8 @@ function worstSection() {
 function keySection() {
   const short = (text) => text.length > 120 ? `${text.slice(0, 120)}…` : text;
   const text = (value) => typeof value === 'string' || (value !== null && value.hex !== undefined) ? value : JSON.stringify(value);
-  const value = (side) => side === null ? '–' : short(show.text(text(side.value)));
+  const named = (side) => side.file_type === undefined ? '' : ` (${side.file_type})`;
+  const value = (side) => side === null ? '–' : short(show.text(text(side.value))) + named(side);
   const rows = table([
     { title: 'Key', key: (k) => show.text(k.key), cell: (k) => show.text(k.key) },
     { title: 'Change', key: (k) => k.change, cell: (k) => k.change },

@@ -84,7 +84,8 @@ TEST_CASE("output file: one run at a time, and what a killed one left does not s
         auto first = OutputFile::create(folder / "out", 10, {});
         REQUIRE(first);
         CHECK(first->partial_path().filename() == "out.ggufkit-partial");
-        CHECK(refusal(folder / "out") == Errc::io_exists);
+        CHECK(refusal(folder / "out") == Errc::io_busy);
+        CHECK(refusal(folder / "out", {.overwrite = true}) == Errc::io_busy);
         REQUIRE(first->write(0, bytes_of("left")));
         first->keep();
     }
@@ -118,7 +119,7 @@ TEST_CASE("output file: a partial file that someone planted is not written to") 
     SUBCASE("a link") { fs::create_hard_link(folder / "precious", partial); }
     SUBCASE("a symbolic link") { fs::create_symlink(folder / "precious", partial); }
     SUBCASE("a FIFO") { REQUIRE(::mkfifo(partial.c_str(), 0600) == 0); }
-    CHECK_FALSE(OutputFile::create(folder / "out", 1, {}));
+    CHECK(refusal(folder / "out") == Errc::io_open);
     CHECK(read_file(folder / "precious") == "theirs");
     CHECK(fs::exists(fs::symlink_status(partial)));
 }
@@ -209,7 +210,8 @@ TEST_CASE("output file: only a regular file can be replaced") {
     for (const std::string& path : {folder / "link", folder / "dangling", folder / "folder", folder / "fifo",
                                     std::string("/dev/full"), std::string("/dev/null")}) {
         CAPTURE(path);
-        CHECK(refusal(path, {.overwrite = true}) == Errc::io_exists);
+        CHECK(refusal(path, {.overwrite = true}) == Errc::io_open);
+        CHECK(refusal(path) == Errc::io_open);
     }
     CHECK(read_file(folder / "file") == "content");
     CHECK(names_in(folder.path()).size() == 5);
