@@ -91,8 +91,8 @@ ScaleSums sum_scales(const FormatInfo& format, const Field& field, std::span<con
 }
 
 // Whether codes were enough to look at these blocks.
-bool add_codes(const FormatInfo& format, std::span<const std::byte> blocks, quant::Codes& codes, Seen& seen) {
-    quant::UnpackBlocks* const unpack = quant::find_kernels(format.type())->unpack;
+bool add_codes(quant::UnpackBlocks* unpack, const FormatInfo& format, std::span<const std::byte> blocks,
+               quant::Codes& codes, Seen& seen) {
     if (!unpack) return false;
     unpack(format.type(), blocks.data(), blocks.size() / format.block_bytes, codes);
     std::optional<Moments> found = quant::code_moments(codes);
@@ -109,9 +109,10 @@ bool add_codes(const FormatInfo& format, std::span<const std::byte> blocks, quan
 void look_at(const FormatInfo& format, std::span<const std::byte> bytes, Memory& memory, Seen& seen) {
     seen = {};
     const std::size_t most = chunk / format.block_elements * format.block_bytes;
+    quant::UnpackBlocks* const unpack = quant::find_kernels(format.type())->unpack;
     for (std::size_t at = 0; at < bytes.size(); at += most) {
         const auto blocks = bytes.subspan(at, std::min(most, bytes.size() - at));
-        if (add_codes(format, blocks, memory.codes, seen)) continue;
+        if (add_codes(unpack, format, blocks, memory.codes, seen)) continue;
         const auto ahead = bytes.subspan(at + blocks.size(), std::min(most, bytes.size() - at - blocks.size()));
         const auto values = decode(format, blocks, memory);
         quant::Reach reach;
@@ -143,6 +144,8 @@ NumberStats describe(const Moments& moments) {
     }
     return stats;
 }
+
+static_assert(WeightHistogram::bins <= quant::Bins::most);
 
 // Where the bins of a histogram lie.
 quant::Bins place_bins(const NumberStats& weights) {
