@@ -31,20 +31,22 @@ HWY_INLINE void unpack(const BlockNVFP4& b, CodesOut out) {
     }
 }
 
-void unpack_fp4(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+// Calls visit() with a pointer, to nothing, of what blocks of the type are.
+template <class Visit>
+void with_block_of(TensorType type, Visit visit) {
     switch (type) {
-        case TensorType::MXFP4: return unpack_run<BlockMXFP4, unpack>(blocks, n_blocks, codes);
-        case TensorType::NVFP4: return unpack_run<BlockNVFP4, unpack>(blocks, n_blocks, codes);
+        case TensorType::MXFP4: return visit(static_cast<const BlockMXFP4*>(nullptr));
+        case TensorType::NVFP4: return visit(static_cast<const BlockNVFP4*>(nullptr));
         default: return;
     }
 }
 
+void unpack_fp4(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    with_block_of(type, [&]<class Block>(const Block*) { unpack_run<Block, unpack>(blocks, n_blocks, codes); });
+}
+
 void dequantize_fp4(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
-    switch (type) {
-        case TensorType::MXFP4: return decode_run<BlockMXFP4, unpack>(blocks, n_blocks, out);
-        case TensorType::NVFP4: return decode_run<BlockNVFP4, unpack>(blocks, n_blocks, out);
-        default: return;
-    }
+    with_block_of(type, [&]<class Block>(const Block*) { decode_run<Block, unpack>(blocks, n_blocks, out); });
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

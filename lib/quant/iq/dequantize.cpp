@@ -136,34 +136,29 @@ HWY_INLINE void unpack(const BlockIQ4_XS& b, CodesOut out) {
     for (int k = 0; k < 8; ++k) look_up_nibbles(iq4_values, b.qs + 16 * k, out.codes + 32 * k);
 }
 
-void unpack_iq(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+// Calls visit() with a pointer, to nothing, of what blocks of the type are.
+template <class Visit>
+void with_block_of(TensorType type, Visit visit) {
     switch (type) {
-        case TensorType::IQ2_XXS: return unpack_run<BlockIQ2_XXS, unpack>(blocks, n_blocks, codes);
-        case TensorType::IQ2_XS: return unpack_run<BlockIQ2_XS, unpack>(blocks, n_blocks, codes);
-        case TensorType::IQ2_S: return unpack_run<BlockIQ2_S, unpack>(blocks, n_blocks, codes);
-        case TensorType::IQ3_XXS: return unpack_run<BlockIQ3_XXS, unpack>(blocks, n_blocks, codes);
-        case TensorType::IQ3_S: return unpack_run<BlockIQ3_S, unpack>(blocks, n_blocks, codes);
-        case TensorType::IQ1_S: return unpack_run<BlockIQ1_S, unpack>(blocks, n_blocks, codes);
-        case TensorType::IQ1_M: return unpack_run<BlockIQ1_M, unpack>(blocks, n_blocks, codes);
-        case TensorType::IQ4_NL: return unpack_run<BlockIQ4_NL, unpack>(blocks, n_blocks, codes);
-        case TensorType::IQ4_XS: return unpack_run<BlockIQ4_XS, unpack>(blocks, n_blocks, codes);
+        case TensorType::IQ2_XXS: return visit(static_cast<const BlockIQ2_XXS*>(nullptr));
+        case TensorType::IQ2_XS: return visit(static_cast<const BlockIQ2_XS*>(nullptr));
+        case TensorType::IQ2_S: return visit(static_cast<const BlockIQ2_S*>(nullptr));
+        case TensorType::IQ3_XXS: return visit(static_cast<const BlockIQ3_XXS*>(nullptr));
+        case TensorType::IQ3_S: return visit(static_cast<const BlockIQ3_S*>(nullptr));
+        case TensorType::IQ1_S: return visit(static_cast<const BlockIQ1_S*>(nullptr));
+        case TensorType::IQ1_M: return visit(static_cast<const BlockIQ1_M*>(nullptr));
+        case TensorType::IQ4_NL: return visit(static_cast<const BlockIQ4_NL*>(nullptr));
+        case TensorType::IQ4_XS: return visit(static_cast<const BlockIQ4_XS*>(nullptr));
         default: return;
     }
 }
 
+void unpack_iq(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    with_block_of(type, [&]<class Block>(const Block*) { unpack_run<Block, unpack>(blocks, n_blocks, codes); });
+}
+
 void dequantize_iq(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
-    switch (type) {
-        case TensorType::IQ2_XXS: return decode_run<BlockIQ2_XXS, unpack>(blocks, n_blocks, out);
-        case TensorType::IQ2_XS: return decode_run<BlockIQ2_XS, unpack>(blocks, n_blocks, out);
-        case TensorType::IQ2_S: return decode_run<BlockIQ2_S, unpack>(blocks, n_blocks, out);
-        case TensorType::IQ3_XXS: return decode_run<BlockIQ3_XXS, unpack>(blocks, n_blocks, out);
-        case TensorType::IQ3_S: return decode_run<BlockIQ3_S, unpack>(blocks, n_blocks, out);
-        case TensorType::IQ1_S: return decode_run<BlockIQ1_S, unpack>(blocks, n_blocks, out);
-        case TensorType::IQ1_M: return decode_run<BlockIQ1_M, unpack>(blocks, n_blocks, out);
-        case TensorType::IQ4_NL: return decode_run<BlockIQ4_NL, unpack>(blocks, n_blocks, out);
-        case TensorType::IQ4_XS: return decode_run<BlockIQ4_XS, unpack>(blocks, n_blocks, out);
-        default: return;
-    }
+    with_block_of(type, [&]<class Block>(const Block*) { decode_run<Block, unpack>(blocks, n_blocks, out); });
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

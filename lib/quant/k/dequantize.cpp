@@ -62,28 +62,26 @@ HWY_INLINE void unpack(const BlockQ8_K& b, CodesOut out) {
     std::fill_n(out.scales, 8, b.d.get());
 }
 
-void unpack_k(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+// Calls visit() with a pointer, to nothing, of what blocks of the type are.
+template <class Visit>
+void with_block_of(TensorType type, Visit visit) {
     switch (type) {
-        case TensorType::Q2_K: return unpack_run<BlockQ2_K, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q3_K: return unpack_run<BlockQ3_K, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q4_K: return unpack_run<BlockQ4_K, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q5_K: return unpack_run<BlockQ5_K, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q6_K: return unpack_run<BlockQ6_K, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q8_K: return unpack_run<BlockQ8_K, unpack>(blocks, n_blocks, codes);
+        case TensorType::Q2_K: return visit(static_cast<const BlockQ2_K*>(nullptr));
+        case TensorType::Q3_K: return visit(static_cast<const BlockQ3_K*>(nullptr));
+        case TensorType::Q4_K: return visit(static_cast<const BlockQ4_K*>(nullptr));
+        case TensorType::Q5_K: return visit(static_cast<const BlockQ5_K*>(nullptr));
+        case TensorType::Q6_K: return visit(static_cast<const BlockQ6_K*>(nullptr));
+        case TensorType::Q8_K: return visit(static_cast<const BlockQ8_K*>(nullptr));
         default: return;
     }
 }
 
+void unpack_k(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    with_block_of(type, [&]<class Block>(const Block*) { unpack_run<Block, unpack>(blocks, n_blocks, codes); });
+}
+
 void dequantize_k(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
-    switch (type) {
-        case TensorType::Q2_K: return decode_run<BlockQ2_K, unpack>(blocks, n_blocks, out);
-        case TensorType::Q3_K: return decode_run<BlockQ3_K, unpack>(blocks, n_blocks, out);
-        case TensorType::Q4_K: return decode_run<BlockQ4_K, unpack>(blocks, n_blocks, out);
-        case TensorType::Q5_K: return decode_run<BlockQ5_K, unpack>(blocks, n_blocks, out);
-        case TensorType::Q6_K: return decode_run<BlockQ6_K, unpack>(blocks, n_blocks, out);
-        case TensorType::Q8_K: return decode_run<BlockQ8_K, unpack>(blocks, n_blocks, out);
-        default: return;
-    }
+    with_block_of(type, [&]<class Block>(const Block*) { decode_run<Block, unpack>(blocks, n_blocks, out); });
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

@@ -58,28 +58,26 @@ HWY_INLINE void unpack(const BlockQ8_1& b, CodesOut out) {
     *out.scales = number_of(b.d);
 }
 
-void unpack_legacy(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+// Calls visit() with a pointer, to nothing, of what blocks of the type are.
+template <class Visit>
+void with_block_of(TensorType type, Visit visit) {
     switch (type) {
-        case TensorType::Q4_0: return unpack_run<BlockQ4_0, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q4_1: return unpack_run<BlockQ4_1, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q5_0: return unpack_run<BlockQ5_0, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q5_1: return unpack_run<BlockQ5_1, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q8_0: return unpack_run<BlockQ8_0, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q8_1: return unpack_run<BlockQ8_1, unpack>(blocks, n_blocks, codes);
+        case TensorType::Q4_0: return visit(static_cast<const BlockQ4_0*>(nullptr));
+        case TensorType::Q4_1: return visit(static_cast<const BlockQ4_1*>(nullptr));
+        case TensorType::Q5_0: return visit(static_cast<const BlockQ5_0*>(nullptr));
+        case TensorType::Q5_1: return visit(static_cast<const BlockQ5_1*>(nullptr));
+        case TensorType::Q8_0: return visit(static_cast<const BlockQ8_0*>(nullptr));
+        case TensorType::Q8_1: return visit(static_cast<const BlockQ8_1*>(nullptr));
         default: return;
     }
 }
 
+void unpack_legacy(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    with_block_of(type, [&]<class Block>(const Block*) { unpack_run<Block, unpack>(blocks, n_blocks, codes); });
+}
+
 void dequantize_legacy(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
-    switch (type) {
-        case TensorType::Q4_0: return decode_run<BlockQ4_0, unpack>(blocks, n_blocks, out);
-        case TensorType::Q4_1: return decode_run<BlockQ4_1, unpack>(blocks, n_blocks, out);
-        case TensorType::Q5_0: return decode_run<BlockQ5_0, unpack>(blocks, n_blocks, out);
-        case TensorType::Q5_1: return decode_run<BlockQ5_1, unpack>(blocks, n_blocks, out);
-        case TensorType::Q8_0: return decode_run<BlockQ8_0, unpack>(blocks, n_blocks, out);
-        case TensorType::Q8_1: return decode_run<BlockQ8_1, unpack>(blocks, n_blocks, out);
-        default: return;
-    }
+    with_block_of(type, [&]<class Block>(const Block*) { decode_run<Block, unpack>(blocks, n_blocks, out); });
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

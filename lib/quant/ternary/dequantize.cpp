@@ -52,24 +52,24 @@ HWY_INLINE void unpack(const BlockQ2_0& b, CodesOut out) {
     std::fill_n(out.scales, 2, number_of(b.d));
 }
 
-void unpack_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+// Calls visit() with a pointer, to nothing, of what blocks of the type are.
+template <class Visit>
+void with_block_of(TensorType type, Visit visit) {
     switch (type) {
-        case TensorType::TQ1_0: return unpack_run<BlockTQ1_0, unpack>(blocks, n_blocks, codes);
-        case TensorType::TQ2_0: return unpack_run<BlockTQ2_0, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q1_0: return unpack_run<BlockQ1_0, unpack>(blocks, n_blocks, codes);
-        case TensorType::Q2_0: return unpack_run<BlockQ2_0, unpack>(blocks, n_blocks, codes);
+        case TensorType::TQ1_0: return visit(static_cast<const BlockTQ1_0*>(nullptr));
+        case TensorType::TQ2_0: return visit(static_cast<const BlockTQ2_0*>(nullptr));
+        case TensorType::Q1_0: return visit(static_cast<const BlockQ1_0*>(nullptr));
+        case TensorType::Q2_0: return visit(static_cast<const BlockQ2_0*>(nullptr));
         default: return;
     }
 }
 
+void unpack_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+    with_block_of(type, [&]<class Block>(const Block*) { unpack_run<Block, unpack>(blocks, n_blocks, codes); });
+}
+
 void dequantize_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
-    switch (type) {
-        case TensorType::TQ1_0: return decode_run<BlockTQ1_0, unpack>(blocks, n_blocks, out);
-        case TensorType::TQ2_0: return decode_run<BlockTQ2_0, unpack>(blocks, n_blocks, out);
-        case TensorType::Q1_0: return decode_run<BlockQ1_0, unpack>(blocks, n_blocks, out);
-        case TensorType::Q2_0: return decode_run<BlockQ2_0, unpack>(blocks, n_blocks, out);
-        default: return;
-    }
+    with_block_of(type, [&]<class Block>(const Block*) { decode_run<Block, unpack>(blocks, n_blocks, out); });
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE
