@@ -8,7 +8,7 @@
 #include "core/parallel.hpp"
 #include "diff/bytes.hpp"
 #include "diff/metadata.hpp"
-#include "quant/digest.hpp"
+#include "quant/measure/digest.hpp"
 
 namespace ggufkit {
 

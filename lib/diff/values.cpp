@@ -8,7 +8,7 @@
 #include "core/bytes.hpp"
 #include "core/parallel.hpp"
 #include "diff/bytes.hpp"
-#include "quant/error_meter.hpp"
+#include "quant/measure/error_meter.hpp"
 
 namespace ggufkit {
 

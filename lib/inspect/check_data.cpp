@@ -10,8 +10,8 @@
 #include "core/parallel.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
-#include "quant/finite.hpp"
-#include "quant/moments.hpp"
+#include "quant/measure/finite.hpp"
+#include "quant/measure/moments.hpp"
 #include "quant/simd/target.hpp"
 
 namespace ggufkit {

@@ -8,9 +8,10 @@
 #include "core/parallel.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
-#include "quant/code_moments.hpp"
 #include "quant/kernels.hpp"
-#include "quant/moments.hpp"
+#include "quant/measure/code_moments.hpp"
+#include "quant/measure/extremes.hpp"
+#include "quant/measure/moments.hpp"
 #include "quant/simd/target.hpp"
 
 namespace ggufkit {

@@ -7,13 +7,13 @@
 #include <optional>
 #include <string>
 
-#include "quant/finite.hpp"
 #include "quant/fp4/fp4.hpp"
 #include "quant/iq/iq.hpp"
 #include "quant/iq/iq4.hpp"
 #include "quant/k/k.hpp"
 #include "quant/kernels.hpp"
 #include "quant/legacy/legacy.hpp"
+#include "quant/measure/finite.hpp"
 #include "quant/plain/plain.hpp"
 #include "quant/simd/target.hpp"
 #include "quant/ternary/ternary.hpp"

@@ -4,7 +4,7 @@
 #include <array>
 #include <ggufkit/quantize.hpp>
 
-#include "quant/error_meter.hpp"
+#include "quant/measure/error_meter.hpp"
 
 namespace ggufkit::requant {
 

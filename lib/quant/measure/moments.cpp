@@ -1,5 +1,5 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "quant/moments.cpp"
+#define HWY_TARGET_INCLUDE "quant/measure/moments.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -8,8 +8,8 @@
 #include <cmath>
 #include <functional>
 
-#include "quant/moments.hpp"
-#include "quant/power_sums.hpp"
+#include "quant/measure/moments.hpp"
+#include "quant/measure/power_sums.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {

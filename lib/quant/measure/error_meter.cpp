@@ -1,4 +1,4 @@
-#include "quant/error_meter.hpp"
+#include "quant/measure/error_meter.hpp"
 
 #include <algorithm>
 #include <array>

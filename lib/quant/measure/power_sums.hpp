@@ -1,11 +1,11 @@
-// Sums of powers in float, as quant/moments.cpp takes them.
+// Sums of powers in float, as quant/measure/moments.cpp takes them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 
-#include "quant/moments.hpp"
+#include "quant/measure/moments.hpp"
 
 namespace ggufkit::quant {
 

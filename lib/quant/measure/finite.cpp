@@ -1,9 +1,9 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "quant/finite.cpp"
+#define HWY_TARGET_INCLUDE "quant/measure/finite.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "quant/finite.hpp"
+#include "quant/measure/finite.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {

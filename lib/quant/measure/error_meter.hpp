@@ -5,7 +5,7 @@
 #include <ggufkit/error_sums.hpp>
 #include <span>
 
-#include "quant/comparison.hpp"
+#include "quant/measure/comparison.hpp"
 
 namespace ggufkit::quant {
 

@@ -1,4 +1,4 @@
-#include "quant/digest.hpp"
+#include "quant/measure/digest.hpp"
 
 #include <fmt/format.h>
 
