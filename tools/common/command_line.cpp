@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include <sys/resource.h>
 
@@ -80,9 +81,11 @@ Color color_named(const std::string& name) {
 }  // namespace
 
 CommandLine::CommandLine(Manual manual, int failure)
-    : manual_(std::move(manual)), failure_(failure), app_(manual_.purpose, manual_.name) {
-    app_.formatter(std::make_shared<ManualFormatter>(manual_));
+    : manual_(std::move(manual)), failure_(failure), app_(std::make_unique<CLI::App>(manual_.purpose, manual_.name)) {
+    app_->formatter(std::make_shared<ManualFormatter>(manual_));
 }
+
+CommandLine::~CommandLine() = default;
 
 int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& work) {
     std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves shows as EPIPE, which Console knows
@@ -94,11 +97,11 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
     }
     add_common_options();
     try {
-        app_.parse(argc, argv);
+        app_->parse(argc, argv);
     } catch (const CLI::Success& request) {  // --help, --version, --man, --completion
         Console console(manual_.name, Color::automatic);
         const bool help = dynamic_cast<const CLI::CallForHelp*>(&request) != nullptr;
-        const std::string text = help ? app_.help() : request.what();
+        const std::string text = help ? app_->help() : request.what();
         console.out.write(text);
         if (!text.ends_with('\n')) console.out.write("\n");
         return console.finish(0, failure_);
@@ -125,25 +128,25 @@ void CommandLine::teach() const {
 }
 
 std::string CommandLine::completion(const std::string& shell) const {
-    const Tool tool{manual_.name, flags_of(app_, manual_), positionals_of(app_, manual_)};
+    const Tool tool{manual_.name, flags_of(*app_, manual_), positionals_of(*app_, manual_)};
     return shell == "bash" ? bash_completion(tool) : shell == "zsh" ? zsh_completion(tool) : fish_completion(tool);
 }
 
 // After the tool's own, so that they come last in --help. Those for who installs it are not shown there.
 void CommandLine::add_common_options() {
-    app_.set_help_flag("-h,--help", "Print this help");
-    app_.set_version_flag("--version", version(), "Print the version");
-    app_.add_option("--color", color_, "auto, always or never: auto colours on a\nterminal, unless NO_COLOR is set")
+    app_->set_help_flag("-h,--help", "Print this help");
+    app_->set_version_flag("--version", version(), "Print the version");
+    app_->add_option("--color", color_, "auto, always or never: auto colours on a\nterminal, unless NO_COLOR is set")
         ->type_name("WHEN")
         ->check(CLI::IsMember({"auto", "always", "never"}));
-    app_.add_option_function<std::string>(
+    app_->add_option_function<std::string>(
             "--completion", [this](const std::string& shell) { throw CallForText(completion(shell)); },
             "Print what completes arguments in this shell")
         ->type_name("SHELL")
         ->check(CLI::IsMember({"bash", "zsh", "fish"}))
         ->group("");
-    app_.add_flag_callback(
-            "--man", [this] { throw CallForText(man_page(manual_, flags_of(app_, manual_), version())); },
+    app_->add_flag_callback(
+            "--man", [this] { throw CallForText(man_page(manual_, flags_of(*app_, manual_), version())); },
             "Print the manual page")
         ->group("");
 }

@@ -1,8 +1,8 @@
 // What the three tools have in common as programs: how arguments are read, how help looks, how they end.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -20,8 +20,9 @@ class CommandLine {
 
     // `failure` is the exit code of work that did not succeed.
     CommandLine(Manual manual, int failure);
+    ~CommandLine();
 
-    CLI::App& app() { return app_; }
+    CLI::App& app() { return *app_; }
 
     // "gguf-info 0.1.0".
     std::string version() const;
@@ -40,7 +41,7 @@ class CommandLine {
 
     Manual manual_;
     int failure_;
-    CLI::App app_;
+    std::unique_ptr<CLI::App> app_;
     std::string color_ = "auto";
 };
 

@@ -1,5 +1,6 @@
 #include "common/manual.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <sstream>
 

@@ -2,11 +2,16 @@
 // when it is called without arguments.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
+
+// CLI11 is a large header, which only those who define or read options need.
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace ggufkit::cli {
 

@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "limits.hpp"
 
 namespace ggufkit::diff {

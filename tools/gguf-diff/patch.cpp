@@ -1,5 +1,6 @@
 #include "patch.hpp"
 
+#include <CLI/CLI.hpp>
 #include <ggufkit/patch.hpp>
 
 #include "common/interrupt.hpp"

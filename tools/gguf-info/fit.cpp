@@ -1,5 +1,6 @@
 #include "fit.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "common/size.hpp"

@@ -1,6 +1,7 @@
 #include "numbers.hpp"
 
 #include <fnmatch.h>
+#include <CLI/CLI.hpp>
 #include <ggufkit/remote.hpp>
 
 #include "common/command_line.hpp"

@@ -1,12 +1,12 @@
 // What reads tensor data: statistics, single values, hashes.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <optional>
 #include <string>
 
 #include "common/console.hpp"
+#include "common/manual.hpp"
 
 namespace ggufkit::info {
 

@@ -1,5 +1,6 @@
 #include "options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <ggufkit/recipe_file.hpp>
 #include <ggufkit/requant.hpp>
 #include <utility>
