@@ -113,10 +113,17 @@ struct ImatrixGap {
     std::string detail;  // "no entry in the imatrix", "256 weights in the imatrix, not 1024", …
 };
 
+// One of Recipe::overrides that changes nothing, whatever stands before it: most likely a slip of the pen.
+struct UnusedOverride {
+    TypeOverride row;
+    std::string detail;  // "fits no tensor", "fits only tensors that are never quantized, such as …"
+};
+
 struct Plan {
-    const FileType* file_type = nullptr;     // null: a copy
-    const Imatrix* imatrix = nullptr;        // borrowed
-    std::vector<ImatrixGap> imatrix_gaps{};  // in the order of the tensors
+    const FileType* file_type = nullptr;             // null: a copy
+    const Imatrix* imatrix = nullptr;                // borrowed
+    std::vector<ImatrixGap> imatrix_gaps{};          // in the order of the tensors
+    std::vector<UnusedOverride> unused_overrides{};  // in the order of the recipe
     Effort effort = Effort::normal;
     std::vector<PlannedTensor> tensors;  // in the output's order
     std::vector<Layout> files;           // the one output file, or the shards of a split one

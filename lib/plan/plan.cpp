@@ -7,6 +7,7 @@
 #include "plan/choose.hpp"
 #include "plan/header.hpp"
 #include "plan/importance.hpp"
+#include "plan/overrides.hpp"
 #include "plan/split.hpp"
 
 namespace ggufkit {
@@ -80,7 +81,9 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     const plan::ModelFacts facts = plan::read_facts(model, recipe.metadata);
     const auto pruning = plan::Pruning::of(recipe.pruned_layers, facts.layers);
     if (!pruning) return fail(pruning.error());
-    const auto choices = plan::choose_types(model, recipe, facts, *pruning);
+    const auto overrides = plan::Overrides::compile(recipe.overrides);
+    if (!overrides) return fail(overrides.error());
+    const auto choices = plan::choose_types(model, recipe, *overrides, facts, *pruning);
     if (!choices) return fail(choices.error());
     const auto header = plan::make_header(model, recipe, facts, *pruning, *choices);
     if (!header) return fail(header.error());
@@ -95,6 +98,7 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     plan.files = std::move(files->layouts);
     place_tensors(plan, *choices, files->tensors);
     plan::assign_importance(plan, model, recipe);
+    plan.unused_overrides = overrides->unused(plan.tensors);
     return plan;
 }
 

@@ -90,6 +90,42 @@ TEST_CASE("--tensor-type-file: lines and blanks part its rows, which come after 
     CHECK(missing.err.starts_with("gguf-requant: " + folder / "none: "));
 }
 
+TEST_CASE("a pattern that fits no tensor is noted, with a plan and with work, and is no error") {
+    const TemporaryFolder folder;
+    const std::string file = folder / "m.recipe";
+    write(file, "file_type = Q4_K_M\nattn_q=Q8_0\n\nffn_dwn=Q6_K\n");
+    const Words words{source,          folder / "out.gguf", "--recipe",      file,
+                      "--tensor-type", "Attn_V=q8_0",       "--tensor-type", "FFN_Dwn=q6_k"};
+    const std::string notes = "gguf-requant: note: --tensor-type 'FFN_Dwn' fits no tensor\n";
+    const std::string in_file = "gguf-requant: note: m.recipe, line 4: 'ffn_dwn' fits no tensor\n";
+    for (const Words& flags : {Words{"--dry-run"}, {"--dry-run", "--json"}, {}, {"--json", "--force"}}) {
+        const CommandResult result = requant(words, flags);
+        CHECK(result.exit_code == 0);
+        CHECK(result.err == notes + in_file);
+        if (std::ranges::find(flags, "--json") == flags.end()) continue;
+        CHECK(json_of(result).at("unused_overrides") ==
+              json::array{
+                  {{"pattern", "FFN_Dwn"}, {"type", "Q6_K"}, {"from", "--tensor-type"}, {"detail", "fits no tensor"}},
+                  {{"pattern", "ffn_dwn"},
+                   {"type", "Q6_K"},
+                   {"from", "m.recipe, line 4"},
+                   {"detail", "fits no tensor"}}});
+    }
+    // Once, of several outputs; of a list as well.
+    write(file, "ffn_dwn=Q6_K\n");
+    CHECK(requant({source, "Q4_K_M:" + folder / "a.gguf", "Q6_K:" + folder / "b.gguf", "--dry-run"},
+                  {"--tensor-type-file", file})
+              .err == "gguf-requant: note: m.recipe, line 1: 'ffn_dwn' fits no tensor\n");
+    // A recipe of another model floods no screen.
+    std::string rows;
+    for (int i = 0; i < 30; ++i) rows += fmt::format("^blk\\.{}\\.ssm_in\\.weight$=Q6_K\n", i);
+    write(file, rows);
+    const std::string many = requant({source, "Q4_K_M", "--dry-run", "--tensor-type-file", file}).err;
+    CHECK(std::ranges::count(many, '\n') == 9);
+    CHECK(many.ends_with("note: 22 more patterns change nothing; --json lists them\n"));
+    CHECK(plan_of({source, "Q4_K_M"}).at("unused_overrides").as_array().empty());
+}
+
 TEST_CASE("--include-weights and --exclude-weights leave only a part of the imatrix") {
     const auto entries = [](const Words& flags) {
         const json::object plan = plan_of({source, "Q4_K_M", "--imatrix", matrix}, flags);

@@ -65,6 +65,7 @@ class Command {
         std::vector<Output> outputs;
         for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
         if (options_.dry_run) return show(*model, outputs);
+        requant::report_unused(console_, plans_.front());  // of all outputs, which have the same tensors
         for (const Output& output : outputs) requant::report_gaps(console_, *output.plan);
         return options_.shm ? share(*model, outputs.front()) : carry_out(*model, outputs);
     }
@@ -220,6 +221,8 @@ class Command {
             } else if (!prints_recipe()) {
                 requant::print_plan(console_, request_, output);
             }
+            console_.out.flush();  // or what is said of the plan would stand before it
+            if (&output == &outputs.front()) requant::report_unused(console_, *output.plan);
             requant::report_gaps(console_, *output.plan);
             if (!problem) problem = fault;
         }

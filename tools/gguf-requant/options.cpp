@@ -99,8 +99,10 @@ namespace {
 
 void add_types(CLI::App& app, Options& options) {
     const auto group = [](CLI::Option* option) { return option->group("Types"); };
-    group(app.add_option("--tensor-type", options.tensor_types,
-                         "Use TYPE for tensors whose name REGEX is\nfound in; the first match wins"))
+    group(
+        app.add_option(
+            "--tensor-type", options.tensor_types,
+            "Use TYPE for tensors whose name REGEX is\nfound in; the first match wins. What fits no\ntensor is noted"))
         ->type_name("REGEX=TYPE")
         ->allow_extra_args(false);
     group(app.add_option("--tensor-type-file", options.tensor_type_file,
