@@ -134,10 +134,10 @@ struct Plan {
     double bpw() const;               // bits of tensor data a weight
 };
 
-// Errors: BAD_ARGUMENT (no file type; a copy that something else is asked of; a bad regular expression, with its text; an
-// imatrix of which no entry is of a tensor of the model, unless gaps are allowed; layers to prune that the model has not,
-// or all that it has; an override of a split.* key; a provenance of another model; more than 65,535 files), those of
-// TensorInfo::bytes() and of make_layout().
+// Errors: BAD_ARGUMENT (no file type; a copy that something else is asked of; an importance matrix in place of the model,
+// unless it is copied; a bad regular expression, with its text; an imatrix of which no entry is of a tensor of the model,
+// unless gaps are allowed; layers to prune that the model has not, or all that it has; an override of a split.* key; a
+// provenance of another model; more than 65,535 files), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
 
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose

@@ -14,8 +14,9 @@ namespace ggufkit {
 
 namespace {
 
+tl::unexpected<Error> refuse(const char* detail) { return fail({.code = Errc::bad_argument, .detail = detail}); }
+
 Result<void> check_recipe(const Recipe& recipe) {
-    const auto refuse = [](const char* detail) { return fail({.code = Errc::bad_argument, .detail = detail}); };
     if (recipe.file_type == nullptr && !recipe.copy) return refuse("no file type was given");
     const bool chooses = recipe.file_type != nullptr || recipe.pure || recipe.leave_output || recipe.output_type ||
                          recipe.token_embedding_type || !recipe.overrides.empty();
@@ -26,6 +27,12 @@ Result<void> check_recipe(const Recipe& recipe) {
         return refuse("files cannot be those of the source and have a limit of their own as well");
     }
     return {};
+}
+
+// Sums over a text look like vectors of weights, and would all be copied.
+Result<void> check_is_model(const Model& model, const Recipe& recipe) {
+    if (recipe.copy || model.header().get_string("general.type") != "imatrix") return {};
+    return refuse("the input is an importance matrix (its general.type is imatrix), not a model: give it as --imatrix");
 }
 
 // Of the files that the tensors went to, in order.
@@ -77,6 +84,7 @@ double Plan::bpw() const {
 
 Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     if (auto sound = check_recipe(recipe); !sound) return fail(std::move(sound).error());
+    if (auto fitting = check_is_model(model, recipe); !fitting) return fail(std::move(fitting).error());
     if (auto same = plan::check_same_model(model, recipe); !same) return fail(std::move(same).error());
     const plan::ModelFacts facts = plan::read_facts(model, recipe.metadata);
     const auto pruning = plan::Pruning::of(recipe.pruned_layers, facts.layers);

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "shown.hpp"
+#include "support/imatrix_files.hpp"
 #include "support/small_model.hpp"
 #include "support/synthetic_model.hpp"
 #include "support/temporary.hpp"
@@ -182,6 +183,15 @@ TEST_CASE("recipe: a copy keeps types and file type, and takes no wish about the
     CHECK(refused([&](Recipe& r) { r.imatrix = &imatrix; }) ==
           "a copy keeps every tensor as it is: it needs no imatrix");
     CHECK(refused([](Recipe& r) { r.copy = false; }) == "no file type was given");
+}
+
+TEST_CASE("recipe: an importance matrix in place of a model is refused, but for a copy") {
+    const TemporaryFolder folder;
+    write_bytes(folder / "m.imatrix.gguf", gguf_imatrix({{"blk.0.attn_q.weight", {1, 2}, {1}}}));
+    const auto matrix = Model::open(folder / "m.imatrix.gguf");
+    REQUIRE(matrix);
+    CHECK(refusal(*matrix, recipe_for("Q4_K_M")).find("an importance matrix") != std::string::npos);
+    CHECK(make_plan(*matrix, recipe_for("COPY")));
 }
 
 TEST_CASE("recipe: pruned blocks are gone, the others move up with all that is said of them") {

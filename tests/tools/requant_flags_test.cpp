@@ -144,6 +144,18 @@ TEST_CASE("--include-weights and --exclude-weights leave only a part of the imat
     CHECK(nothing.err.find("has no entry that --include-weights or --exclude-weights leave") != nothing.err.npos);
 }
 
+TEST_CASE("an importance matrix in place of the model: a slip that names the flag it belongs to") {
+    const TemporaryFolder folder;
+    for (const Words& types : {Words{"Q4_K_M"}, {"Q4_K_M", "--dry-run"}, {"--target-bpw", "4"}}) {
+        Words words{matrix, folder / "out.gguf"};
+        words.insert(words.end(), types.begin(), types.end());
+        check_misuse(
+            words,
+            "the input is an importance matrix (its general.type is imatrix), not a model: give it as --imatrix\n");
+    }
+    CHECK(requant({matrix, folder / "copy.gguf", "COPY"}).exit_code == 0);
+}
+
 TEST_CASE("everything that an imatrix lacks is listed at once") {
     const CommandResult result =
         requant({source, "IQ2_XS", "--dry-run", "--imatrix", matrix, "--exclude-weights", "attn_q"});
