@@ -222,6 +222,8 @@ OutputFile::OutputFile(OutputFile&&) noexcept = default;
 OutputFile& OutputFile::operator=(OutputFile&&) noexcept = default;
 OutputFile::~OutputFile() = default;
 
+const std::filesystem::path& OutputFile::path() const { return state_->path; }
+
 std::filesystem::path OutputFile::partial_path() const {
     return state_->published ? state_->path : state_->path.parent_path() / state_->partial;
 }

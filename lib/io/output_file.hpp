@@ -55,6 +55,9 @@ class OutputFile {
     OutputFile& operator=(OutputFile&&) noexcept;
     ~OutputFile();
 
+    // As create() was given it.
+    const std::filesystem::path& path() const;
+
     // Where the bytes are until commit(). What was not written reads as zeros.
     std::filesystem::path partial_path() const;
 
