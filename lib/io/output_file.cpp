@@ -101,8 +101,9 @@ Result<void> OutputFile::State::open_folder() {
     if (name.empty()) return fail(refusal(Errc::bad_argument, "is no name of a file"));
     const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
     folder = FileHandle(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() < 0) return fail(error(Errc::io_open, "open the folder of the output"));
-    return {};
+    if (folder.get() >= 0) return {};
+    return fail(errno == ENOENT ? refusal(Errc::io_open, "its folder does not exist")
+                                : error(Errc::io_open, "open its folder"));
 }
 
 // Through links: an input behind one is an input.
@@ -204,6 +205,13 @@ Result<void> OutputFile::State::reserve() {
         return fail(error(code_of(number, Errc::io_write), fmt::format("reserve {}", mebibytes(*size)), number));
     }
     return {};  // the filesystem cannot promise space: a write may yet fail with IO_NO_SPACE
+}
+
+Result<void> OutputFile::check(const std::filesystem::path& path, Options options) {
+    State state(path, std::nullopt, std::move(options));
+    return state.open_folder().and_then([&] { return state.check_inputs(); }).and_then([&] {
+        return state.check_target();
+    });
 }
 
 Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::optional<std::uint64_t> size,

@@ -51,6 +51,10 @@ class OutputFile {
     static Result<OutputFile> create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
                                      Options options);
 
+    // What create() would refuse now because of the folder or of what has the name, before the work that the file is for.
+    // Makes nothing. Errors: IO_SAME_FILE, IO_EXISTS, IO_OPEN.
+    static Result<void> check(const std::filesystem::path& path, Options options);
+
     OutputFile(OutputFile&&) noexcept;
     OutputFile& operator=(OutputFile&&) noexcept;
     ~OutputFile();

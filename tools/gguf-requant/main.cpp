@@ -202,7 +202,7 @@ class Command {
     }
 
     int share(const Model& model, const Output& output) const {
-        if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
+        if (auto fine = check_recipe_place(model); !fine) return explain(fine.error());
         const auto done = requant::share(console_, model, request_, output,
                                          {.name = *options_.shm, .replace = options_.force, .json = options_.json});
         if (!done) return explain(done.error());
@@ -211,7 +211,7 @@ class Command {
     }
 
     int show(const Model& model, const std::vector<Output>& outputs) const {
-        if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
+        if (auto fine = check_recipe_place(model); !fine) return explain(fine.error());
         std::optional<Error> problem;  // the first
         for (const Output& output : outputs) {
             const auto executable = check_executable(*output.plan);
@@ -233,9 +233,9 @@ class Command {
 
     bool prints_recipe() const { return options_.save_recipe == "-"; }
 
-    Result<void> check_recipe_place() const {
+    Result<void> check_recipe_place(const Model& model) const {
         if (!options_.save_recipe || prints_recipe()) return {};
-        return cli::check_place(*options_.save_recipe, options_.force);
+        return cli::check_place(*options_.save_recipe, options_.force, &model);
     }
 
     Result<void> save_recipe(const Model& model) const {
@@ -250,9 +250,9 @@ class Command {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
         for (const auto& [path, number] : reports_) {
-            if (auto fine = cli::check_place(path, options_.force); !fine) return explain(fine.error());
+            if (auto fine = cli::check_place(path, options_.force, &model); !fine) return explain(fine.error());
         }
-        if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
+        if (auto fine = check_recipe_place(model); !fine) return explain(fine.error());
         std::vector<QualityReport> quality;
         if (const auto done = execute_visibly(model, outputs, quality); !done) return explain(done.error());
         if (auto saved = save_recipe(model); !saved) {
