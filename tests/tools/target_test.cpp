@@ -213,6 +213,20 @@ TEST_CASE("a target: what it cannot be") {
     CHECK(fs::file_size(place / "m-1G.gguf") >= fs::file_size(tiny));
 }
 
+TEST_CASE("a target: what stands in the way of the output is said before anything is measured") {
+    const Place place;
+    const std::string there = place / "there.gguf";
+    std::ofstream(there) << "mine";
+    const std::string exists =
+        fmt::format("gguf-requant: {}: exists already; --force replaces a finished file\n", there);
+    CHECK(requant({place.input, there, "--target-bpw", "0.1"}).err == exists);  // no types are that small
+    CHECK(requant({"-", there, "Q4_K_M"}).err == exists);                       // an empty standard input
+    CHECK(requant({place.input, there, "--target-bpw", "5", "--dry-run"}).exit_code == 0);
+    CHECK(requant({place.input, there, "Q8_0", "--split-max-tensors", "3", "--dry-run"}).exit_code == 0);
+    CHECK(requant({place.input, there, "Q8_0", "--split-max-tensors", "3"}).exit_code == 0);
+    CHECK(read(there) == "mine");
+}
+
 TEST_CASE("a target: types that the user gives stand, and count") {
     const Place place;
     const auto types = [&](const Words& flags) {
