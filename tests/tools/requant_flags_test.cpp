@@ -73,6 +73,19 @@ TEST_CASE("--output-tensor-type, --token-embedding-type, --leave-output-tensor")
     check_misuse({source, "Q4_K_M", "--token-embedding-type", "x"}, "'x' is no tensor type");
 }
 
+TEST_CASE("what is wrong with the arguments is said of the one that it is wrong with") {
+    check_misuse({source, "Q4_KM:a.gguf", "Q6_K:b.gguf"}, "'Q4_KM:a.gguf' is not TYPE:OUTPUT\n");
+    check_misuse({source, "Q4_K_M:a.gguf", "Q6K:b.gguf"}, "'Q6K:b.gguf' is not TYPE:OUTPUT\n");
+    check_misuse({source, "Q4_K_M:a.gguf", "Q6_K:./a.gguf", "--dry-run"}, "./a.gguf would be written twice\n");
+    check_misuse({source, "a:b.gguf", "Q4_KM"}, "'Q4_KM' is no file type");
+    for (const Words& words : {Words{"", "Q4_K_M"}, {source, "", "Q4_K_M"}, {source, ""}, {source, "Q4_K_M", ""}}) {
+        check_misuse(words, ": an argument is empty\n");
+    }
+    check_misuse({source, "Q4_K_M", "--effort", "max", "--effort", "fast"}, ": --effort is given more than once\n");
+    check_misuse({source, "Q4_K_M", "--ctx"}, ": --ctx needs N\n");
+    check_misuse({source, "Q4_K_M", "--override-kv"}, ": --override-kv needs KEY=TYPE:VALUE\n");
+}
+
 TEST_CASE("--tensor-type-file: lines and blanks part its rows, which come after those of --tensor-type") {
     const TemporaryFolder folder;
     const std::string file = folder / "types";

@@ -585,8 +585,8 @@ TEST_CASE("several outputs from one command, each as from its own") {
         CHECK(requant(bad).exit_code == 2);
     }
     const CommandResult twice = requant({input, "Q8_0:" + folder / "c.gguf", "Q6_K:" + folder / "c.gguf"});
-    CHECK(twice.exit_code == 1);
-    CHECK(twice.err.find("is written twice") != std::string::npos);
+    CHECK(twice.exit_code == 2);
+    CHECK(twice.err.find("c.gguf would be written twice") != std::string::npos);
     CHECK(names_in(folder) == Names{"a.gguf", "alone.gguf", "b.gguf", "m-f16.gguf"});
 }
 

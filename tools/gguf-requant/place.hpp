@@ -1,4 +1,4 @@
-// Places of small files beside the outputs: reports and recipes.
+// Places of files: outputs, reports and recipes.
 #pragma once
 
 #include <filesystem>
