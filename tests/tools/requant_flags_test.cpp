@@ -148,6 +148,11 @@ TEST_CASE("--include-weights and --exclude-weights leave only a part of the imat
     CHECK(entries({"--include-weights", "attn_q"}) == 6);
     CHECK(entries({"--include-weights", "attn_q", "--include-weights", "blk.0."}) == 12);
     CHECK(entries({"--exclude-weights", "attn_q"}) == 36);
+    const CommandResult slip = requant({source, "Q4_K_M", "--dry-run", "--imatrix", matrix},
+                                       {"--exclude-weights", "fn_dwn", "--exclude-weights", "attn_q"});
+    CHECK(slip.exit_code == 0);
+    CHECK(slip.err.starts_with("gguf-requant: note: --exclude-weights 'fn_dwn' fits no entry of the imatrix\n"));
+    CHECK(slip.err.find("'attn_q'") == slip.err.npos);
     check_misuse({source, "Q4_K_M", "--imatrix", matrix, "--include-weights", "a", "--exclude-weights", "b"},
                  "excludes");
     check_misuse({source, "Q4_K_M", "--include-weights", "a"}, "requires --imatrix");

@@ -54,7 +54,7 @@ class Command {
         if (target_ || options_.provenance) {
             if (auto free = check_places(&*model); !free) return explain(free.error());
         }
-        auto imatrix = requant::imatrix_of(options_);
+        auto imatrix = requant::imatrix_of(options_, console_);
         if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
         if (*imatrix) recipe_.imatrix = &**imatrix;
         if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
