@@ -69,7 +69,10 @@ TEST_CASE("--output-tensor-type, --token-embedding-type, --leave-output-tensor")
     CHECK(types["token_embd.weight"] == "IQ4_XS");
     CHECK(types["blk.0.attn_q.weight"] == "Q4_K");
     CHECK(types_of({"--leave-output-tensor"})["output.weight"] == "F16");
-    check_misuse({source, "Q4_K_M", "--output-tensor-type", "Q4_K_M"}, "'Q4_K_M' is no tensor type");
+    check_misuse({source, "Q4_K_M", "--output-tensor-type", "Q4_K_M"},
+                 "'Q4_K_M' is no tensor type but a file type, a mix of them: mostly Q4_K\n");
+    check_misuse({source, "Q4_K_M", "--tensor-type", "attn_v=Q8_K"},
+                 "'Q8_K' is no tensor type that weights can have\n");
     check_misuse({source, "Q4_K_M", "--token-embedding-type", "x"}, "'x' is no tensor type");
 }
 
@@ -78,6 +81,7 @@ TEST_CASE("what is wrong with the arguments is said of the one that it is wrong 
     check_misuse({source, "Q4_K_M:a.gguf", "Q6K:b.gguf"}, "'Q6K:b.gguf' is not TYPE:OUTPUT\n");
     check_misuse({source, "Q4_K_M:a.gguf", "Q6_K:./a.gguf", "--dry-run"}, "./a.gguf would be written twice\n");
     check_misuse({source, "a:b.gguf", "Q4_KM"}, "'Q4_KM' is no file type");
+    check_misuse({source, "hf:a/b/c.gguf", "Q4_K_M"}, ": hf:a/b/c.gguf: no OUTPUT can be on a server\n");
     for (const Words& words : {Words{"", "Q4_K_M"}, {source, "", "Q4_K_M"}, {source, ""}, {source, "Q4_K_M", ""}}) {
         check_misuse(words, ": an argument is empty\n");
     }

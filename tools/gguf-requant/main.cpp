@@ -132,6 +132,7 @@ class Command {
                 path = requant::derived_output(
                     request_.input, named ? std::string(requant::type_name(file_type)) : name_without_type());
             }
+            if (is_remote(path.string())) return misuse(fmt::format("{}: no OUTPUT can be on a server", path.string()));
             if (copy && options_.recipe) return misuse("COPY keeps every tensor as it is: --recipe has nothing to say");
             if (!copy && file_type == nullptr) file_type = recipe_.file_type;
             if (!copy && file_type == nullptr && !target_) {
