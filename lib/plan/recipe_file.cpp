@@ -77,6 +77,8 @@ Result<TypeOverride> parse_override(std::string_view text) {
 }
 
 Result<RecipeFile> parse_recipe_file(std::string_view text) {
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";  // some editors begin a text with it
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     RecipeFile recipe;
     for (std::size_t begin = 0, number = 1; begin < text.size(); ++number) {
         const std::size_t end = std::min(text.find('\n', begin), text.size());
