@@ -143,6 +143,32 @@ TEST_CASE("a pattern that fits no tensor is noted, with a plan and with work, an
     CHECK(plan_of({source, "Q4_K_M"}).at("unused_overrides").as_array().empty());
 }
 
+TEST_CASE("no file is asked to be two: the imatrix and the output, a recipe and a report") {
+    const TemporaryFolder folder;
+    const std::string own = folder / "m.imatrix.gguf", link = folder / "link.gguf", both = folder / "r.json";
+    fs::copy_file(matrix, own);
+    fs::create_hard_link(own, link);
+    for (const std::string& output : {own, link}) {
+        check_misuse({source, output, "Q4_K_M", "--imatrix", own, "--force"},
+                     ": the output is the file of --imatrix\n");
+        check_misuse({source, "Q4_K_M", "--imatrix", own, "--force", "--save-recipe", output},
+                     ": --save-recipe names the file of --imatrix\n");
+    }
+    check_misuse({source, folder / "out.gguf", "Q4_K_M", "--report", both, "--save-recipe", both},
+                 ": --save-recipe and --report name the same file\n");
+    CHECK((read(own) == read(matrix)));
+}
+
+TEST_CASE("an output that may not grow so large is an error that leaves nothing") {
+    const TemporaryFolder folder;
+    const CommandResult result =
+        run_shell("ulimit -f 100; \"$BIN/gguf-requant\" '" + source + "' '" + folder / "out.gguf" + "' Q8_0");
+    CHECK(result.exit_code == 1);
+    CHECK(result.err.find("out.gguf: cannot ") != result.err.npos);
+    CHECK(result.err.ends_with("File too large\n"));
+    CHECK(fs::is_empty(folder.path()));
+}
+
 TEST_CASE("--include-weights and --exclude-weights leave only a part of the imatrix") {
     const auto entries = [](const Words& flags) {
         const json::object plan = plan_of({source, "Q4_K_M", "--imatrix", matrix}, flags);

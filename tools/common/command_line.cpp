@@ -98,6 +98,7 @@ CommandLine::CommandLine(Manual manual, int failure)
 
 int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& work) {
     std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves shows as EPIPE, which Console knows
+    std::signal(SIGXFSZ, SIG_IGN);  // so does a file that may not grow so large, as EFBIG
     explain_shrunk_files(manual_.name, failure_);
     allow_many_files();
     if (argc < 2) {

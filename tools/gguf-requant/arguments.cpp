@@ -125,7 +125,7 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments, bool
         while (left() > 0 && (left() > 1 || !whole_number(arguments[next]))) {
             const auto pair = read_pair(arguments[next]);
             if (!pair) return misuse(fmt::format("'{}' is not TYPE:OUTPUT", arguments[next]));
-            const auto is_it = [&](const Request::Wanted& other) { return same_name(other.path, pair->path); };
+            const auto is_it = [&](const Request::Wanted& other) { return same_file(other.path, pair->path); };
             if (std::ranges::any_of(request.outputs, is_it)) {
                 return misuse(fmt::format("{} would be written twice", pair->path.string()));
             }

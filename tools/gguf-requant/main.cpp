@@ -133,6 +133,7 @@ class Command {
                     request_.input, named ? std::string(requant::type_name(file_type)) : name_without_type());
             }
             if (is_remote(path.string())) return misuse(fmt::format("{}: no OUTPUT can be on a server", path.string()));
+            if (is_imatrix(path)) return misuse("the output is the file of --imatrix");
             if (copy && options_.recipe) return misuse("COPY keeps every tensor as it is: --recipe has nothing to say");
             if (!copy && file_type == nullptr) file_type = recipe_.file_type;
             if (!copy && file_type == nullptr && !target_) {
@@ -140,6 +141,11 @@ class Command {
             }
         }
         return {};
+    }
+
+    // Which took its time to make: with --force it is not replaced either.
+    bool is_imatrix(const std::filesystem::path& path) const {
+        return options_.imatrix && requant::same_file(path, *options_.imatrix);
     }
 
     std::string name_without_type() const {
@@ -152,7 +158,11 @@ class Command {
         const auto& [path, file_type, copy] = request_.outputs.front();
         if (copy) return misuse("COPY keeps every tensor as it is: it has no recipe to save");
         const std::string& file = *options_.save_recipe;
-        if (file != "-" && requant::same_name(file, path)) return misuse("--save-recipe names the output");
+        if (file != "-" && requant::same_file(file, path)) return misuse("--save-recipe names the output");
+        if (is_imatrix(file)) return misuse("--save-recipe names the file of --imatrix");
+        for (const auto& [report, number] : reports_) {
+            if (requant::same_file(file, report)) return misuse("--save-recipe and --report name the same file");
+        }
         if (file == "-" && (options_.json || (path == "-" && !options_.dry_run))) {
             return misuse("--save-recipe - and something else would both be on standard output");
         }
