@@ -113,10 +113,17 @@ struct ImatrixGap {
     std::string detail;  // "no entry in the imatrix", "256 weights in the imatrix, not 1024", …
 };
 
+// One of Recipe::overrides that changes nothing, whatever stands before it: most likely a slip of the pen.
+struct UnusedOverride {
+    TypeOverride row;
+    std::string detail;  // "fits no tensor", "fits only tensors that are never quantized, such as …"
+};
+
 struct Plan {
-    const FileType* file_type = nullptr;     // null: a copy
-    const Imatrix* imatrix = nullptr;        // borrowed
-    std::vector<ImatrixGap> imatrix_gaps{};  // in the order of the tensors
+    const FileType* file_type = nullptr;             // null: a copy
+    const Imatrix* imatrix = nullptr;                // borrowed
+    std::vector<ImatrixGap> imatrix_gaps{};          // in the order of the tensors
+    std::vector<UnusedOverride> unused_overrides{};  // in the order of the recipe
     Effort effort = Effort::normal;
     std::vector<PlannedTensor> tensors;  // in the output's order
     std::vector<Layout> files;           // the one output file, or the shards of a split one
@@ -127,10 +134,10 @@ struct Plan {
     double bpw() const;               // bits of tensor data a weight
 };
 
-// Errors: BAD_ARGUMENT (no file type; a copy that something else is asked of; a bad regular expression, with its text; an
-// imatrix of which no entry is of a tensor of the model, unless gaps are allowed; layers to prune that the model has not,
-// or all that it has; an override of a split.* key; a provenance of another model; more than 65,535 files), those of
-// TensorInfo::bytes() and of make_layout().
+// Errors: BAD_ARGUMENT (no file type; a copy that something else is asked of; an importance matrix in place of the model,
+// unless it is copied; a bad regular expression, with its text; an imatrix of which no entry is of a tensor of the model,
+// unless gaps are allowed; layers to prune that the model has not, or all that it has; an override of a split.* key; a
+// provenance of another model; more than 65,535 files), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
 
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose

@@ -179,9 +179,8 @@ Result<std::vector<Shard>> open_siblings(Shard first, const std::string& path, c
         const std::string sibling = shown_name(name->sibling(i));
         auto shard = open(name->sibling(i));
         if (!shard && shard.error().code == Errc::io_open) {
-            return fail(
-                breach(R::split_files, {}, sibling,
-                       fmt::format("shard {} of {} cannot be opened: {}", i + 1, keys.count, shard.error().detail)));
+            return fail(breach(R::split_files, {}, sibling,
+                               fmt::format("shard {} of {}: {}", i + 1, keys.count, shard.error().detail)));
         }
         if (!shard && shard.error().subject.starts_with(sibling)) return fail(std::move(shard).error());
         if (!shard) return fail(in_file(sibling, std::move(shard).error()));

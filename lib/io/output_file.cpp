@@ -101,8 +101,9 @@ Result<void> OutputFile::State::open_folder() {
     if (name.empty()) return fail(refusal(Errc::bad_argument, "is no name of a file"));
     const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
     folder = FileHandle(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() < 0) return fail(error(Errc::io_open, "open the folder of the output"));
-    return {};
+    if (folder.get() >= 0) return {};
+    return fail(errno == ENOENT ? refusal(Errc::io_open, "its folder does not exist")
+                                : error(Errc::io_open, "open its folder"));
 }
 
 // Through links: an input behind one is an input.
@@ -206,6 +207,13 @@ Result<void> OutputFile::State::reserve() {
     return {};  // the filesystem cannot promise space: a write may yet fail with IO_NO_SPACE
 }
 
+Result<void> OutputFile::check(const std::filesystem::path& path, Options options) {
+    State state(path, std::nullopt, std::move(options));
+    return state.open_folder().and_then([&] { return state.check_inputs(); }).and_then([&] {
+        return state.check_target();
+    });
+}
+
 Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
                                       Options options) {
     auto state = std::make_unique<State>(path, size, std::move(options));
@@ -221,6 +229,8 @@ OutputFile::OutputFile(std::unique_ptr<State> state) : state_(std::move(state)) 
 OutputFile::OutputFile(OutputFile&&) noexcept = default;
 OutputFile& OutputFile::operator=(OutputFile&&) noexcept = default;
 OutputFile::~OutputFile() = default;
+
+const std::filesystem::path& OutputFile::path() const { return state_->path; }
 
 std::filesystem::path OutputFile::partial_path() const {
     return state_->published ? state_->path : state_->path.parent_path() / state_->partial;

@@ -51,9 +51,16 @@ class OutputFile {
     static Result<OutputFile> create(const std::filesystem::path& path, std::optional<std::uint64_t> size,
                                      Options options);
 
+    // What create() would refuse now because of the folder or of what has the name, before the work that the file is for.
+    // Makes nothing. Errors: IO_SAME_FILE, IO_EXISTS, IO_OPEN.
+    static Result<void> check(const std::filesystem::path& path, Options options);
+
     OutputFile(OutputFile&&) noexcept;
     OutputFile& operator=(OutputFile&&) noexcept;
     ~OutputFile();
+
+    // As create() was given it.
+    const std::filesystem::path& path() const;
 
     // Where the bytes are until commit(). What was not written reads as zeros.
     std::filesystem::path partial_path() const;

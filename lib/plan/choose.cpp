@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "plan/facts.hpp"
-#include "plan/overrides.hpp"
 #include "plan/roles.hpp"
 #include "plan/rules.hpp"
 
@@ -77,10 +76,8 @@ Result<std::optional<Verdict>> wish(const Candidate& candidate, const Recipe& re
     return Verdict{type, from.empty() ? "--tensor-type " + pattern : from};
 }
 
-Result<std::vector<Candidate>> list_candidates(const Model& model, const Recipe& recipe, const ModelFacts& facts,
-                                               const Pruning& pruning) {
-    const auto overrides = Overrides::compile(recipe.overrides);
-    if (!overrides) return fail(overrides.error());
+Result<std::vector<Candidate>> list_candidates(const Model& model, const Recipe& recipe, const Overrides& overrides,
+                                               const ModelFacts& facts, const Pruning& pruning) {
     std::vector<Candidate> candidates;
     candidates.reserve(model.tensors().size());
     for (std::size_t source = 0; source < model.tensors().size(); ++source) {
@@ -92,7 +89,7 @@ Result<std::vector<Candidate>> list_candidates(const Model& model, const Recipe&
         Candidate& candidate = candidates.emplace_back(
             Candidate{&tensor, source, *std::move(name), block, role, why_kept(tensor, recipe)});
         if (!candidate.kept.empty()) continue;
-        auto forced = wish(candidate, recipe, *overrides);
+        auto forced = wish(candidate, recipe, overrides);
         if (!forced) return fail(std::move(forced).error());
         candidate.forced = *std::move(forced);
     }
@@ -190,9 +187,9 @@ Verdict fit_row(const TensorInfo& tensor, Verdict wanted) {
 
 }  // namespace
 
-Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe, const ModelFacts& facts,
-                                         const Pruning& pruning) {
-    auto candidates = list_candidates(model, recipe, facts, pruning);
+Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe, const Overrides& overrides,
+                                         const ModelFacts& facts, const Pruning& pruning) {
+    auto candidates = list_candidates(model, recipe, overrides, facts, pruning);
     if (!candidates) return fail(candidates.error());
     find_places(*candidates, facts);
 

@@ -9,6 +9,7 @@
 #include <ggufkit/plan.hpp>
 
 #include "plan/facts.hpp"
+#include "plan/overrides.hpp"
 #include "plan/prune.hpp"
 
 namespace ggufkit::plan {
@@ -24,8 +25,8 @@ struct Choice {
 };
 
 // In the output's order: by block number, then by name; tensors of no block come first. Where the split of the source is
-// kept, in that of the source.
-Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe, const ModelFacts& facts,
-                                         const Pruning& pruning);
+// kept, in that of the source. `overrides` are those of the recipe.
+Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe, const Overrides& overrides,
+                                         const ModelFacts& facts, const Pruning& pruning);
 
 }  // namespace ggufkit::plan

@@ -21,10 +21,17 @@ class Overrides {
     // The first row whose pattern is found in the name, or null. BAD_ARGUMENT where matching takes too much.
     Result<const TypeOverride*> find(std::string_view name) const;
 
+    // The rows, in order, whose pattern is found in no tensor's name, or only in those of tensors that no recipe converts
+    // and that have another type. One that an earlier row leaves nothing to say is not among them.
+    std::vector<UnusedOverride> unused(std::span<const PlannedTensor> tensors) const;
+
   private:
     struct Compiled {
         std::regex pattern;
         const TypeOverride* row;
+
+        Result<bool> is_found_in(std::string_view name) const;
+        const PlannedTensor* search(std::span<const PlannedTensor> tensors) const;
     };
     std::unordered_map<std::string, const TypeOverride*> exact_;  // by name; of several rows the first
     std::vector<Compiled> compiled_;                              // the other rows, in order

@@ -7,14 +7,16 @@
 #include "plan/choose.hpp"
 #include "plan/header.hpp"
 #include "plan/importance.hpp"
+#include "plan/overrides.hpp"
 #include "plan/split.hpp"
 
 namespace ggufkit {
 
 namespace {
 
+tl::unexpected<Error> refuse(const char* detail) { return fail({.code = Errc::bad_argument, .detail = detail}); }
+
 Result<void> check_recipe(const Recipe& recipe) {
-    const auto refuse = [](const char* detail) { return fail({.code = Errc::bad_argument, .detail = detail}); };
     if (recipe.file_type == nullptr && !recipe.copy) return refuse("no file type was given");
     const bool chooses = recipe.file_type != nullptr || recipe.pure || recipe.leave_output || recipe.output_type ||
                          recipe.token_embedding_type || !recipe.overrides.empty();
@@ -25,6 +27,12 @@ Result<void> check_recipe(const Recipe& recipe) {
         return refuse("files cannot be those of the source and have a limit of their own as well");
     }
     return {};
+}
+
+// Sums over a text look like vectors of weights, and would all be copied.
+Result<void> check_is_model(const Model& model, const Recipe& recipe) {
+    if (recipe.copy || model.header().get_string("general.type") != "imatrix") return {};
+    return refuse("the input is an importance matrix (its general.type is imatrix), not a model: give it as --imatrix");
 }
 
 // Of the files that the tensors went to, in order.
@@ -76,11 +84,14 @@ double Plan::bpw() const {
 
 Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     if (auto sound = check_recipe(recipe); !sound) return fail(std::move(sound).error());
+    if (auto fitting = check_is_model(model, recipe); !fitting) return fail(std::move(fitting).error());
     if (auto same = plan::check_same_model(model, recipe); !same) return fail(std::move(same).error());
     const plan::ModelFacts facts = plan::read_facts(model, recipe.metadata);
     const auto pruning = plan::Pruning::of(recipe.pruned_layers, facts.layers);
     if (!pruning) return fail(pruning.error());
-    const auto choices = plan::choose_types(model, recipe, facts, *pruning);
+    const auto overrides = plan::Overrides::compile(recipe.overrides);
+    if (!overrides) return fail(overrides.error());
+    const auto choices = plan::choose_types(model, recipe, *overrides, facts, *pruning);
     if (!choices) return fail(choices.error());
     const auto header = plan::make_header(model, recipe, facts, *pruning, *choices);
     if (!header) return fail(header.error());
@@ -95,6 +106,7 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
     plan.files = std::move(files->layouts);
     place_tensors(plan, *choices, files->tensors);
     plan::assign_importance(plan, model, recipe);
+    plan.unused_overrides = overrides->unused(plan.tensors);
     return plan;
 }
 

@@ -60,10 +60,12 @@ Result<void> read_entry(std::string_view entry, std::string_view place, RecipeFi
 
 Result<TensorType> parse_weight_type(std::string_view name) {
     const FormatInfo* format = find_format(name);
-    if (format == nullptr || !format->usable() || format->standing != Standing::active) {
-        return misuse(fmt::format("'{}' is no tensor type that weights can have", name));
+    if (format != nullptr && format->usable() && format->standing == Standing::active) return format->type();
+    if (const FileType* const mix = find_file_type(name)) {
+        return misuse(fmt::format("'{}' is no tensor type but a file type, a mix of them: mostly {}", name,
+                                  format_of(mix->default_type).name));
     }
-    return format->type();
+    return misuse(fmt::format("'{}' is no tensor type that weights can have", name));
 }
 
 Result<TypeOverride> parse_override(std::string_view text) {
@@ -75,6 +77,8 @@ Result<TypeOverride> parse_override(std::string_view text) {
 }
 
 Result<RecipeFile> parse_recipe_file(std::string_view text) {
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";  // some editors begin a text with it
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     RecipeFile recipe;
     for (std::size_t begin = 0, number = 1; begin < text.size(); ++number) {
         const std::size_t end = std::min(text.find('\n', begin), text.size());

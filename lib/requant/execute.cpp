@@ -67,8 +67,11 @@ class Run {
         const auto sound = checkpoints_.verify(std::move(claims), workers_, options_.stop, hash_of);
         if (!sound) return fail(sound.error());
         begin_ = *sound;
-        if (outputs_.published() && begin_ < numbers_.count()) {
-            return fail({.code = Errc::io_exists, .detail = "an output exists, but not as the run before left it"});
+        if (const auto* const path = outputs_.published(); path != nullptr && begin_ < numbers_.count()) {
+            return fail({.code = Errc::io_exists,
+                         .subject = path->string(),
+                         .detail = "exists already, and what the run before left was changed since: all would be made "
+                                   "again"});
         }
         if (auto seen = look_at_left(); !seen) return seen;
         meter_.add(source_bytes_before(begin_));
@@ -194,6 +197,45 @@ bool worth_resuming(const Error& error) {
     }
 }
 
+// What is to be done, whatever was done before.
+struct Work {
+    const Model& model;
+    std::span<const Output> outputs;
+    std::vector<const Plan*> plans;
+    std::vector<Job> jobs;
+    std::size_t pieces;
+    unsigned workers;
+};
+
+// With `finished_too`, outputs that have their names already are taken over as well, and IO_EXISTS where that cannot be.
+Result<void> carry_out(const Work& work, const ExecuteOptions& options, bool finished_too) {
+    const auto first_file = output_paths(*work.plans.front(), work.outputs.front().path).front();
+    Checkpoints checkpoints(
+        {first_file.string() + ".ggufkit-journal", requant::run_digest(work.model, work.plans, work.jobs)},
+        work.pieces);
+    // Read before the files are there to lock; what is believed of it is read again under the lock.
+    const auto claims = checkpoints.claims();
+    const bool finished = finished_too && !claims.empty() && claims.back().pieces == work.pieces;
+    auto files = OutputSet::create(work.model, work.outputs, options.overwrite,
+                                   !options.resume ? Take::nothing
+                                   : finished      ? Take::all
+                                                   : Take::unfinished);
+    if (!files) return fail(std::move(files).error());
+
+    std::optional<requant::QualityObserver> quality;
+    if (options.quality != nullptr) quality.emplace(work.plans);
+    Run run(work.model, work.jobs, *files, checkpoints, work.workers, quality ? &*quality : nullptr, options);
+    auto done = run.all();  // `run` stays: the last mark below brings its outputs to disk
+    if (done && quality) *options.quality = quality->take();
+    if (!done && options.resume && worth_resuming(done.error())) {
+        static_cast<void>(checkpoints.mark());  // what is not marked is done again
+        files->keep();
+    } else {
+        checkpoints.forget();
+    }
+    return done;
+}
+
 }  // namespace
 
 Result<void> execute(const Model& model, std::span<const Output> outputs, const ExecuteOptions& options) {
@@ -203,38 +245,19 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
         if (auto possible = check_executable(*output.plan); !possible) return possible;
         plans.push_back(output.plan);
     }
-    const auto jobs = requant::make_jobs(model, plans);
+    auto jobs = requant::make_jobs(model, plans);
     if (!jobs) return fail(jobs.error());
     const std::size_t pieces = PieceNumbers(*jobs).count();
     const auto workers = requant::choose_workers(*jobs, pieces, options.threads);
     if (!workers) return fail(workers.error());
-
-    const auto first_file = output_paths(*plans.front(), outputs.front().path).front();
-    Checkpoints checkpoints({first_file.string() + ".ggufkit-journal", requant::run_digest(model, plans, *jobs)},
-                            pieces);
-    // Read before the files are there to lock; what is believed of it is read again under the lock.
-    const auto claims = checkpoints.claims();
-    const bool finished = !claims.empty() && claims.back().pieces == pieces;
-    auto files = OutputSet::create(model, outputs, options.overwrite,
-                                   !options.resume ? Take::nothing
-                                   : finished      ? Take::all
-                                                   : Take::unfinished);
-    if (!files) return fail(std::move(files).error());
+    const Work work{model, outputs, std::move(plans), *std::move(jobs), pieces, *workers};
 
     // The inputs will be read from front to back.
     for (std::size_t i = 0; i < model.shard_count(); ++i)
         ::posix_fadvise(model.shard_fd(i), 0, 0, POSIX_FADV_SEQUENTIAL);
-    std::optional<requant::QualityObserver> quality;
-    if (options.quality != nullptr) quality.emplace(plans);
-    Run run(model, *jobs, *files, checkpoints, *workers, quality ? &*quality : nullptr, options);
-    auto done = run.all();  // `run` stays: the last mark below brings its outputs to disk
-    if (done && quality) *options.quality = quality->take();
-    if (!done && options.resume && worth_resuming(done.error())) {
-        static_cast<void>(checkpoints.mark());  // what is not marked is done again
-        files->keep();
-    } else {
-        checkpoints.forget();
-    }
+    auto done = carry_out(work, options, true);
+    // Outputs that have their names, but are not as they were left, are to be replaced like any others.
+    if (!done && done.error().code == Errc::io_exists && options.overwrite) done = carry_out(work, options, false);
     return done;
 }
 

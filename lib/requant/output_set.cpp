@@ -31,7 +31,10 @@ Result<OutputSet> OutputSet::create(const Model& model, std::span<const Output> 
     return set;
 }
 
-bool OutputSet::published() const { return std::ranges::any_of(files_, &io::OutputFile::published); }
+const std::filesystem::path* OutputSet::published() const {
+    const auto file = std::ranges::find_if(files_, &io::OutputFile::published);
+    return file == files_.end() ? nullptr : &file->path();
+}
 
 void OutputSet::keep() { std::ranges::for_each(files_, &io::OutputFile::keep); }
 

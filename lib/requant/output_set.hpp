@@ -23,7 +23,7 @@ class OutputSet {
     io::OutputFile& of(const Target& target) { return files_[first_[target.plan] + target.tensor->file]; }
 
     std::size_t count() const { return files_.size(); }
-    bool published() const;  // any of them
+    const std::filesystem::path* published() const;  // the first that has its name already, if there is one
     void keep();
     Result<void> sync();
     // Padding is not written: what nobody writes reads as zeros.

@@ -224,6 +224,26 @@ TEST_CASE("output file: a folder that is not there, a path that names no file") 
     CHECK(refusal(folder / "") == Errc::bad_argument);
 }
 
+TEST_CASE("output file: what stands in the way is known before the work, and nothing is made") {
+    TemporaryFolder folder;
+    write_file(folder / "file", "content");
+    fs::create_directory(folder / "folder");
+    const FileHandle in(::open((folder / "file").c_str(), O_RDONLY));
+    const auto refused = [](const fs::path& path, OutputFile::Options options = {}) {
+        const auto possible = OutputFile::check(path, std::move(options));
+        REQUIRE_FALSE(possible);
+        return possible.error();
+    };
+    CHECK(refused(folder / "file").code == Errc::io_exists);
+    CHECK(refused(folder / "file", {.overwrite = true, .inputs = {in.get()}}).code == Errc::io_same_file);
+    CHECK(refused(folder / "folder", {.overwrite = true}).detail == "is a folder; only a regular file can be replaced");
+    CHECK(refused(folder / "missing/out").detail == "its folder does not exist");
+    CHECK(refused(folder / "file/out").detail == "cannot open its folder: Not a directory");
+    CHECK(OutputFile::check(folder / "file", {.overwrite = true}));
+    CHECK(OutputFile::check(folder / "out", {.inputs = {in.get()}}));
+    CHECK(names_in(folder.path()) == Names{"file", "folder"});
+}
+
 TEST_CASE("output file: too big for its volume is known at once, with both numbers") {
     TemporaryFolder folder;
     for (const std::uint64_t size : {std::uint64_t{1} << 60, std::numeric_limits<std::uint64_t>::max()}) {

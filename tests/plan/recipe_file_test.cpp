@@ -45,10 +45,20 @@ TEST_CASE("recipe file: entries are parted by blanks and lines, comments and bla
     CHECK(recipe_line(recipe->overrides[0], "why") == "ffn_down=Q6_K  # why\n");
 }
 
+TEST_CASE("recipe file: as an editor on Windows saves it") {
+    const auto recipe = parse_recipe_file(
+        "\xef\xbb\xbf"
+        "file_type = Q4_K_M\r\nffn_down=Q6_K\r\n");
+    REQUIRE_MESSAGE(recipe, recipe.error().message());
+    CHECK(recipe->file_type == find_file_type("Q4_K_M"));
+    REQUIRE(recipe->overrides.size() == 1);
+    CHECK(recipe->overrides[0].pattern == "ffn_down");
+}
+
 TEST_CASE("recipe file: a fault names its line") {
     CHECK(fault("a=F16\nffn_down\n") == "line 2: 'ffn_down' is not REGEX=TYPE");
     CHECK(fault("\n\n=F16") == "line 3: '=F16' is not REGEX=TYPE");
-    CHECK(fault("a=Q4_K_M") == "line 1: 'Q4_K_M' is no tensor type that weights can have");
+    CHECK(fault("a=Q4_K_M") == "line 1: 'Q4_K_M' is no tensor type but a file type, a mix of them: mostly Q4_K");
     CHECK(fault("a=Q8_K") == "line 1: 'Q8_K' is no tensor type that weights can have");
     CHECK(fault("file_type = Q9") == "line 1: 'Q9' is no file type");
     CHECK(fault("file_type=F16\nfile_type=F16") == "line 2: file_type is given a second time");

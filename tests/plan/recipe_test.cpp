@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "shown.hpp"
+#include "support/imatrix_files.hpp"
 #include "support/small_model.hpp"
 #include "support/synthetic_model.hpp"
 #include "support/temporary.hpp"
@@ -112,6 +113,46 @@ TEST_CASE("recipe: the type of output and embeddings, and its reason") {
           "Q8_0 (fallback: ne[0] 96 is no multiple of 256)");
 }
 
+TEST_CASE("recipe: patterns that change nothing are listed as they were written") {
+    Recipe recipe = recipe_for("Q4_K_M");
+    recipe.pruned_layers = {1};
+    recipe.token_embedding_type = TensorType::Q8_0;
+    using enum TensorType;
+    recipe.overrides = {{"FFN_Dwn", Q6_K},                                // a slip
+                        {"ATTN_Q", Q6_K},                                 // fits
+                        {"attn_q", Q5_K},                                 // the row before it decides
+                        {"token_embd", Q5_K},                             // so does another flag
+                        {"^blk\\.0\\.attn_q\\.weight$", Q5_K},            // and here
+                        {"^blk\\.1\\.attn_q\\.weight$", Q5_K, "line 3"},  // of a layer that is gone
+                        {"_norm", Q8_0},                                  // stays as it is
+                        {"_norm", F32},                                   // as the user wants it
+                        {"^output_norm\\.weight$", F16},
+                        {"norm|attn_k", Q5_K}};  // one of them fits
+    SmallModel model;
+    model.set("general.architecture", "llama");
+    for (const char* name :
+         {"blk.0.attn_q.weight", "blk.1.attn_q.weight", "blk.0.attn_k.weight", "token_embd.weight"}) {
+        model.tensor(name, F32, {256, 4});
+    }
+    model.tensor("output_norm.weight", F32, {256});
+    const auto listed = [&] {
+        std::vector<std::string> rows;
+        for (const auto& [row, detail] : planned(model, recipe).unused_overrides) {
+            rows.push_back(fmt::format("{}{}={}: {}", row.from, row.pattern, format_of(row.type).name, detail));
+        }
+        return rows;
+    };
+    constexpr auto kept =
+        "fits only tensors that are never quantized, such as 'output_norm.weight' (copied: one-dimensional)";
+    CHECK(listed() == std::vector<std::string>{
+                          "FFN_Dwn=Q6_K: fits no tensor", "line 3^blk\\.1\\.attn_q\\.weight$=Q5_K: fits no tensor",
+                          fmt::format("_norm=Q8_0: {}", kept), fmt::format("^output_norm\\.weight$=F16: {}", kept)});
+    recipe.overrides = {{"output.weight", Q6_K}};
+    CHECK(listed() == std::vector<std::string>{"output.weight=Q6_K: fits no tensor"});
+    recipe.overrides = {{"attn_q", Q6_K}};
+    CHECK(listed().empty());
+}
+
 TEST_CASE("recipe: a copy keeps types and file type, and takes no wish about them") {
     const TemporaryFolder folder;
     SyntheticModel source = make_shape("one-layer");
@@ -142,6 +183,15 @@ TEST_CASE("recipe: a copy keeps types and file type, and takes no wish about the
     CHECK(refused([&](Recipe& r) { r.imatrix = &imatrix; }) ==
           "a copy keeps every tensor as it is: it needs no imatrix");
     CHECK(refused([](Recipe& r) { r.copy = false; }) == "no file type was given");
+}
+
+TEST_CASE("recipe: an importance matrix in place of a model is refused, but for a copy") {
+    const TemporaryFolder folder;
+    write_bytes(folder / "m.imatrix.gguf", gguf_imatrix({{"blk.0.attn_q.weight", {1, 2}, {1}}}));
+    const auto matrix = Model::open(folder / "m.imatrix.gguf");
+    REQUIRE(matrix);
+    CHECK(refusal(*matrix, recipe_for("Q4_K_M")).find("an importance matrix") != std::string::npos);
+    CHECK(make_plan(*matrix, recipe_for("COPY")));
 }
 
 TEST_CASE("recipe: pruned blocks are gone, the others move up with all that is said of them") {

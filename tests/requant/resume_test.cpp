@@ -245,7 +245,15 @@ TEST_CASE("resume: of several outputs, those that have their names already are d
         const auto [result, done_before] = resume(model, outputs);
         REQUIRE_FALSE(result);
         CHECK(result.error().code == Errc::io_exists);
+        CHECK(result.error().subject == site.out);
+        CHECK(result.error().detail.starts_with("exists already, and what the run before left was changed since"));
         CHECK(read_file(site.out) == changed);
+        CHECK(site.count() == 4);
+        const auto replaced = execute(model, outputs, {.overwrite = true, .resume = true});
+        REQUIRE_MESSAGE(replaced, replaced.error().message());
+        CHECK(read_file(site.out) == working_model().requantized(small).bytes());
+        CHECK(read_file(site.other) == working_model().requantized(large).bytes());
+        CHECK(site.count() == 3);
     }
 }
 

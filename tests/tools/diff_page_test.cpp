@@ -58,7 +58,7 @@ TEST_CASE("gguf-diff --html is one file with the differences in it, that loads n
     CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", folder / "no/d.html"}).exit_code == 2);
     const CommandResult is_folder = run_tool("gguf-diff", {path_a, path_b, "--html", folder.path().string()});
     CHECK(is_folder.exit_code == 2);
-    CHECK(is_folder.err.ends_with(": is no regular file, which alone can be replaced\n"));  // --force would not help
+    CHECK(is_folder.err.ends_with(": is a folder; only a regular file can be replaced\n"));  // --force would not help
     CHECK(run_tool("gguf-diff", {path_a, path_b}).exit_code == 1);
 }
 

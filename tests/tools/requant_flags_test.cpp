@@ -69,8 +69,25 @@ TEST_CASE("--output-tensor-type, --token-embedding-type, --leave-output-tensor")
     CHECK(types["token_embd.weight"] == "IQ4_XS");
     CHECK(types["blk.0.attn_q.weight"] == "Q4_K");
     CHECK(types_of({"--leave-output-tensor"})["output.weight"] == "F16");
-    check_misuse({source, "Q4_K_M", "--output-tensor-type", "Q4_K_M"}, "'Q4_K_M' is no tensor type");
+    check_misuse({source, "Q4_K_M", "--output-tensor-type", "Q4_K_M"},
+                 "'Q4_K_M' is no tensor type but a file type, a mix of them: mostly Q4_K\n");
+    check_misuse({source, "Q4_K_M", "--tensor-type", "attn_v=Q8_K"},
+                 "'Q8_K' is no tensor type that weights can have\n");
     check_misuse({source, "Q4_K_M", "--token-embedding-type", "x"}, "'x' is no tensor type");
+}
+
+TEST_CASE("what is wrong with the arguments is said of the one that it is wrong with") {
+    check_misuse({source, "Q4_KM:a.gguf", "Q6_K:b.gguf"}, "'Q4_KM:a.gguf' is not TYPE:OUTPUT\n");
+    check_misuse({source, "Q4_K_M:a.gguf", "Q6K:b.gguf"}, "'Q6K:b.gguf' is not TYPE:OUTPUT\n");
+    check_misuse({source, "Q4_K_M:a.gguf", "Q6_K:./a.gguf", "--dry-run"}, "./a.gguf would be written twice\n");
+    check_misuse({source, "a:b.gguf", "Q4_KM"}, "'Q4_KM' is no file type");
+    check_misuse({source, "hf:a/b/c.gguf", "Q4_K_M"}, ": hf:a/b/c.gguf: no OUTPUT can be on a server\n");
+    for (const Words& words : {Words{"", "Q4_K_M"}, {source, "", "Q4_K_M"}, {source, ""}, {source, "Q4_K_M", ""}}) {
+        check_misuse(words, ": an argument is empty\n");
+    }
+    check_misuse({source, "Q4_K_M", "--effort", "max", "--effort", "fast"}, ": --effort is given more than once\n");
+    check_misuse({source, "Q4_K_M", "--ctx"}, ": --ctx needs N\n");
+    check_misuse({source, "Q4_K_M", "--override-kv"}, ": --override-kv needs KEY=TYPE:VALUE\n");
 }
 
 TEST_CASE("--tensor-type-file: lines and blanks part its rows, which come after those of --tensor-type") {
@@ -90,6 +107,68 @@ TEST_CASE("--tensor-type-file: lines and blanks part its rows, which come after 
     CHECK(missing.err.starts_with("gguf-requant: " + folder / "none: "));
 }
 
+TEST_CASE("a pattern that fits no tensor is noted, with a plan and with work, and is no error") {
+    const TemporaryFolder folder;
+    const std::string file = folder / "m.recipe";
+    write(file, "file_type = Q4_K_M\nattn_q=Q8_0\n\nffn_dwn=Q6_K\n");
+    const Words words{source,          folder / "out.gguf", "--recipe",      file,
+                      "--tensor-type", "Attn_V=q8_0",       "--tensor-type", "FFN_Dwn=q6_k"};
+    const std::string notes = "gguf-requant: note: --tensor-type 'FFN_Dwn' fits no tensor\n";
+    const std::string in_file = "gguf-requant: note: m.recipe, line 4: 'ffn_dwn' fits no tensor\n";
+    for (const Words& flags : {Words{"--dry-run"}, {"--dry-run", "--json"}, {}, {"--json", "--force"}}) {
+        const CommandResult result = requant(words, flags);
+        CHECK(result.exit_code == 0);
+        CHECK(result.err == notes + in_file);
+        if (std::ranges::find(flags, "--json") == flags.end()) continue;
+        CHECK(json_of(result).at("unused_overrides") ==
+              json::array{
+                  {{"pattern", "FFN_Dwn"}, {"type", "Q6_K"}, {"from", "--tensor-type"}, {"detail", "fits no tensor"}},
+                  {{"pattern", "ffn_dwn"},
+                   {"type", "Q6_K"},
+                   {"from", "m.recipe, line 4"},
+                   {"detail", "fits no tensor"}}});
+    }
+    // Once, of several outputs; of a list as well.
+    write(file, "ffn_dwn=Q6_K\n");
+    CHECK(requant({source, "Q4_K_M:" + folder / "a.gguf", "Q6_K:" + folder / "b.gguf", "--dry-run"},
+                  {"--tensor-type-file", file})
+              .err == "gguf-requant: note: m.recipe, line 1: 'ffn_dwn' fits no tensor\n");
+    // A recipe of another model floods no screen.
+    std::string rows;
+    for (int i = 0; i < 30; ++i) rows += fmt::format("^blk\\.{}\\.ssm_in\\.weight$=Q6_K\n", i);
+    write(file, rows);
+    const std::string many = requant({source, "Q4_K_M", "--dry-run", "--tensor-type-file", file}).err;
+    CHECK(std::ranges::count(many, '\n') == 9);
+    CHECK(many.ends_with("note: 22 more patterns change nothing; --json lists them\n"));
+    CHECK(plan_of({source, "Q4_K_M"}).at("unused_overrides").as_array().empty());
+}
+
+TEST_CASE("no file is asked to be two: the imatrix and the output, a recipe and a report") {
+    const TemporaryFolder folder;
+    const std::string own = folder / "m.imatrix.gguf", link = folder / "link.gguf", both = folder / "r.json";
+    fs::copy_file(matrix, own);
+    fs::create_hard_link(own, link);
+    for (const std::string& output : {own, link}) {
+        check_misuse({source, output, "Q4_K_M", "--imatrix", own, "--force"},
+                     ": the output is the file of --imatrix\n");
+        check_misuse({source, "Q4_K_M", "--imatrix", own, "--force", "--save-recipe", output},
+                     ": --save-recipe names the file of --imatrix\n");
+    }
+    check_misuse({source, folder / "out.gguf", "Q4_K_M", "--report", both, "--save-recipe", both},
+                 ": --save-recipe and --report name the same file\n");
+    CHECK((read(own) == read(matrix)));
+}
+
+TEST_CASE("an output that may not grow so large is an error that leaves nothing") {
+    const TemporaryFolder folder;
+    const CommandResult result =
+        run_shell("ulimit -f 100; \"$BIN/gguf-requant\" '" + source + "' '" + folder / "out.gguf" + "' Q8_0");
+    CHECK(result.exit_code == 1);
+    CHECK(result.err.find("out.gguf: cannot ") != result.err.npos);
+    CHECK(result.err.ends_with("File too large\n"));
+    CHECK(fs::is_empty(folder.path()));
+}
+
 TEST_CASE("--include-weights and --exclude-weights leave only a part of the imatrix") {
     const auto entries = [](const Words& flags) {
         const json::object plan = plan_of({source, "Q4_K_M", "--imatrix", matrix}, flags);
@@ -99,6 +178,11 @@ TEST_CASE("--include-weights and --exclude-weights leave only a part of the imat
     CHECK(entries({"--include-weights", "attn_q"}) == 6);
     CHECK(entries({"--include-weights", "attn_q", "--include-weights", "blk.0."}) == 12);
     CHECK(entries({"--exclude-weights", "attn_q"}) == 36);
+    const CommandResult slip = requant({source, "Q4_K_M", "--dry-run", "--imatrix", matrix},
+                                       {"--exclude-weights", "fn_dwn", "--exclude-weights", "attn_q"});
+    CHECK(slip.exit_code == 0);
+    CHECK(slip.err.starts_with("gguf-requant: note: --exclude-weights 'fn_dwn' fits no entry of the imatrix\n"));
+    CHECK(slip.err.find("'attn_q'") == slip.err.npos);
     check_misuse({source, "Q4_K_M", "--imatrix", matrix, "--include-weights", "a", "--exclude-weights", "b"},
                  "excludes");
     check_misuse({source, "Q4_K_M", "--include-weights", "a"}, "requires --imatrix");
@@ -106,6 +190,18 @@ TEST_CASE("--include-weights and --exclude-weights leave only a part of the imat
     const CommandResult nothing = requant({source, "Q4_K_M", "--imatrix", matrix, "--include-weights", "nothing"});
     CHECK(nothing.exit_code == 1);
     CHECK(nothing.err.find("has no entry that --include-weights or --exclude-weights leave") != nothing.err.npos);
+}
+
+TEST_CASE("an importance matrix in place of the model: a slip that names the flag it belongs to") {
+    const TemporaryFolder folder;
+    for (const Words& types : {Words{"Q4_K_M"}, {"Q4_K_M", "--dry-run"}, {"--target-bpw", "4"}}) {
+        Words words{matrix, folder / "out.gguf"};
+        words.insert(words.end(), types.begin(), types.end());
+        check_misuse(
+            words,
+            "the input is an importance matrix (its general.type is imatrix), not a model: give it as --imatrix\n");
+    }
+    CHECK(requant({matrix, folder / "copy.gguf", "COPY"}).exit_code == 0);
 }
 
 TEST_CASE("everything that an imatrix lacks is listed at once") {

@@ -536,6 +536,36 @@ TEST_CASE("--resume: what a run left that was interrupted is gone on with, to th
     CHECK(names_in(folder) == Names{"m-f16.gguf", "messages", "out.gguf", "whole.gguf"});
 }
 
+TEST_CASE("--resume: a finished output that was changed since is named, --force makes it again") {
+    const TemporaryFolder folder;
+    const std::string a = folder / "a.gguf", b = folder / "b.gguf";
+    const Names words{GGUFKIT_TEST_DATA "/tiny-llama-f16.gguf", "Q4_K_M:" + a, "Q6_K:" + b, "--resume"};
+    const auto run = [&](Names more) {
+        more.insert(more.begin(), words.begin(), words.end());
+        return requant(more);
+    };
+    // While the run is at work, its second name is taken.
+    const int status = interrupt(words, folder, 0, [&] {
+        const bool begun = fs::exists(b + ".ggufkit-partial");
+        if (begun) std::ofstream(b) << "mine";
+        return begun || fs::exists(b);
+    });
+    REQUIRE(WEXITSTATUS(status) == 1);
+    const std::string sound = read(a);
+    fs::remove(b);
+    std::fstream(a, std::ios::binary | std::ios::in | std::ios::out)
+        .seekp(static_cast<std::streamoff>(sound.size()) - 1)
+        .put('\x7f');
+    const CommandResult refused = run({});
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err == "gguf-requant: " + a +
+                             ": exists already, and what the run before left was changed since: all would be made "
+                             "again; --force replaces a finished file\n");
+    CHECK(run({"--force"}).exit_code == 0);
+    CHECK((read(a) == sound));
+    CHECK(names_in(folder) == Names{"a.gguf", "b.gguf", "messages"});
+}
+
 TEST_CASE("several outputs from one command, each as from its own") {
     const TemporaryFolder folder;
     const std::string input = folder / "m-f16.gguf", a = folder / "a.gguf", b = folder / "b.gguf";
@@ -555,8 +585,8 @@ TEST_CASE("several outputs from one command, each as from its own") {
         CHECK(requant(bad).exit_code == 2);
     }
     const CommandResult twice = requant({input, "Q8_0:" + folder / "c.gguf", "Q6_K:" + folder / "c.gguf"});
-    CHECK(twice.exit_code == 1);
-    CHECK(twice.err.find("is written twice") != std::string::npos);
+    CHECK(twice.exit_code == 2);
+    CHECK(twice.err.find("c.gguf would be written twice") != std::string::npos);
     CHECK(names_in(folder) == Names{"a.gguf", "alone.gguf", "b.gguf", "m-f16.gguf"});
 }
 

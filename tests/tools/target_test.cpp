@@ -213,6 +213,20 @@ TEST_CASE("a target: what it cannot be") {
     CHECK(fs::file_size(place / "m-1G.gguf") >= fs::file_size(tiny));
 }
 
+TEST_CASE("a target: what stands in the way of the output is said before anything is measured") {
+    const Place place;
+    const std::string there = place / "there.gguf";
+    std::ofstream(there) << "mine";
+    const std::string exists =
+        fmt::format("gguf-requant: {}: exists already; --force replaces a finished file\n", there);
+    CHECK(requant({place.input, there, "--target-bpw", "0.1"}).err == exists);  // no types are that small
+    CHECK(requant({"-", there, "Q4_K_M"}).err == exists);                       // an empty standard input
+    CHECK(requant({place.input, there, "--target-bpw", "5", "--dry-run"}).exit_code == 0);
+    CHECK(requant({place.input, there, "Q8_0", "--split-max-tensors", "3", "--dry-run"}).exit_code == 0);
+    CHECK(requant({place.input, there, "Q8_0", "--split-max-tensors", "3"}).exit_code == 0);
+    CHECK(read(there) == "mine");
+}
+
 TEST_CASE("a target: types that the user gives stand, and count") {
     const Place place;
     const auto types = [&](const Words& flags) {
@@ -340,6 +354,9 @@ TEST_CASE("--save-recipe: of any plan, to a file or to standard output") {
     CHECK(requant(words, {"--save-recipe", recipe, "--force"}).exit_code == 0);
     CHECK(requant({place.input, "Q4_0", "--save-recipe", recipe}).exit_code == 1);  // before any work
     CHECK(requant({place.input, "Q4_0", "--dry-run", "--save-recipe", place / "none/r"}).exit_code == 1);
+    const CommandResult over_input = requant({place.input, "Q4_0", "--save-recipe", place.input, "--force"});
+    CHECK(over_input.exit_code == 1);
+    CHECK(over_input.err == fmt::format("gguf-requant: {}: is the input\n", place.input));
     CHECK(place.made() == Names{"r"});
 
     check_misuse({place.input, "COPY", "--save-recipe", "-"}, "COPY keeps every tensor as it is");

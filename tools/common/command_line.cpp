@@ -74,6 +74,18 @@ void allow_many_files() {
     ::setrlimit(RLIMIT_NOFILE, &limit);  // where it fails, a model with so many shards cannot be opened, and says so
 }
 
+// Of a fault of which CLI11 speaks in its own terms: "--effort: At Most 1 required but received 2", "--ctx: 1 required
+// N:UINT in [1 - 4294967296] missing".
+std::string message_of(const CLI::ParseError& fault, const CLI::App& app) {
+    const std::string text = fault.what();
+    const std::string flag = text.substr(0, text.find(':'));
+    const CLI::Option* const option = app.get_option_no_throw(flag);
+    const std::string_view rest = std::string_view(text).substr(flag.size());
+    if (rest.starts_with(": At Most 1 required")) return fmt::format("{} is given more than once", flag);
+    if (option == nullptr || !rest.starts_with(": 1 required ") || !rest.ends_with(" missing")) return text;
+    return fmt::format("{} needs {}", flag, value_name(*option));
+}
+
 Color color_named(const std::string& name) {
     return name == "always" ? Color::always : name == "never" ? Color::never : Color::automatic;
 }
@@ -89,6 +101,7 @@ CommandLine::~CommandLine() = default;
 
 int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& work) {
     std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves shows as EPIPE, which Console knows
+    std::signal(SIGXFSZ, SIG_IGN);  // so does a file that may not grow so large, as EFBIG
     explain_shrunk_files(manual_.name, failure_);
     allow_many_files();
     if (argc < 2) {
@@ -106,7 +119,7 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
         if (!text.ends_with('\n')) console.out.write("\n");
         return console.finish(0, failure_);
     } catch (const CLI::ParseError& fault) {
-        return refuse(Console(manual_.name, Color::automatic), fault.what());
+        return refuse(Console(manual_.name, Color::automatic), message_of(fault, app_));
     }
     Console console(manual_.name, color_named(color_));
     if (const auto fault = simd_fault()) return refuse(console, *fault);

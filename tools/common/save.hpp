@@ -12,8 +12,7 @@ namespace ggufkit::cli {
 // a file and it may not be replaced.
 Result<void> save(const std::filesystem::path& path, std::string_view text, const Model& model, bool overwrite);
 
-// What can be known before the work: IO_OPEN where the folder is missing or something else than a file has the name, IO_EXISTS
-// where there is such a file and it may not be replaced.
-Result<void> check_place(const std::filesystem::path& path, bool overwrite);
+// What of these errors can be known before the work; of the model's files only where it is given.
+Result<void> check_place(const std::filesystem::path& path, bool overwrite, const Model* model = nullptr);
 
 }  // namespace ggufkit::cli

@@ -12,6 +12,7 @@
 #include "common/command_line.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
+#include "place.hpp"
 
 namespace ggufkit::requant {
 
@@ -113,6 +114,8 @@ std::filesystem::path derived_output(const std::filesystem::path& input, std::st
 }
 
 Result<Request> read_positionals(const std::vector<std::string>& arguments, bool type_needed) {
+    // What a script makes of a variable that is not set would else be understood in some other way.
+    if (std::ranges::find(arguments, "") != arguments.end()) return misuse("an argument is empty");
     Request request;
     request.input = arguments.front();
     std::size_t next = 1;
@@ -122,6 +125,10 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments, bool
         while (left() > 0 && (left() > 1 || !whole_number(arguments[next]))) {
             const auto pair = read_pair(arguments[next]);
             if (!pair) return misuse(fmt::format("'{}' is not TYPE:OUTPUT", arguments[next]));
+            const auto is_it = [&](const Request::Wanted& other) { return same_file(other.path, pair->path); };
+            if (std::ranges::any_of(request.outputs, is_it)) {
+                return misuse(fmt::format("{} would be written twice", pair->path.string()));
+            }
             request.outputs.push_back(*pair);
             ++next;
         }
@@ -141,6 +148,8 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments, bool
             request.outputs.push_back({.path = std::move(path)});
         } else if (left() == 0) {
             return misuse("TYPE is missing; --list-types shows what there is");
+        } else if (next > 1 && read_pair(arguments[next])) {
+            return misuse(fmt::format("'{}' is not TYPE:OUTPUT", arguments[1]));
         } else {
             return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", arguments[next]));
         }

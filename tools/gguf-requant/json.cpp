@@ -62,6 +62,19 @@ void write_imatrix(JsonWriter& json, const Plan& plan) {
     json.end_array();
 }
 
+void write_unused(JsonWriter& json, const Plan& plan) {
+    json.key("unused_overrides").begin_array();
+    for (const auto& [row, detail] : plan.unused_overrides) {
+        json.begin_object()
+            .field("pattern", row.pattern)
+            .field("type", format_of(row.type).name)
+            .field("from", row.from.empty() ? "--tensor-type" : row.from)
+            .field("detail", detail)
+            .end_object();
+    }
+    json.end_array();
+}
+
 void write_target(JsonWriter& json, const std::optional<Request::Reached>& reached) {
     json.key("target");
     if (!reached) {
@@ -112,6 +125,7 @@ void print_json(cli::Console& console, const Request& request, const Output& out
         .field("effort", name(plan.effort));
     write_files(json, output);
     write_imatrix(json, plan);
+    write_unused(json, plan);
     write_target(json, request.reached);
     json.key("tensors").begin_array();
     for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);

@@ -5,6 +5,7 @@
 #include <ggufkit/materialize.hpp>
 #include <ggufkit/provenance.hpp>
 #include <ggufkit/recipe_file.hpp>
+#include <ggufkit/remote.hpp>
 #include <ggufkit/requant.hpp>
 #include <optional>
 
@@ -44,10 +45,16 @@ class Command {
         if (options_.shm_remove) return remove_shared_file();
         if (const auto understood = understand(); !understood) return reject(understood.error());
 
+        if (takes_time_to_open()) {
+            if (auto free = check_places(nullptr); !free) return explain(free.error());
+        }
         const auto model =
             cli::open_model(request_.input, {.header_only = options_.dry_run && !target_, .threads = request_.threads});
         if (!model) return refuse(cli::sentence(request_.input, model.error()));
-        auto imatrix = requant::imatrix_of(options_);
+        if (target_ || options_.provenance) {
+            if (auto free = check_places(&*model); !free) return explain(free.error());
+        }
+        auto imatrix = requant::imatrix_of(options_, console_);
         if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
         if (*imatrix) recipe_.imatrix = &**imatrix;
         if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
@@ -62,9 +69,11 @@ class Command {
                 return line_.refuse(console_, "shards are for outputs on disk, not compressed");
             plans_.push_back(*std::move(plan));
         }
+        if (auto free = check_places(&*model); !free) return explain(free.error());
         std::vector<Output> outputs;
         for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
         if (options_.dry_run) return show(*model, outputs);
+        requant::report_unused(console_, plans_.front());  // of all outputs, which have the same tensors
         for (const Output& output : outputs) requant::report_gaps(console_, *output.plan);
         return options_.shm ? share(*model, outputs.front()) : carry_out(*model, outputs);
     }
@@ -107,6 +116,8 @@ class Command {
         return understand_save_recipe();
     }
 
+    bool takes_time_to_open() const { return is_remote(request_.input.string()) || request_.input == "-"; }
+
     // Not compressed, not in memory, not standard output.
     bool plain_file() const { return !requant::streams(request_) && !options_.shm; }
 
@@ -121,6 +132,8 @@ class Command {
                 path = requant::derived_output(
                     request_.input, named ? std::string(requant::type_name(file_type)) : name_without_type());
             }
+            if (is_remote(path.string())) return misuse(fmt::format("{}: no OUTPUT can be on a server", path.string()));
+            if (is_imatrix(path)) return misuse("the output is the file of --imatrix");
             if (copy && options_.recipe) return misuse("COPY keeps every tensor as it is: --recipe has nothing to say");
             if (!copy && file_type == nullptr) file_type = recipe_.file_type;
             if (!copy && file_type == nullptr && !target_) {
@@ -128,6 +141,11 @@ class Command {
             }
         }
         return {};
+    }
+
+    // Which took its time to make: with --force it is not replaced either.
+    bool is_imatrix(const std::filesystem::path& path) const {
+        return options_.imatrix && requant::same_file(path, *options_.imatrix);
     }
 
     std::string name_without_type() const {
@@ -140,7 +158,11 @@ class Command {
         const auto& [path, file_type, copy] = request_.outputs.front();
         if (copy) return misuse("COPY keeps every tensor as it is: it has no recipe to save");
         const std::string& file = *options_.save_recipe;
-        if (file != "-" && requant::same_name(file, path)) return misuse("--save-recipe names the output");
+        if (file != "-" && requant::same_file(file, path)) return misuse("--save-recipe names the output");
+        if (is_imatrix(file)) return misuse("--save-recipe names the file of --imatrix");
+        for (const auto& [report, number] : reports_) {
+            if (requant::same_file(file, report)) return misuse("--save-recipe and --report name the same file");
+        }
         if (file == "-" && (options_.json || (path == "-" && !options_.dry_run))) {
             return misuse("--save-recipe - and something else would both be on standard output");
         }
@@ -201,7 +223,6 @@ class Command {
     }
 
     int share(const Model& model, const Output& output) const {
-        if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
         const auto done = requant::share(console_, model, request_, output,
                                          {.name = *options_.shm, .replace = options_.force, .json = options_.json});
         if (!done) return explain(done.error());
@@ -210,7 +231,6 @@ class Command {
     }
 
     int show(const Model& model, const std::vector<Output>& outputs) const {
-        if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
         std::optional<Error> problem;  // the first
         for (const Output& output : outputs) {
             const auto executable = check_executable(*output.plan);
@@ -220,6 +240,8 @@ class Command {
             } else if (!prints_recipe()) {
                 requant::print_plan(console_, request_, output);
             }
+            console_.out.flush();  // or what is said of the plan would stand before it
+            if (&output == &outputs.front()) requant::report_unused(console_, *output.plan);
             requant::report_gaps(console_, *output.plan);
             if (!problem) problem = fault;
         }
@@ -230,9 +252,22 @@ class Command {
 
     bool prints_recipe() const { return options_.save_recipe == "-"; }
 
-    Result<void> check_recipe_place() const {
-        if (!options_.save_recipe || prints_recipe()) return {};
-        return cli::check_place(*options_.save_recipe, options_.force);
+    // What stands in the way of a file is to be said before the model is fetched, measured or traced; but for shards, whose
+    // names only the plan knows, and for outputs that the run which this one resumes may have finished.
+    Result<void> check_places(const Model* model) const {
+        std::vector<std::filesystem::path> places;
+        if (options_.save_recipe && !prints_recipe()) places.emplace_back(*options_.save_recipe);
+        if (!options_.dry_run) {
+            for (const auto& [path, number] : reports_) places.push_back(path);
+            const bool split = recipe_.split.keep || recipe_.split.max_bytes != 0 || recipe_.split.max_tensors != 0;
+            for (const auto& wanted : request_.outputs) {
+                if (!split && !options_.resume && !options_.shm && wanted.path != "-") places.push_back(wanted.path);
+            }
+        }
+        for (const auto& place : places) {
+            if (auto free = cli::check_place(place, options_.force, model); !free) return free;
+        }
+        return {};
     }
 
     Result<void> save_recipe(const Model& model) const {
@@ -246,10 +281,6 @@ class Command {
     int carry_out(const Model& model, const std::vector<Output>& outputs) const {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
-        for (const auto& [path, number] : reports_) {
-            if (auto fine = cli::check_place(path, options_.force); !fine) return explain(fine.error());
-        }
-        if (auto fine = check_recipe_place(); !fine) return explain(fine.error());
         std::vector<QualityReport> quality;
         if (const auto done = execute_visibly(model, outputs, quality); !done) return explain(done.error());
         if (auto saved = save_recipe(model); !saved) {

@@ -1,6 +1,9 @@
 #include "options.hpp"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <ggufkit/recipe_file.hpp>
 #include <ggufkit/requant.hpp>
 #include <utility>
@@ -100,8 +103,10 @@ namespace {
 
 void add_types(CLI::App& app, Options& options) {
     const auto group = [](CLI::Option* option) { return option->group("Types"); };
-    group(app.add_option("--tensor-type", options.tensor_types,
-                         "Use TYPE for tensors whose name REGEX is\nfound in; the first match wins"))
+    group(
+        app.add_option(
+            "--tensor-type", options.tensor_types,
+            "Use TYPE for tensors whose name REGEX is\nfound in; the first match wins. What fits no\ntensor is noted"))
         ->type_name("REGEX=TYPE")
         ->allow_extra_args(false);
     group(app.add_option("--tensor-type-file", options.tensor_type_file,
@@ -267,6 +272,16 @@ Result<std::vector<TypeOverride>> read_tensor_types(const std::string& file) {
                  .detail = "gives a file_type: it is for --recipe, not --tensor-type-file"});
 }
 
+// A NAME that is found in no entry is most likely a slip.
+void note_strangers(const cli::Console& console, std::string_view flag, const std::vector<std::string>& names,
+                    const Imatrix& imatrix) {
+    for (const std::string& name : names) {
+        const auto has_it = [&](const Imatrix::Entry& entry) { return entry.tensor.find(name) != name.npos; };
+        if (std::ranges::any_of(imatrix.entries(), has_it)) continue;
+        console.error(fmt::format("note: {} '{}' fits no entry of the imatrix", flag, name));
+    }
+}
+
 }  // namespace
 
 std::map<std::string, std::vector<std::string>> choices() {
@@ -324,10 +339,12 @@ Result<Recipe> recipe_of(const Options& options) {
     return recipe;
 }
 
-Result<std::optional<Imatrix>> imatrix_of(const Options& options) {
+Result<std::optional<Imatrix>> imatrix_of(const Options& options, const cli::Console& console) {
     if (!options.imatrix) return std::nullopt;
     auto imatrix = Imatrix::open(*options.imatrix);
     if (!imatrix) return fail(std::move(imatrix).error());
+    note_strangers(console, "--include-weights", options.include_weights, *imatrix);
+    note_strangers(console, "--exclude-weights", options.exclude_weights, *imatrix);
     if (!options.include_weights.empty()) imatrix = (*std::move(imatrix)).including(options.include_weights);
     if (!options.exclude_weights.empty()) imatrix = (*std::move(imatrix)).excluding(options.exclude_weights);
     if (!imatrix->entries().empty()) return *std::move(imatrix);

@@ -71,7 +71,7 @@ void add_options(CLI::App& app, Options& options);
 Result<Recipe> recipe_of(const Options& options);
 
 // The imatrix, less what --include-weights and --exclude-weights leave out; nothing where there is none. Errors: those
-// of Imatrix::open(); BAD_ARGUMENT where nothing is left.
-Result<std::optional<Imatrix>> imatrix_of(const Options& options);
+// of Imatrix::open(); BAD_ARGUMENT where nothing is left. A NAME that no entry has is noted.
+Result<std::optional<Imatrix>> imatrix_of(const Options& options, const cli::Console& console);
 
 }  // namespace ggufkit::requant

@@ -1,11 +1,11 @@
-// Places of small files beside the outputs: reports and recipes.
+// Places of files: outputs, reports and recipes.
 #pragma once
 
 #include <filesystem>
 
 namespace ggufkit::requant {
 
-// The same name, written in another way or not; the files need not be there.
-bool same_name(const std::filesystem::path& a, const std::filesystem::path& b);
+// Whether two names mean one file, which need not be there: written in another way, or links.
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
 
 }  // namespace ggufkit::requant

@@ -48,7 +48,7 @@ Result<std::vector<ReportFile>> report_files(std::span<const std::string> names,
     }
     for (std::size_t i = 0; i < files.size(); ++i) {
         const fs::path& path = files[i].path;
-        const auto is_path = [&](const auto& other) { return same_name(path, other.path); };
+        const auto is_path = [&](const auto& other) { return same_file(path, other.path); };
         if (std::ranges::any_of(request.outputs, is_path)) return misuse(path, "this is the output");
         if (std::ranges::any_of(std::span(files).first(i), is_path)) return misuse(path, "it would be written twice");
     }
