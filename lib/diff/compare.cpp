@@ -7,7 +7,6 @@
 
 #include "core/parallel.hpp"
 #include "diff/bytes.hpp"
-#include "diff/metadata.hpp"
 #include "quant/digest.hpp"
 
 namespace ggufkit {
@@ -225,7 +224,7 @@ Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options)
     const std::size_t all = pairs.size();
     std::erase_if(pairs, [](const TensorChange& pair) { return !differs(pair); });
     const std::size_t equal = all - pairs.size();
-    return Diff{.metadata = diff::compare_metadata(a.header(), b.header(), options),
+    return Diff{.metadata = compare_metadata(a.header(), b.header(), options),
                 .tensors = std::move(pairs),
                 .tensors_equal = equal};
 }

@@ -167,7 +167,6 @@ TEST_CASE("gguf-diff exits with 2 where it cannot say") {
                                                {good, good, "--force"},
                                                {good, good, "--zstd-level", "4"},
                                                {good, good, "--apply", bad, "--zstd-level", "4"},
-                                               {good, good, good, "--ignore", "x"},
                                                {"-", "-"},
                                                {good, folder / "missing.gguf"},
                                                {good, bad},

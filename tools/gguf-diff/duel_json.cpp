@@ -4,6 +4,7 @@
 #include "common/show.hpp"
 #include "duel.hpp"
 #include "error_json.hpp"
+#include "views.hpp"
 
 namespace ggufkit::diff {
 
@@ -45,6 +46,19 @@ void write_names(JsonWriter& json, std::string_view list, const std::vector<std:
     json.end_array();
 }
 
+void write_keys(JsonWriter& json, const std::vector<KeyOfThree>& keys) {
+    json.key("metadata").begin_array();
+    for (const KeyOfThree& key : keys) {
+        json.begin_object().field("key", key.key).field("about_quantization", is_about_quantization(key.key));
+        write_value(json, "base", key.key, key.base);
+        if (key.differs_in_a) write_value(json, "a", key.key, key.a);
+        if (key.differs_in_b) write_value(json, "b", key.key, key.b);
+        if (key.differs_in_a && key.differs_in_b) json.field("alike", key.alike);
+        json.end_object();
+    }
+    json.end_array();
+}
+
 }  // namespace
 
 std::string duel_json(const Duel& duel) {
@@ -61,6 +75,7 @@ std::string duel_json(const Duel& duel) {
         json.value(duel.verdict() < 0 ? "a" : "b");
     }
     json.field("sample", duel.sample);
+    write_keys(json, duel.keys);
     write_both(json, "parts", duel.ranking, ValueGrouping::part);
     write_both(json, "layers", duel.ranking, ValueGrouping::layer);
     json.key("tensors").begin_array();

@@ -154,6 +154,7 @@ Verdict verdict_of(const Duel& duel) {
 void print_brief(Console& console, const Duel& duel) {
     const auto [who, why, style] = verdict_of(duel);
     console.out.print("{}: {}\n", console.paint(style, who), why);
+    print_duel_key_names(console, duel);
 }
 
 void print_duel(Console& console, const Duel& duel, bool in_full) {
@@ -165,6 +166,7 @@ void print_duel(Console& console, const Duel& duel, bool in_full) {
     if (layers_a.size() > 1) console.out.write("\n");
     print_layers(console, layers_a, "A by layer  ", layers_b);
     print_layers(console, layers_b, "B by layer  ", layers_a);
+    print_duel_keys(console, duel, in_full);
     console.out.write("\n");
     print_left_out(console, "not compared, as A or B lacks them or has another shape", duel.ranking.not_compared);
     print_left_out(console, "not in the base", duel.ranking.not_in_base);

@@ -82,7 +82,7 @@ class Command {
         if (o.force && !o.html) return "--force is for --html, --patch and --apply";
         if (o.b.empty()) return "B is missing";
         if ((o.a == "-") + (o.b == "-") + (o.c == "-") > 1) return "only one of the models can be standard input";
-        if (three && (of_keys || o.blocks)) return "--ignore, --tolerance and --blocks are for two models";
+        if (three && o.blocks) return "--blocks is for two models";
         if (std::isnan(o.tolerance)) return "--tolerance: not a number from 0 to 1";  // CLI::Range lets it through
         return "";
     }

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <ggufkit/plan.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/console.hpp"
+#include "common/json.hpp"
 #include "comparison.hpp"
 
 namespace ggufkit::diff {
@@ -23,6 +25,10 @@ inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by
 
 // The file type whose number the value of general.file_type is; null for other keys, and numbers that no file type has.
 const FileType* file_type_named(std::string_view key, const ValueView& value);
+
+// A field: {"type", "value"}, or null.
+void write_value(cli::JsonWriter& json, std::string_view field, std::string_view key,
+                 const std::optional<ValueView>& value);
 
 // One of the long lists of a tokenizer, which are told of together.
 bool is_tokenizer_list(std::string_view key);
