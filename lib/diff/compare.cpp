@@ -21,6 +21,7 @@ constexpr std::uint64_t piece_bytes = 1 << 20;
 
 std::vector<TensorChange> pair_up(const Model& a, const Model& b) {
     std::vector<TensorChange> pairs;
+    pairs.reserve(a.tensors().size());
     for (const ModelTensor& tensor : a.tensors()) {
         const ModelTensor* other = b.find_tensor(tensor.info->name);
         TensorChange pair{.name = std::string(tensor.info->name), .a = &tensor, .b = other};

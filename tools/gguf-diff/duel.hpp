@@ -51,7 +51,7 @@ std::vector<Judged> judged(const Duel& duel, const std::vector<ValueDifference>&
 
 void print_duel(cli::Console& console, const Duel& duel, bool in_full);
 void print_brief(cli::Console& console, const Duel& duel);
-std::string duel_json(const Duel& duel);  // spec/json.md
+void write_json(cli::Output& out, const Duel& duel);  // spec/json.md
 
 // Parts of these: the keys that are not those of the base, but for what every quantization changes.
 void print_duel_keys(cli::Console& console, const Duel& duel, bool in_full);

@@ -61,9 +61,8 @@ void write_keys(JsonWriter& json, const std::vector<KeyOfThree>& keys) {
 
 }  // namespace
 
-std::string duel_json(const Duel& duel) {
-    cli::Output text(cli::Output::Sink::memory);
-    JsonWriter json(text);
+void write_json(cli::Output& out, const Duel& duel) {
+    JsonWriter json(out);
     const auto& [pairs_a, pairs_b, a, b, not_compared, not_in_base] = duel.ranking;
     json.begin_object().field("base", duel.base);
     write_contender(json, "a", duel.a);
@@ -93,7 +92,6 @@ std::string duel_json(const Duel& duel) {
     write_names(json, "not_compared", not_compared);
     write_names(json, "not_in_base", not_in_base);
     json.end_object().finish();
-    return text.take();
 }
 
 }  // namespace ggufkit::diff

@@ -101,10 +101,9 @@ void write_value(JsonWriter& json, std::string_view field, std::string_view key,
     json.end_object();
 }
 
-std::string comparison_json(const Comparison& comparison) {
+void write_json(cli::Output& out, const Comparison& comparison) {
     const Diff& diff = comparison.diff;
-    cli::Output text(cli::Output::Sink::memory);
-    JsonWriter json(text);
+    JsonWriter json(out);
     json.begin_object()
         .field("a", comparison.names.a)
         .field("b", comparison.names.b)
@@ -138,7 +137,6 @@ std::string comparison_json(const Comparison& comparison) {
         write_totals(json, list, totals(comparison.pairs, comparison.values, grouping), grouping);
     }
     json.end_object().finish();
-    return text.take();
 }
 
 }  // namespace ggufkit::diff

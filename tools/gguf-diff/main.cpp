@@ -128,7 +128,7 @@ class Command {
 
     void show(const diff::Comparison& comparison) const {
         if (options_.json) {
-            console_.out.write(diff::comparison_json(comparison));
+            diff::write_json(console_.out, comparison);
         } else if (options_.brief) {
             diff::print_brief(console_, comparison);
         } else {
@@ -138,7 +138,7 @@ class Command {
 
     void show(const diff::Duel& duel) const {
         if (options_.json) {
-            console_.out.write(diff::duel_json(duel));
+            diff::write_json(console_.out, duel);
         } else if (options_.brief) {
             diff::print_brief(console_, duel);
         } else {

@@ -19,7 +19,7 @@ namespace ggufkit::diff {
 // `in_full`: every tensor, and all of every long value.
 void print_text(cli::Console& console, const Comparison& comparison, bool in_full);
 void print_brief(cli::Console& console, const Comparison& comparison);
-std::string comparison_json(const Comparison& comparison);  // spec/json.md, ends with a newline
+void write_json(cli::Output& out, const Comparison& comparison);  // spec/json.md
 
 inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by line
 
