@@ -69,7 +69,7 @@ class Command {
     std::string_view fault() const {
         const Options& o = options_;
         const bool of_keys = !o.ignored_keys.empty() || o.tolerance != 0, three = !o.c.empty();
-        if (o.a.empty()) return "A and B are missing";
+        if (o.a.empty() && !o.patch.any()) return "A and B are missing";
         if (o.patch.any()) {
             if (three) return "a patch is between two files";
             const bool of_values = o.imatrix || o.sample != 0 || !o.fail_above.empty();
@@ -122,7 +122,7 @@ class Command {
         // Of one on a server, the data of those tensors alone that have to be compared.
         auto model = cli::open_model(file, {.header_only = is_remote(file), .threads = options_.threads});
         if (model) return std::move(*model);
-        console_.error(cli::sentence(file, model.error()));
+        console_.error(cli::sentence(file, diff::opening_error(file, model.error())));
         return {};
     }
 
