@@ -42,9 +42,12 @@ void print_keys(cli::Console& console, const std::vector<KeyChange>& changes);
 void print_details(cli::Console& console, const Comparison& comparison, bool in_full);
 void print_more(cli::Console& console, std::size_t hidden, std::string_view what);
 void print_sample(cli::Console& console, std::uint64_t sample);  // nothing where all was looked at
-// A bar a layer. `beside`: those of another model, to be drawn on the same scale.
-void print_layers(cli::Console& console, std::span<const ValueTotal> layers, std::string_view title,
-                  std::span<const ValueTotal> beside = {});
+// A bar a layer, all strips on one scale, below an empty line; nothing where no layer has an error.
+struct LayerStrip {
+    std::string_view title;
+    std::vector<ValueTotal> layers;
+};
+void print_layers(cli::Console& console, std::vector<LayerStrip> strips);
 void print_tensors(cli::Console& console, const Comparison& comparison, bool in_full);
 
 }  // namespace ggufkit::diff
