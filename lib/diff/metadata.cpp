@@ -83,6 +83,7 @@ std::vector<KeyOfThree> compare_metadata(const ModelView& base, const ModelView&
         return entry == nullptr ? std::nullopt : std::optional(entry->value);
     };
     std::vector<KeyOfThree> keys;
+    keys.reserve(names.size());
     for (const std::string& name : names) {
         keys.push_back({.key = name,
                         .base = value_in(base, name),
