@@ -94,6 +94,9 @@ struct DiffOptions {
     std::stop_token stop{};  // requested: CANCELLED
 };
 
+// The keys alone, in order; of the options those that are about keys count.
+std::vector<KeyChange> compare_metadata(const ModelView& a, const ModelView& b, const DiffOptions& options = {});
+
 // Errors: those of Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
 Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options = {});
 
@@ -166,5 +169,24 @@ struct Ranking {
 };
 
 Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options = {});
+
+// A key that A or B does not have as the base has it.
+struct KeyOfThree {
+    std::string key;
+    std::optional<ValueView> base;  // absent: the model has no such key
+    std::optional<ValueView> a;
+    std::optional<ValueView> b;
+    bool differs_in_a = false;  // from the base
+    bool differs_in_b = false;
+    bool alike = false;  // A and B have the same
+};
+
+// In order of key.
+std::vector<KeyOfThree> compare_metadata(const ModelView& base, const ModelView& a, const ModelView& b,
+                                         const DiffOptions& options = {});
+
+// Whether a key says how the weights were quantized, so that every quantization of a model has another value: the file
+// type, the importance matrix, who did it and with what.
+bool is_about_quantization(std::string_view key);
 
 }  // namespace ggufkit

@@ -129,6 +129,12 @@ struct ModelTensor {
     std::uint32_t shard;
 };
 
+// Some of the bytes of a tensor.
+struct DataPart {
+    std::uint64_t begin;
+    std::uint64_t size;
+};
+
 struct RemoteOptions;  // remote.hpp
 
 class Model {
@@ -171,6 +177,10 @@ class Model {
     // The bytes of a tensor, all there; after it they are behind shard_fd() too. Where only headers were opened, this call
     // fetches or unpacks them, once; errors then: those of open() and fetch().
     Result<std::span<const std::byte>> data(const ModelTensor& tensor) const;
+    // The same, but no more than these parts, which come in order, need be there: where only headers were opened, no others
+    // are fetched, but for what lies between parts so near each other that asking twice takes longer. OUT_OF_RANGE where
+    // a part is not within the tensor.
+    Result<std::span<const std::byte>> data(const ModelTensor& tensor, std::span<const DataPart> parts) const;
 
     // Tells the kernel how the bytes from `begin` on will be used; a hint that cannot fail.
     void advise(std::size_t shard, std::uint64_t begin, std::uint64_t size, Access access) const;

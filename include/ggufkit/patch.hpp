@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <stop_token>
+#include <string_view>
 
 #include <ggufkit/digest.hpp>
 #include <ggufkit/error.hpp>
@@ -19,6 +20,9 @@
 #include <ggufkit/zstd_level.hpp>
 
 namespace ggufkit {
+
+// What a patch begins with: as a GGUF file does, and then not.
+inline constexpr std::string_view patch_magic = "GGUFPTCH";
 
 // A file as a patch knows it. The digest is XXH3-128 of all its bytes.
 struct PatchedFile {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -45,12 +46,18 @@ std::vector<Hunk> hunks_of(std::span<const Edit> edits, std::uint64_t context);
 // Without their line ends; a text that does not end with one has a last line all the same.
 std::vector<std::string_view> lines_of(std::string_view text);
 
-// By line: indices are those of lines_of().
+// What is longer, in lines of a text or elements of an array, is not looked into: that bounds the memory it takes,
+// whatever a file says. There are tokenizers of half a million merges.
+inline constexpr std::uint64_t longest_to_diff = 1 << 20;
+
+// Whether neither is longer than that, and two arrays are of one type.
+bool can_diff(std::string_view a, std::string_view b);
+bool can_diff(const ArrayView& a, const ArrayView& b);
+
+// By line: indices are those of lines_of(). Nothing where !can_diff(a, b).
 std::vector<Hunk> diff_lines(std::string_view a, std::string_view b, std::uint64_t context = 3);
 
-// By element, whatever the byte orders; nothing where an array has more than `longest` elements or the types are not
-// the same.
-inline constexpr std::uint64_t longest_array_to_diff = 1 << 20;
+// By element, whatever the byte orders. Nothing where !can_diff(a, b).
 std::vector<Hunk> diff_elements(const ArrayView& a, const ArrayView& b, std::uint64_t context = 2);
 
 // ---------------------------------------------------------------- tokenizers
@@ -77,6 +84,7 @@ struct TokenizerChange {
 };
 
 // By tokenizer.ggml.tokens, scores, token_type and merges; what is missing, or of another type, counts as empty.
-TokenizerChange compare_tokenizers(const ModelView& a, const ModelView& b);
+// Nothing where there are more than longest_to_diff tokens or merges.
+std::optional<TokenizerChange> compare_tokenizers(const ModelView& a, const ModelView& b);
 
 }  // namespace ggufkit

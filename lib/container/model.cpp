@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <boost/icl/interval_set.hpp>
 #include <charconv>
 #include <ggufkit/model.hpp>
 #include <ggufkit/remote.hpp>
@@ -25,11 +27,14 @@ using container::subject;
 
 namespace {
 
-// Which tensors of a shard were filled in.
+// Places in a file.
+using Place = boost::icl::right_open_interval<std::uint64_t>;
+using Places = boost::icl::interval_set<std::uint64_t, std::less, Place>;
+
+// What of a shard's data was filled in.
 struct Filled {
-    explicit Filled(std::size_t tensors) : done(tensors, false) {}
     std::mutex mutex;
-    std::vector<bool> done;
+    Places there;
 };
 
 struct Shard {
@@ -39,16 +44,26 @@ struct Shard {
 
     const io::MappedFile& file() const { return input.file; }
 
-    // Has these bytes, which are of that tensor, be there.
-    Result<void> fill(const TensorInfo& tensor, std::span<const std::byte> bytes) const {
+    // Has the bytes of these parts of `data` be there.
+    Result<void> fill(std::span<const std::byte> data, std::span<const DataPart> parts) const {
         if (!filled) return {};
-        const auto index = static_cast<std::size_t>(&tensor - view.tensors().data());
-        const auto begin = static_cast<std::uint64_t>(bytes.data() - view.file().data());
+        // So many bytes take as long as another request.
+        constexpr std::uint64_t near = 1 << 20;
+        const auto offset = static_cast<std::uint64_t>(data.data() - view.file().data());
+        Places wanted;
+        std::uint64_t end = 0;
+        for (const DataPart& part : parts) {
+            const bool go_on = !wanted.empty() && part.begin <= end + near;
+            const std::uint64_t begin = go_on ? std::min(end, part.begin) : part.begin;
+            end = part.begin + part.size;
+            wanted += Place(offset + begin, offset + end);
+        }
         const std::lock_guard lock(filled->mutex);
-        if (filled->done[index]) return {};
-        auto fetched = input.fill(begin, begin + bytes.size());
-        if (fetched) filled->done[index] = true;
-        return fetched;
+        for (const Place& place : Places(wanted - filled->there)) {
+            if (auto fetched = input.fill(place.lower(), place.upper()); !fetched) return fetched;
+            filled->there += place;
+        }
+        return {};
     }
 };
 
@@ -82,7 +97,7 @@ Result<Shard> make_shard(Result<io::Input> input, const OpenOptions& options) {
         if (worst != report.diagnostics.end()) return fail(std::move(worst->error));
     }
     Shard shard{std::move(*input), std::move(*view)};
-    if (shard.input.fill) shard.filled = std::make_unique<Filled>(shard.view.tensors().size());
+    if (shard.input.fill) shard.filled = std::make_unique<Filled>();
     return shard;
 }
 
@@ -304,7 +319,20 @@ Result<std::span<const std::byte>> Model::data(const ModelTensor& tensor) const 
     const Shard& shard = state_->shards[tensor.shard];
     auto bytes = shard.view.place(*tensor.info);
     if (!bytes) return bytes;
-    return shard.fill(*tensor.info, *bytes).map([&] { return *bytes; });
+    return shard.fill(*bytes, std::array{DataPart{0, bytes->size()}}).map([&] { return *bytes; });
+}
+
+Result<std::span<const std::byte>> Model::data(const ModelTensor& tensor, std::span<const DataPart> parts) const {
+    const Shard& shard = state_->shards[tensor.shard];
+    auto bytes = shard.view.place(*tensor.info);
+    if (!bytes) return bytes;
+    for (const auto& [begin, size] : parts) {
+        if (begin <= bytes->size() && size <= bytes->size() - begin) continue;
+        return fail({.code = Errc::out_of_range,
+                     .subject = subject("tensor", tensor.info->name),
+                     .detail = fmt::format("has no {} bytes from {} on", size, begin)});
+    }
+    return shard.fill(*bytes, parts).map([&] { return *bytes; });
 }
 
 void Model::advise(std::size_t shard, std::uint64_t begin, std::uint64_t size, Access access) const {

@@ -7,7 +7,6 @@
 
 #include "core/parallel.hpp"
 #include "diff/bytes.hpp"
-#include "diff/metadata.hpp"
 #include "quant/measure/digest.hpp"
 
 namespace ggufkit {
@@ -22,6 +21,7 @@ constexpr std::uint64_t piece_bytes = 1 << 20;
 
 std::vector<TensorChange> pair_up(const Model& a, const Model& b) {
     std::vector<TensorChange> pairs;
+    pairs.reserve(a.tensors().size());
     for (const ModelTensor& tensor : a.tensors()) {
         const ModelTensor* other = b.find_tensor(tensor.info->name);
         TensorChange pair{.name = std::string(tensor.info->name), .a = &tensor, .b = other};
@@ -225,7 +225,7 @@ Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options)
     const std::size_t all = pairs.size();
     std::erase_if(pairs, [](const TensorChange& pair) { return !differs(pair); });
     const std::size_t equal = all - pairs.size();
-    return Diff{.metadata = diff::compare_metadata(a.header(), b.header(), options),
+    return Diff{.metadata = compare_metadata(a.header(), b.header(), options),
                 .tensors = std::move(pairs),
                 .tensors_equal = equal};
 }

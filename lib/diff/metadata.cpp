@@ -1,13 +1,15 @@
-#include "diff/metadata.hpp"
-
+// Which keys differ.
 #include <fnmatch.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <ggufkit/diff.hpp>
+#include <iterator>
+#include <ranges>
 #include <string>
 
-namespace ggufkit::diff {
+namespace ggufkit {
 
 namespace {
 
@@ -66,4 +68,40 @@ std::vector<KeyChange> compare_metadata(const ModelView& a, const ModelView& b, 
     return changes;
 }
 
-}  // namespace ggufkit::diff
+std::vector<KeyOfThree> compare_metadata(const ModelView& base, const ModelView& a, const ModelView& b,
+                                         const DiffOptions& options) {
+    const auto in_a = compare_metadata(base, a, options), in_b = compare_metadata(base, b, options);
+    const auto between = compare_metadata(a, b, options);
+    std::vector<std::string> names;
+    std::ranges::set_union(in_a | std::views::transform(&KeyChange::key), in_b | std::views::transform(&KeyChange::key),
+                           std::back_inserter(names));
+    const auto has = [](const std::vector<KeyChange>& changes, std::string_view key) {
+        return std::ranges::binary_search(changes, key, {}, &KeyChange::key);
+    };
+    const auto value_in = [](const ModelView& model, std::string_view key) {
+        const KeyValue* const entry = model.find_key(key);
+        return entry == nullptr ? std::nullopt : std::optional(entry->value);
+    };
+    std::vector<KeyOfThree> keys;
+    keys.reserve(names.size());
+    for (const std::string& name : names) {
+        keys.push_back({.key = name,
+                        .base = value_in(base, name),
+                        .a = value_in(a, name),
+                        .b = value_in(b, name),
+                        .differs_in_a = has(in_a, name),
+                        .differs_in_b = has(in_b, name),
+                        .alike = !has(between, name)});
+    }
+    return keys;
+}
+
+bool is_about_quantization(std::string_view key) {
+    static constexpr std::array<std::string_view, 3> keys{"general.file_type", "general.quantization_version",
+                                                          "general.quantized_by"};
+    static constexpr std::array<std::string_view, 2> beginnings{"quantize.", "ggufkit.provenance."};
+    return std::ranges::find(keys, key) != keys.end() ||
+           std::ranges::any_of(beginnings, [key](std::string_view begin) { return key.starts_with(begin); });
+}
+
+}  // namespace ggufkit

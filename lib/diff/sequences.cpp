@@ -1,5 +1,6 @@
 // Lines and elements as numbers: equal ones have the same.
 #include <algorithm>
+#include <array>
 #include <ggufkit/sequence_diff.hpp>
 #include <string>
 #include <unordered_map>
@@ -41,7 +42,18 @@ std::vector<std::string_view> lines_of(std::string_view text) {
     return lines;
 }
 
+bool can_diff(std::string_view a, std::string_view b) {
+    return std::ranges::all_of(std::array{a, b}, [](std::string_view text) {
+        return static_cast<std::uint64_t>(std::ranges::count(text, '\n')) < longest_to_diff;
+    });
+}
+
+bool can_diff(const ArrayView& a, const ArrayView& b) {
+    return a.element_type() == b.element_type() && std::max(a.size(), b.size()) <= longest_to_diff;
+}
+
 std::vector<Hunk> diff_lines(std::string_view a, std::string_view b, std::uint64_t context) {
+    if (!can_diff(a, b)) return {};
     Numbering numbering;
     const auto numbers = [&](std::string_view text) {
         std::vector<std::uint64_t> result;
@@ -53,7 +65,7 @@ std::vector<Hunk> diff_lines(std::string_view a, std::string_view b, std::uint64
 }
 
 std::vector<Hunk> diff_elements(const ArrayView& a, const ArrayView& b, std::uint64_t context) {
-    if (a.element_type() != b.element_type() || std::max(a.size(), b.size()) > longest_array_to_diff) return {};
+    if (!can_diff(a, b)) return {};
     Numbering numbering;
     const auto in_a = numbers_of(a, numbering), in_b = numbers_of(b, numbering);
     return hunks_of(edits_between(in_a, in_b), context);

@@ -9,10 +9,20 @@ namespace {
 
 using Strings = std::vector<std::string_view>;
 
-Strings strings_of(const ModelView& model, std::string_view key) {
+constexpr std::string_view tokens_key = "tokenizer.ggml.tokens";
+constexpr std::string_view merges_key = "tokenizer.ggml.merges";
+
+// Where the model has such a list.
+std::optional<ArrayView> list_of(const ModelView& model, std::string_view key) {
     const auto array = model.get_array(key);
+    if (!array || array->element_type() != ValueType::string) return {};
+    return *array;
+}
+
+Strings strings_of(const ModelView& model, std::string_view key) {
+    const auto array = list_of(model, key);
     Strings strings;
-    if (!array || array->element_type() != ValueType::string) return strings;
+    if (!array) return strings;
     strings.reserve(array->size());
     for (const ValueView element : *array) strings.push_back(*element.as_string());
     return strings;
@@ -86,9 +96,15 @@ bool TokenizerChange::any() const {
     return changed(tokens) || changed(merges) || scores > 0 || types > 0;
 }
 
-TokenizerChange compare_tokenizers(const ModelView& a, const ModelView& b) {
-    const Strings tokens_a = strings_of(a, "tokenizer.ggml.tokens"), tokens_b = strings_of(b, "tokenizer.ggml.tokens");
-    const Strings merges_a = strings_of(a, "tokenizer.ggml.merges"), merges_b = strings_of(b, "tokenizer.ggml.merges");
+std::optional<TokenizerChange> compare_tokenizers(const ModelView& a, const ModelView& b) {
+    for (const std::string_view key : {tokens_key, merges_key}) {
+        for (const ModelView* model : {&a, &b}) {
+            const auto list = list_of(*model, key);
+            if (list && list->size() > longest_to_diff) return {};
+        }
+    }
+    const Strings tokens_a = strings_of(a, tokens_key), tokens_b = strings_of(b, tokens_key);
+    const Strings merges_a = strings_of(a, merges_key), merges_b = strings_of(b, merges_key);
     const Part tokens = part_of(tokens_a, tokens_b), merges = part_of(merges_a, merges_b);
     TokenizerChange change{.tokens = change_of(tokens_a, tokens_b, tokens),
                            .merges = change_of(merges_a, merges_b, merges)};

@@ -20,8 +20,8 @@ constexpr std::uint64_t piece_runs = 512;
 // A pair, cut into runs: those of a row, where columns have weights, or of all rows as one.
 struct Work {
     TensorPair pair;
-    std::span<const std::byte> a;
-    std::span<const std::byte> b;
+    std::span<const std::byte> a{};
+    std::span<const std::byte> b{};
     std::span<const float> importance{};  // ne[0] for each matrix, or none
     std::uint64_t row = 0;                // elements
     std::uint64_t runs_per_row = 0;
@@ -48,14 +48,10 @@ std::uint64_t random(std::uint64_t seed) {
     return seed ^ seed >> 31;
 }
 
-Result<Work> prepare(const Model& a, const Model& b, const TensorPair& pair, const ValueOptions& options) {
-    const auto data_a = a.data(*pair.a);
-    if (!data_a) return fail(data_a.error());
-    const auto data_b = b.data(*pair.b);
-    if (!data_b) return fail(data_b.error());
+Work plan_work(const TensorPair& pair, const ValueOptions& options) {
     const TensorInfo& info = *pair.a->info;
     const std::uint64_t elements = elements_of(*pair.a);
-    Work work{.pair = pair, .a = *data_a, .b = *data_b};
+    Work work{.pair = pair};
     if (options.imatrix != nullptr) work.importance = options.imatrix->find(info.name);
     if (work.importance.size() != info.ne[0] * info.ne[2] * info.ne[3]) work.importance = {};
     work.row = work.importance.empty() ? elements : info.ne[0];
@@ -75,6 +71,51 @@ std::uint64_t run_number(const Work& work, std::uint64_t index) {
     };
     const std::uint64_t begin = edge(index);
     return begin + random(work.seed + index) % (edge(index + 1) - begin);
+}
+
+// ---------------------------------------------------------------- data
+
+struct Run {
+    std::uint64_t begin;
+    std::uint64_t size;
+    std::span<const float> importance;
+};
+
+Run run_of(const Work& work, std::uint64_t number) {
+    const std::uint64_t row = number / work.runs_per_row, column = number % work.runs_per_row * run_elements;
+    const std::uint64_t size = std::min(run_elements, work.row - column);
+    if (work.importance.empty()) return {row * work.row + column, size, {}};
+    const std::uint64_t matrix = row / work.pair.a->info->ne[1];
+    return {row * work.row + column, size, work.importance.subspan(matrix * work.row + column, size)};
+}
+
+// Bytes of whole blocks.
+std::uint64_t bytes_of(const FormatInfo& format, std::uint64_t elements) {
+    return elements / format.block_elements * format.block_bytes;
+}
+
+// Of a tensor's data, what is looked at.
+Result<std::span<const std::byte>> data_of(const Model& model, const ModelTensor& tensor, const Work& work) {
+    if (!work.sampled()) return model.data(tensor);
+    const FormatInfo& format = *tensor.info->format;
+    std::vector<DataPart> parts;
+    parts.reserve(work.looked_at);
+    for (std::uint64_t i = 0; i < work.looked_at; ++i) {
+        const Run run = run_of(work, run_number(work, i));
+        parts.push_back({bytes_of(format, run.begin), bytes_of(format, run.size)});
+    }
+    return model.data(tensor, parts);
+}
+
+Result<Work> prepare(const Model& a, const Model& b, const TensorPair& pair, const ValueOptions& options) {
+    Work work = plan_work(pair, options);
+    const auto data_a = data_of(a, *pair.a, work);
+    if (!data_a) return fail(data_a.error());
+    const auto data_b = data_of(b, *pair.b, work);
+    if (!data_b) return fail(data_b.error());
+    work.a = *data_a;
+    work.b = *data_b;
+    return work;
 }
 
 // ---------------------------------------------------------------- one piece
@@ -103,12 +144,11 @@ class Side {
           tensor_(tensor),
           foreign_(diff::order_of(model, tensor) != native_order) {}
 
-    std::uint64_t offset(std::uint64_t element) const { return element / format_.block_elements * format_.block_bytes; }
     diff::Bytes bytes(std::uint64_t begin, std::uint64_t end) const {
-        return {model_, tensor_, data_, offset(begin), offset(end) - offset(begin)};
+        return {model_, tensor_, data_, bytes_of(format_, begin), bytes_of(format_, end - begin)};
     }
     Result<std::span<const float>> decode(std::uint64_t begin, std::uint64_t count) {
-        auto blocks = data_.subspan(offset(begin), offset(count));
+        auto blocks = data_.subspan(bytes_of(format_, begin), bytes_of(format_, count));
         if (foreign_) blocks = diff::turned(format_, blocks, turned_);
         const auto values = std::span(values_).first(count);
         if (auto done = dequantize_rows(format_.type(), blocks, values); !done) return fail(std::move(done).error());
@@ -124,20 +164,6 @@ class Side {
     std::vector<std::byte> turned_;
     alignas(cache_line) std::array<float, run_elements> values_;
 };
-
-struct Run {
-    std::uint64_t begin;
-    std::uint64_t size;
-    std::span<const float> importance;
-};
-
-Run run_of(const Work& work, std::uint64_t number) {
-    const std::uint64_t row = number / work.runs_per_row, column = number % work.runs_per_row * run_elements;
-    const std::uint64_t size = std::min(run_elements, work.row - column);
-    if (work.importance.empty()) return {row * work.row + column, size, {}};
-    const std::uint64_t matrix = row / work.pair.a->info->ne[1];
-    return {row * work.row + column, size, work.importance.subspan(matrix * work.row + column, size)};
-}
 
 Result<void> measure(Side& a, Side& b, const Run& run, quant::ErrorMeter& meter) {
     const auto w = a.decode(run.begin, run.size);

@@ -14,7 +14,7 @@ namespace ggufkit::patch {
 
 namespace {
 
-constexpr std::string_view magic = "GGUFPTCH";
+constexpr std::string_view magic = patch_magic;
 constexpr std::uint32_t version = 1;
 constexpr Encoding little{.order = ByteOrder::little, .version = 3};
 

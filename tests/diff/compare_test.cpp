@@ -228,3 +228,47 @@ TEST_CASE("a file that changes meanwhile is an error, not a difference") {
     REQUIRE_FALSE(diff);
     CHECK(diff.error().code == Errc::io_changed);
 }
+
+TEST_CASE("keys of three models") {
+    const TemporaryFolder folder;
+    SmallModel base, a, b;
+    for (SmallModel* model : {&base, &a, &b})
+        model->set("same", 1u).set("alike", 1u).set("other", 1u).set("only b", 1u);
+    for (SmallModel* model : {&a, &b}) model->set("alike", 2u).set("general.file_type", 7u);
+    a.set("other", 2u).set("added", 1u).set("ignored", 1u);
+    b.set("other", 3u).set("only b", 2u);
+    base.set("removed", 1u);
+    // Both are near the base, and not so near to each other.
+    base.set("near", Value::of_float64(1.0));
+    a.set("near", Value::of_float64(0.9));
+    b.set("near", Value::of_float64(1.1));
+    const auto of_base = Model::open(base.save(folder / "base.gguf")), of_a = Model::open(a.save(folder / "a.gguf")),
+               of_b = Model::open(b.save(folder / "b.gguf"));
+    std::string text;
+    for (const KeyOfThree& key : compare_metadata(of_base->header(), of_a->header(), of_b->header(),
+                                                  {.ignored_keys = {"ignored"}, .tolerance = 0.11})) {
+        const auto number = [](const std::optional<ValueView>& value) {
+            return value ? std::to_string(*value->as_unsigned()) : "-";
+        };
+        text += key.key + ": " + number(key.base) + number(key.a) + number(key.b) + (key.differs_in_a ? " a" : "") +
+                (key.differs_in_b ? " b" : "") + (key.alike ? " alike" : "") +
+                (is_about_quantization(key.key) ? " quantized" : "") + "\n";
+    }
+    CHECK(text ==
+          "added: -1- a\n"
+          "alike: 122 a b alike\n"
+          "general.file_type: -77 a b alike quantized\n"
+          "only b: 112 b\n"
+          "other: 123 a b\n"
+          "removed: 1-- a b alike\n");
+}
+
+TEST_CASE("keys that say how a model was quantized") {
+    for (const char* key : {"general.file_type", "general.quantization_version", "general.quantized_by",
+                            "quantize.imatrix.file", "ggufkit.provenance.tool"}) {
+        CHECK(is_about_quantization(key));
+    }
+    for (const char* key : {"general.architecture", "general.name", "tokenizer.chat_template", "quantized"}) {
+        CHECK_FALSE(is_about_quantization(key));
+    }
+}

@@ -121,6 +121,35 @@ TEST_CASE("gguf-diff asks a server for the tensors that have to be compared, onc
     CHECK(without.data_asked_for() == 0);
 }
 
+TEST_CASE("gguf-diff --sample asks a server for parts of large tensors, once") {
+    SmallModel base = big_model();
+    base.tensor("huge.weight", TensorType::Q8_0, {4096, 4096});  // 17 MiB
+    SmallModel other = base;
+    for (std::size_t i = 40; i < other.at("huge.weight").bytes.size(); i += 34) {
+        other.at("huge.weight").bytes[i] ^= std::byte{1};
+    }
+    const Place is(base), changed(other);
+    const std::uint64_t small =
+        big_model().at("large.weight").bytes.size() + big_model().at("other.weight").bytes.size();
+    const auto told = [](const CommandResult& result) {
+        CHECK_MESSAGE(result.exit_code == 1, result.err);
+        const std::string text = result.text();
+        return text.substr(text.find("\n\n"));
+    };
+    const std::string said = told(diff({is.file, changed.file, "--sample", "4"}));
+    CHECK(told(diff({is.server.url(), changed.file, "--sample", "4"})) == said);
+    CHECK(is.data_asked_for() > 4 * 2048 / 32 * 34);
+    CHECK(is.data_asked_for() < small + (2 << 20));
+    CHECK(told(diff({is.file, changed.server.url(), "--sample", "4"})) == said);
+    CHECK(changed.data_asked_for() == is.data_asked_for());
+
+    // All of it, in one part.
+    const Place all(base);
+    CHECK(diff({all.server.url(), all.file, "--sample", "100000"}).exit_code == 0);
+    CHECK(all.data_asked_for() > small + base.at("huge.weight").bytes.size());
+    CHECK(all.data_asked_for() <= all.content.size());
+}
+
 TEST_CASE("gguf-diff does not believe a server that cuts, changes or invents what it sends") {
     const Place good(big_model());
     const auto everywhere = [&](const Place& bad, std::string_view why) {

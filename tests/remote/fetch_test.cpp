@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <ggufkit/diff.hpp>
 #include <ggufkit/model.hpp>
@@ -130,6 +131,41 @@ TEST_CASE("data of a tensor is fetched when it is asked for, once, by whichever 
     REQUIRE(::pread(model->shard_fd(0), bytes.data(), bytes.size(), static_cast<off_t>(begin)) == 1000);
     CHECK(std::ranges::equal(bytes, std::span(big_content()).subspan(begin, 1000)));
     CHECK(model->check_unchanged());
+}
+
+TEST_CASE("parts of a tensor are fetched alone, near ones in one, and none of them twice") {
+    const ScriptedServer server(good);
+    const auto model = fetch(server);
+    REQUIRE_MESSAGE(model, model.error().message());
+    const ModelTensor& tensor = *model->find_tensor("large.weight");  // 2.1 MiB
+    const auto content = std::span(big_content()).subspan(model->header().data_offset() + tensor.info->offset);
+    const std::size_t size = *tensor.info->bytes(), before = server.requests().size();
+    const std::vector<DataPart> parts{{100, 34}, {1000, 34}, {size - 68, 68}};
+    const auto data = model->data(tensor, parts);
+    REQUIRE_MESSAGE(data, data.error().message());
+    CHECK(data->size() == size);
+    for (const auto& [begin, bytes] : parts) {
+        CHECK(std::ranges::equal(data->subspan(begin, bytes), content.subspan(begin, bytes)));
+    }
+    const auto asked = [&] {
+        std::vector<std::uint64_t> sizes;
+        for (const HttpRequestSeen& request : server.requests()) sizes.push_back(request.end - request.begin);
+        return std::vector(sizes.begin() + static_cast<std::ptrdiff_t>(before), sizes.end());
+    };
+    CHECK(asked() == std::vector<std::uint64_t>{934, 68});
+    CHECK(model->data(tensor, parts));
+    CHECK(asked().size() == 2);
+    CHECK(model->data(tensor, {}));
+    CHECK(asked().size() == 2);
+    const auto all = model->data(tensor);
+    REQUIRE(all);
+    CHECK(std::ranges::equal(*all, content.first(size)));
+    CHECK(asked() == std::vector<std::uint64_t>{934, 68, 100, size - 1034 - 68});
+    for (const DataPart& part : {DataPart{size, 1}, DataPart{0, size + 1}, DataPart{1, ~0ull}, DataPart{~0ull, 1}}) {
+        const auto beyond = model->data(tensor, std::array{part});
+        REQUIRE_FALSE(beyond);
+        CHECK(beyond.error().code == Errc::out_of_range);
+    }
 }
 
 TEST_CASE("a comparison fetches the data that it compares, and sees what differs") {

@@ -48,6 +48,28 @@ TEST_CASE("gguf-diff BASE A B --brief is one line") {
     CHECK(same.text() == "the same: A and B hold the weights of the base\n");
 }
 
+TEST_CASE("gguf-diff leaves no hole where layers have no error") {
+    const TemporaryFolder folder;
+    const std::string base = small_llama().save(folder / "base.gguf");
+    const CommandResult same = run_tool("gguf-diff", {base, base, base});
+    CHECK(same.exit_code == 0);
+    CHECK(same.text().find("0 tensors\n\nthe same: A and B hold the weights of the base\n") != std::string::npos);
+    // Retyped, and no weight is another.
+    SmallModel half, whole;
+    for (const char* name : {"blk.0.w", "blk.1.w"}) {
+        half.tensor(name, TensorType::BF16, {64});
+        whole.tensor(name, TensorType::F32, {64});
+        const auto& from = half.at(name).bytes;
+        auto& to = whole.at(name).bytes;
+        for (std::size_t i = 0; i < to.size(); ++i) to[i] = i % 4 < 2 ? std::byte{0} : from[i / 4 * 2 + i % 2];
+    }
+    const CommandResult lossless =
+        run_tool("gguf-diff", {half.save(folder / "half.gguf").string(), whole.save(folder / "whole.gguf").string()});
+    CHECK(lossless.exit_code == 1);
+    CHECK(lossless.text().find("values: relative error 0 %") != std::string::npos);
+    CHECK(lossless.text().find("\n\n\n") == std::string::npos);
+}
+
 TEST_CASE("gguf-diff BASE A B --fail-above holds both to it") {
     const Three files;
     const auto at = [&](const char* limit) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <ggufkit/model.hpp>
 
+#include "support/bytes.hpp"
 #include "support/seeds.hpp"
 #include "support/small_model.hpp"
 #include "support/temporary.hpp"
@@ -170,4 +171,51 @@ TEST_CASE("gguf-diff of thousands of tensors") {
     CHECK(result.exit_code == 1);
     CHECK(result.text().find("tensors: 2,500 renamed, 1,250 with other bytes, 1,250 equal\n") != std::string::npos);
     CHECK(std::ranges::count(result.text(), '\n') < 200);
+}
+
+TEST_CASE("gguf-diff of long values takes no multiple of them as memory") {
+#ifdef GGUFKIT_SANITIZED
+    return;  // whose own memory is far beyond the limit
+#endif
+    const TemporaryFolder folder;
+    // A text of control characters, six bytes each in JSON; one of many lines; as many bools.
+    const auto model = [&](const char* name, std::uint8_t last) {
+        Bytes file(little_v3, 0, 3);
+        constexpr std::uint64_t size = 6 << 20;
+        file.key("long", ValueType::string);
+        file.length(size).fill(size - 1, 1).u8(last);
+        file.key("lines", ValueType::string);
+        file.length(size).fill(size - 1, '\n').u8(last);
+        file.key("bools", ValueType::array);
+        file.array(ValueType::boolean, size);
+        file.fill(size - 1).u8(last % 2);
+        write_bytes(folder / name, file);
+        return std::string(folder / name);
+    };
+    const std::string a = model("a", 'a'), b = model("b", 'b');
+    const auto run = [&](const std::string& more) {
+        return run_shell("ulimit -d 49152; exec \"$BIN/gguf-diff\" --threads 1 '" + a + "' '" + b + "' " + more);
+    };
+    const CommandResult text = run("");
+    CHECK_MESSAGE(text.exit_code == 1, text.err);
+    CHECK(text.text().find("6,291,456 → 6,291,456 bytes, too many lines to show\n") != std::string::npos);
+    CHECK(text.text().find("[6291455]: true → false\n") != std::string::npos);
+    CHECK(text.text().find(" 1 line out, 1 line in: see below\n") != std::string::npos);
+    const CommandResult document = run("--json | tail -c 100");
+    CHECK_MESSAGE(document.err == "", document.err);
+    CHECK(document.text().ends_with("\"layers\":[]}\n"));
+    CHECK(run("'" + a + "' --brief").exit_code == 0);
+}
+
+TEST_CASE("gguf-diff --json has long texts to the letter") {
+    const TemporaryFolder folder;
+    std::string text = "a";
+    while (text.size() < 300'000) text += "\u00e9\U0001f600\"\\\n\u202e\x7f\u20ac";  // of 1 to 4 bytes
+    SmallModel a, b;
+    a.set("text", text);
+    b.set("text", text.substr(1));
+    const json::object document =
+        json_of(run_tool("gguf-diff", {a.save(folder / "a").string(), b.save(folder / "b").string(), "--json"}));
+    CHECK((text_of(document.at("metadata").at(0).at("a").at("value")) == text));
+    CHECK((text_of(document.at("metadata").at(0).at("b").at("value")) == text.substr(1)));
 }

@@ -267,3 +267,9 @@ TEST_CASE("gguf-diff breaks no line between a number and its percent sign") {
         for (const std::string& text : {two(columns), three(columns)}) CHECK(text.find("\n  %") == text.npos);
     }
 }
+
+TEST_CASE("gguf-diff of three models rather shows names than which is nearer, where there is no room for both") {
+    const std::string narrow = three(40);
+    CHECK(narrow.find("blk.1.ffn_down.weight   7.14 %   6.07 %\n") != std::string::npos);
+    CHECK(narrow.find("NEARER\n") == std::string::npos);
+}

@@ -139,6 +139,29 @@ TEST_CASE("gguf-diff exits with 0 for the same model, in whatever files") {
     }
 }
 
+TEST_CASE("gguf-diff says what to do with a patch, and what a patch takes") {
+    const TemporaryFolder folder;
+    const std::string good = small_llama().save(folder / "good.gguf"), patch = folder / "p.ggufpatch";
+    write_bytes(patch, std::as_bytes(std::span(std::string_view("GGUFPTCH and so on"))));
+    const std::string said = "gguf-diff: " + patch + ": is a patch, which --apply takes, and no model\n";
+    for (const auto& arguments : std::vector<std::vector<std::string>>{{patch, good},
+                                                                       {good, patch},
+                                                                       {good, good, patch},
+                                                                       {patch, good, "--patch", folder / "new"},
+                                                                       {good, patch, "--patch", folder / "new"}}) {
+        const CommandResult result = run_tool("gguf-diff", arguments);
+        CHECK(result.exit_code == 2);
+        CHECK(result.err == said);
+    }
+    write_bytes(patch, std::as_bytes(std::span(std::string_view("GGUFxxxx and so on"))));
+    CHECK(run_tool("gguf-diff", {patch, good}).err.find("GGUF-R003") != std::string::npos);
+    for (const auto& arguments : std::vector<std::vector<std::string>>{{"--apply", patch}, {"--apply", patch, good}}) {
+        CHECK(run_tool("gguf-diff", arguments)
+                  .err.starts_with("gguf-diff: --apply takes OLD and NEW, or --in-place and one FILE\n"));
+    }
+    CHECK(run_tool("gguf-diff", {"--patch", patch}).err.starts_with("gguf-diff: --patch takes OLD and NEW\n"));
+}
+
 TEST_CASE("gguf-diff exits with 2 where it cannot say") {
     const TemporaryFolder folder;
     const std::string good = small_llama().save(folder / "good.gguf"), bad = folder / "bad.gguf";
@@ -167,7 +190,6 @@ TEST_CASE("gguf-diff exits with 2 where it cannot say") {
                                                {good, good, "--force"},
                                                {good, good, "--zstd-level", "4"},
                                                {good, good, "--apply", bad, "--zstd-level", "4"},
-                                               {good, good, good, "--ignore", "x"},
                                                {"-", "-"},
                                                {good, folder / "missing.gguf"},
                                                {good, bad},

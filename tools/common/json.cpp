@@ -52,8 +52,23 @@ JsonWriter& JsonWriter::literal(std::string_view text) {
     return *this;
 }
 
+// A piece at a time: a text may be as long as the file.
 void JsonWriter::string(std::string_view utf8) {
-    const std::string text = boost::json::serialize(boost::json::string_view(utf8.data(), utf8.size()));
+    constexpr std::size_t longest = 64 << 10;
+    out_.write("\"");
+    while (!utf8.empty()) {
+        std::size_t end = std::min(utf8.size(), longest);
+        while (end < utf8.size() && (static_cast<unsigned char>(utf8[end]) & 0xc0) == 0x80)
+            --end;  // within a character
+        characters(utf8.substr(0, end));
+        utf8.remove_prefix(end);
+    }
+    out_.write("\"");
+}
+
+void JsonWriter::characters(std::string_view utf8) {
+    const std::string quoted = boost::json::serialize(boost::json::string_view(utf8.data(), utf8.size()));
+    const auto text = std::string_view(quoted).substr(1, quoted.size() - 2);
     const auto is_plain = [](char c) { return c >= ' ' && c != '\x7f'; };  // ASCII
     std::string safe;
     for (std::size_t at = 0; at < text.size();) {
@@ -62,8 +77,12 @@ void JsonWriter::string(std::string_view utf8) {
         safe.append(from, other);
         at = static_cast<std::size_t>(other - text.data());
         if (at == text.size()) break;
-        const auto [code, length] = first_character(std::string_view(text).substr(at));
-        safe += is_control(code) || is_deceptive(code) ? escaped(code) : text.substr(at, length);
+        const auto [code, length] = first_character(text.substr(at));
+        if (is_control(code) || is_deceptive(code)) {
+            safe += escaped(code);
+        } else {
+            safe += text.substr(at, length);
+        }
         at += length;
     }
     out_.write(safe);

@@ -57,6 +57,7 @@ class JsonWriter {
     JsonWriter& literal(std::string_view text);
     void separate();
     void string(std::string_view utf8);
+    void characters(std::string_view utf8);  // of a string
 
     Output& out_;
     bool comma_ = false;  // something stands before the next value at its level

@@ -35,6 +35,8 @@ Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Opti
               .a = contender(options.b, a, ranking->pairs_a, ranking->a),
               .b = contender(options.c, b, ranking->pairs_b, ranking->b),
               .ranking = std::move(*ranking),
+              .keys = compare_metadata(base.header(), a.header(), b.header(),
+                                       {.ignored_keys = options.ignored_keys, .tolerance = options.tolerance}),
               .sample = options.sample};
     // A matrix that only knows tensors in which nothing was lost decides nothing.
     duel.weighted = duel.a.total.ie2 > 0 || duel.b.total.ie2 > 0;

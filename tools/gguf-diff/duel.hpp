@@ -26,6 +26,7 @@ struct Duel {
     Contender a;
     Contender b;
     Ranking ranking;
+    std::vector<KeyOfThree> keys;
     bool weighted = false;  // by an importance matrix: then the weighted error decides
     std::uint64_t sample = 0;
 
@@ -49,7 +50,11 @@ Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Opti
 std::vector<Judged> judged(const Duel& duel, const std::vector<ValueDifference>& side);
 
 void print_duel(cli::Console& console, const Duel& duel, bool in_full);
-void print_brief(cli::Console& console, const Duel& duel);  // one line
-std::string duel_json(const Duel& duel);                    // spec/json.md
+void print_brief(cli::Console& console, const Duel& duel);
+void write_json(cli::Output& out, const Duel& duel);  // spec/json.md
+
+// Parts of these: the keys that are not those of the base, but for what every quantization changes.
+void print_duel_keys(cli::Console& console, const Duel& duel, bool in_full);
+void print_duel_key_names(cli::Console& console, const Duel& duel);  // a line a model
 
 }  // namespace ggufkit::diff

@@ -4,6 +4,7 @@
 #include "common/show.hpp"
 #include "duel.hpp"
 #include "error_json.hpp"
+#include "views.hpp"
 
 namespace ggufkit::diff {
 
@@ -45,11 +46,23 @@ void write_names(JsonWriter& json, std::string_view list, const std::vector<std:
     json.end_array();
 }
 
+void write_keys(JsonWriter& json, const std::vector<KeyOfThree>& keys) {
+    json.key("metadata").begin_array();
+    for (const KeyOfThree& key : keys) {
+        json.begin_object().field("key", key.key).field("about_quantization", is_about_quantization(key.key));
+        write_value(json, "base", key.key, key.base);
+        if (key.differs_in_a) write_value(json, "a", key.key, key.a);
+        if (key.differs_in_b) write_value(json, "b", key.key, key.b);
+        if (key.differs_in_a && key.differs_in_b) json.field("alike", key.alike);
+        json.end_object();
+    }
+    json.end_array();
+}
+
 }  // namespace
 
-std::string duel_json(const Duel& duel) {
-    cli::Output text(cli::Output::Sink::memory);
-    JsonWriter json(text);
+void write_json(cli::Output& out, const Duel& duel) {
+    JsonWriter json(out);
     const auto& [pairs_a, pairs_b, a, b, not_compared, not_in_base] = duel.ranking;
     json.begin_object().field("base", duel.base);
     write_contender(json, "a", duel.a);
@@ -61,6 +74,7 @@ std::string duel_json(const Duel& duel) {
         json.value(duel.verdict() < 0 ? "a" : "b");
     }
     json.field("sample", duel.sample);
+    write_keys(json, duel.keys);
     write_both(json, "parts", duel.ranking, ValueGrouping::part);
     write_both(json, "layers", duel.ranking, ValueGrouping::layer);
     json.key("tensors").begin_array();
@@ -78,7 +92,6 @@ std::string duel_json(const Duel& duel) {
     write_names(json, "not_compared", not_compared);
     write_names(json, "not_in_base", not_in_base);
     json.end_object().finish();
-    return text.take();
 }
 
 }  // namespace ggufkit::diff

@@ -63,7 +63,7 @@ void print_totals(Console& console, const Duel& duel, ValueGrouping grouping, st
                  {.title = "TENSORS", .right = true},
                  {.title = "ERROR A", .right = true},
                  {.title = "ERROR B", .right = true},
-                 {.title = "NEARER"}});
+                 {.title = "NEARER", .cut = Cut::spare}});
     for (std::size_t i = 0; i < std::min(of_a.size(), 2 * most_rows); ++i) {
         const double a = duel.error(of_a[i].sums), b = duel.error(of_b[i].sums);
         if (a == 0 && b == 0) continue;
@@ -91,7 +91,7 @@ void print_tensors(Console& console, const Duel& duel, bool in_full) {
                  {.title = "B"},
                  {.title = "ERROR A", .right = true},
                  {.title = "ERROR B", .right = true},
-                 {.title = "NEARER"}});
+                 {.title = "NEARER", .cut = Cut::spare}});
     const bool narrow = is_narrow(console);
     const std::size_t shown = in_full ? order.size() : std::min(order.size(), most_rows);
     for (std::size_t row = 0; row < shown; ++row) {
@@ -154,17 +154,19 @@ Verdict verdict_of(const Duel& duel) {
 void print_brief(Console& console, const Duel& duel) {
     const auto [who, why, style] = verdict_of(duel);
     console.out.print("{}: {}\n", console.paint(style, who), why);
+    print_duel_key_names(console, duel);
 }
 
 void print_duel(Console& console, const Duel& duel, bool in_full) {
     print_contenders(console, duel);
     print_tensors(console, duel, in_full);
     print_totals(console, duel, ValueGrouping::part, "PART");
-    const auto layers_a = totals(duel.ranking.pairs_a, duel.ranking.a, ValueGrouping::layer);
-    const auto layers_b = totals(duel.ranking.pairs_b, duel.ranking.b, ValueGrouping::layer);
-    if (layers_a.size() > 1) console.out.write("\n");
-    print_layers(console, layers_a, "A by layer  ", layers_b);
-    print_layers(console, layers_b, "B by layer  ", layers_a);
+    const auto layers = [](const auto& pairs, const auto& values) {
+        return totals(pairs, values, ValueGrouping::layer);
+    };
+    print_layers(console, {{"A by layer  ", layers(duel.ranking.pairs_a, duel.ranking.a)},
+                           {"B by layer  ", layers(duel.ranking.pairs_b, duel.ranking.b)}});
+    print_duel_keys(console, duel, in_full);
     console.out.write("\n");
     print_left_out(console, "not compared, as A or B lacks them or has another shape", duel.ranking.not_compared);
     print_left_out(console, "not in the base", duel.ranking.not_in_base);

@@ -15,17 +15,6 @@ namespace {
 
 std::string_view change_name(bool in_a, bool in_b) { return !in_b ? "removed" : !in_a ? "added" : "changed"; }
 
-void write_value(JsonWriter& json, std::string_view side, std::string_view key, const std::optional<ValueView>& value) {
-    json.key(side);
-    if (!value) {
-        json.null();
-        return;
-    }
-    json.begin_object().field("type", name(value->type())).field("value", *value);
-    if (const FileType* const type = file_type_named(key, *value)) json.field("file_type", type->name);
-    json.end_object();
-}
-
 void write_list(JsonWriter& json, std::string_view name, const ListChange& list) {
     json.key(name).begin_object().field("a", list.size_a).field("b", list.size_b).field("added", list.added);
     json.field("removed", list.removed).field("moved", list.moved).end_object();
@@ -100,10 +89,21 @@ void write_blocks(JsonWriter& json, const Comparison& comparison) {
 
 }  // namespace
 
-std::string comparison_json(const Comparison& comparison) {
+void write_value(JsonWriter& json, std::string_view field, std::string_view key,
+                 const std::optional<ValueView>& value) {
+    json.key(field);
+    if (!value) {
+        json.null();
+        return;
+    }
+    json.begin_object().field("type", name(value->type())).field("value", *value);
+    if (const FileType* const type = file_type_named(key, *value)) json.field("file_type", type->name);
+    json.end_object();
+}
+
+void write_json(cli::Output& out, const Comparison& comparison) {
     const Diff& diff = comparison.diff;
-    cli::Output text(cli::Output::Sink::memory);
-    JsonWriter json(text);
+    JsonWriter json(out);
     json.begin_object()
         .field("a", comparison.names.a)
         .field("b", comparison.names.b)
@@ -137,7 +137,6 @@ std::string comparison_json(const Comparison& comparison) {
         write_totals(json, list, totals(comparison.pairs, comparison.values, grouping), grouping);
     }
     json.end_object().finish();
-    return text.take();
 }
 
 }  // namespace ggufkit::diff

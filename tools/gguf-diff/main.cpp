@@ -69,7 +69,7 @@ class Command {
     std::string_view fault() const {
         const Options& o = options_;
         const bool of_keys = !o.ignored_keys.empty() || o.tolerance != 0, three = !o.c.empty();
-        if (o.a.empty()) return "A and B are missing";
+        if (o.a.empty() && !o.patch.any()) return "A and B are missing";
         if (o.patch.any()) {
             if (three) return "a patch is between two files";
             const bool of_values = o.imatrix || o.sample != 0 || !o.fail_above.empty();
@@ -82,7 +82,7 @@ class Command {
         if (o.force && !o.html) return "--force is for --html, --patch and --apply";
         if (o.b.empty()) return "B is missing";
         if ((o.a == "-") + (o.b == "-") + (o.c == "-") > 1) return "only one of the models can be standard input";
-        if (three && (of_keys || o.blocks)) return "--ignore, --tolerance and --blocks are for two models";
+        if (three && o.blocks) return "--blocks is for two models";
         if (std::isnan(o.tolerance)) return "--tolerance: not a number from 0 to 1";  // CLI::Range lets it through
         return "";
     }
@@ -122,13 +122,13 @@ class Command {
         // Of one on a server, the data of those tensors alone that have to be compared.
         auto model = cli::open_model(file, {.header_only = is_remote(file), .threads = options_.threads});
         if (model) return std::move(*model);
-        console_.error(cli::sentence(file, model.error()));
+        console_.error(cli::sentence(file, diff::opening_error(file, model.error())));
         return {};
     }
 
     void show(const diff::Comparison& comparison) const {
         if (options_.json) {
-            console_.out.write(diff::comparison_json(comparison));
+            diff::write_json(console_.out, comparison);
         } else if (options_.brief) {
             diff::print_brief(console_, comparison);
         } else {
@@ -138,7 +138,7 @@ class Command {
 
     void show(const diff::Duel& duel) const {
         if (options_.json) {
-            console_.out.write(diff::duel_json(duel));
+            diff::write_json(console_.out, duel);
         } else if (options_.brief) {
             diff::print_brief(console_, duel);
         } else {

@@ -30,10 +30,14 @@ the root mean square of w; EQUAL the share of weights that are the same. Totals
 are of the tensors that differ. Pairs of which one is infinite or no number are
 in no sum, but counted.
 
+Of three models the weights decide. Keys of A or B that are not as in BASE are
+shown, but for those that every quantization changes, as general.file_type.
+
 Any file may be compressed (.gguf.zst), and one of them - for standard input:
 then it is unpacked into a file without a name in TMPDIR, or else /var/tmp. Any
 may be a URL or hf:OWNER/REPO/FILE.gguf (gguf-info --help says more): of it the
-header is fetched, and the data of those tensors that have to be compared.
+header is fetched, and the data of those tensors that have to be compared; with
+--sample, of large ones, no more than parts.
 
 Examples:
   gguf-diff model-f16.gguf model-Q8_0.gguf
@@ -49,8 +53,9 @@ Examples:
   gguf-diff --apply fix.ggufpatch model.gguf model-fixed-template.gguf
 
 Exit codes:
-  0  the same; with --fail-above: nothing is above, and all could be compared;
-     with --patch and --apply: done
+  0  the same; of three models: A and B hold the weights of BASE, whatever their
+     keys; with --fail-above: nothing is above, and all could be compared; with
+     --patch and --apply: done
   1  different
   2  trouble: misuse, or a file that could not be read
 )",
@@ -87,9 +92,9 @@ void add_options(CLI::App& app, Options& options) {
         ->allow_extra_args(false);
 
     const auto output = [](CLI::Option* option) { return option->group("Output"); };
-    auto* const brief = output(
-        app.add_flag("--brief", options.brief,
-                     "Only say whether they differ, and in what; of\nthree models, which is nearer and by how much"));
+    auto* const brief = output(app.add_flag("--brief", options.brief,
+                                            "Only say whether they differ, and in what; of\nthree models, which is "
+                                            "nearer and by how much,\nand which keys are not as in the base"));
     auto* const all = output(app.add_flag("--all", options.all, "Show every tensor and all of every long value"));
     auto* const blocks = output(
         app.add_flag("--blocks", options.blocks,

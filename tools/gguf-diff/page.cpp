@@ -23,6 +23,12 @@ namespace {
 
 std::string file_name(const std::string& path) { return fs::path(path).filename().string(); }
 
+std::string json_of(const auto& content) {
+    cli::Output text(cli::Output::Sink::memory);
+    write_json(text, content);
+    return text.take();
+}
+
 std::string page_of(const std::string& title, std::string_view script, const std::string& data) {
     const std::string scripts = std::string(cli::page::weights_js) + std::string(script);
     return cli::html({.title = printable(title), .script = scripts, .data = data});
@@ -44,14 +50,14 @@ Result<void> write(const PagePlace& place, const std::string& page) {
 
 Result<void> write_page(const PagePlace& place, const Comparison& comparison) {
     const auto& [a, b] = comparison.names;
-    return write(place, page_of(fmt::format("{} → {}", file_name(a), file_name(b)), cli::page::diff_js,
-                                comparison_json(comparison)));
+    return write(place,
+                 page_of(fmt::format("{} → {}", file_name(a), file_name(b)), cli::page::diff_js, json_of(comparison)));
 }
 
 Result<void> write_page(const PagePlace& place, const Duel& duel) {
     const std::string title = fmt::format("{} or {}: which is nearer to {}", file_name(duel.a.name),
                                           file_name(duel.b.name), file_name(duel.base));
-    return write(place, page_of(title, cli::page::duel_js, duel_json(duel)));
+    return write(place, page_of(title, cli::page::duel_js, json_of(duel)));
 }
 
 }  // namespace ggufkit::diff

@@ -1,7 +1,10 @@
 #include "patch.hpp"
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <fstream>
 #include <ggufkit/patch.hpp>
+#include <string_view>
 
 #include "common/interrupt.hpp"
 #include "common/json.hpp"
@@ -28,9 +31,9 @@ tl::unexpected<Error> in_file(const std::string& file, Error error) {
 
 Result<PatchSummary> make(const PatchRun& run, const PatchOptions& options) {
     const auto a = cli::open_model(run.a, {.follow_shards = false, .threads = run.threads});
-    if (!a) return in_file(run.a, a.error());
+    if (!a) return in_file(run.a, opening_error(run.a, a.error()));
     const auto b = cli::open_model(run.b, {.follow_shards = false, .threads = run.threads});
-    if (!b) return in_file(run.b, b.error());
+    if (!b) return in_file(run.b, opening_error(run.b, b.error()));
     return make_patch(*a, *b, *run.request.make, options);
 }
 
@@ -40,14 +43,18 @@ Result<PatchSummary> carry_out(const PatchRun& run, const PatchOptions& options)
     return apply_patch(*run.request.apply, run.a, run.b, options);
 }
 
+constexpr std::string_view make_takes = "--patch takes OLD and NEW";
+constexpr std::string_view apply_takes = "--apply takes OLD and NEW, or --in-place and one FILE";
+
 // What is wrong with the arguments, or nothing.
 std::string_view fault_in(const PatchRun& run) {
     const PatchRequest& request = run.request;
+    if (run.a.empty()) return request.make ? make_takes : apply_takes;
     if (request.make && request.in_place) return "--in-place is for --apply";
     if (run.a == "-" || run.b == "-") return "a patch is made of files and for files, not of standard input";
     if (request.in_place && !run.b.empty()) return "--in-place takes one FILE, which becomes the new one";
     if (!request.in_place && run.b.empty()) {
-        return request.make ? "--patch takes OLD and NEW" : "--apply takes OLD and NEW, or --in-place and one FILE";
+        return request.make ? make_takes : apply_takes;
     }
     return "";
 }
@@ -78,6 +85,14 @@ void print_text(cli::Console& console, const PatchRun& run, const PatchSummary& 
 }
 
 }  // namespace
+
+Error opening_error(const std::string& file, Error error) {
+    if (error.code != Errc::bad_version) return error;
+    std::array<char, patch_magic.size()> beginning{};
+    std::ifstream(file, std::ios::binary).read(beginning.data(), beginning.size());
+    if (std::string_view(beginning.data(), beginning.size()) != patch_magic) return error;
+    return {.code = Errc::bad_argument, .subject = file, .detail = "is a patch, which --apply takes, and no model"};
+}
 
 void add_patch_options(CLI::App& app, PatchRequest& request) {
     constexpr const char* group = "Patches";

@@ -1,6 +1,7 @@
 // gguf-diff --patch and --apply.
 #pragma once
 
+#include <ggufkit/error.hpp>
 #include <ggufkit/zstd_level.hpp>
 #include <optional>
 #include <string>
@@ -17,6 +18,9 @@ struct PatchRequest {
 
     bool any() const { return make || apply; }
 };
+
+// Why `file` could not be opened as a model; of a patch, that it is one.
+Error opening_error(const std::string& file, Error error);
 
 void add_patch_options(CLI::App& app, PatchRequest& request);
 

@@ -32,6 +32,9 @@ class Lines {
         if (++count_ > most_) return;
         console_.out.print("   {}\n", console_.paint(style, fmt::format("{}{}", sign, elide(text, width_))));
     }
+    // So that no more of them need be made.
+    bool full() const { return count_ >= most_; }
+    void skip(std::uint64_t lines) { count_ += lines; }
     void finish() const {
         if (count_ <= most_) return;
         console_.out.print("   {}\n", console_.paint(Style::dim, fmt::format("… and {} more: --all shows them",
@@ -88,6 +91,10 @@ void print_hunk(Lines& lines, const Hunk& hunk, const std::vector<std::string_vi
         if (added && i > 0) other = &hunk.edits[i - 1];
         if (other != nullptr && other->kind == Edit::Kind::keep) other = nullptr;
         for (std::uint64_t n = 0; n < edit.count; ++n) {
+            if (lines.full()) {
+                lines.skip(edit.count - n);
+                break;
+            }
             const std::string_view line = added ? b[edit.b + n] : a[edit.a + n];
             std::size_t differs_at = 0;
             if (other != nullptr && n < other->count) {
@@ -132,6 +139,10 @@ void print_array_change(Console& console, const ArrayView& a, const ArrayView& b
         for (const Edit& edit : hunk.edits) {
             const bool added = edit.kind == Edit::Kind::add;
             for (std::uint64_t n = 0; n < edit.count; ++n) {
+                if (lines.full()) {
+                    lines.skip(edit.count - n);
+                    break;
+                }
                 const std::uint64_t index = (added ? edit.b : edit.a) + n;
                 lines.print(style_of(edit.kind), sign_of(edit.kind),
                             fmt::format("[{}] {}", index, added ? in_b[index] : in_a[index]));
@@ -191,10 +202,10 @@ bool is_tokenizer_list(std::string_view key) {
 bool has_details(const KeyChange& change) {
     if (!change.a || !change.b || change.a->type() != change.b->type() || is_tokenizer_list(change.key)) return false;
     if (const auto a = change.a->as_string(), b = change.b->as_string(); a && b) {
-        return std::max(a->size(), b->size()) > short_text;
+        return std::max(a->size(), b->size()) > short_text && can_diff(*a, *b);
     }
     const auto a = change.a->as_array(), b = change.b->as_array();
-    return a && b && a->element_type() == b->element_type() && std::max(a->size(), b->size()) <= longest_array_to_diff;
+    return a && b && can_diff(*a, *b);
 }
 
 void print_details(Console& console, const Comparison& comparison, bool in_full) {

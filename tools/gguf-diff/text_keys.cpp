@@ -32,6 +32,8 @@ std::string array_change(const ArrayView& a, const ArrayView& b) {
 }
 
 std::string lines_changed(std::string_view a, std::string_view b) {
+    if (!can_diff(a, b))
+        return fmt::format("{} → {} bytes, too many lines to show", grouped(a.size()), grouped(b.size()));
     std::uint64_t removed = 0, added = 0;
     for (const Hunk& hunk : diff_lines(a, b, 0)) {
         removed += hunk.count_a;

@@ -195,20 +195,17 @@ void print_more(Console& console, std::size_t hidden, std::string_view what) {
                           console.paint(Style::dim, "… and " + counted(hidden, what) + " more: --all shows them"));
 }
 
-void print_layers(Console& console, std::span<const ValueTotal> layers, std::string_view title,
-                  std::span<const ValueTotal> beside) {
-    constexpr std::size_t most_layers = 4096;  // a file may claim any number
-    if (layers.size() < 2 || layers.size() > most_layers) return;
+namespace {
+
+// `least` and `most`: the ends of the scale.
+void print_strip(Console& console, const LayerStrip& strip, double least, double most) {
+    const auto& [title, layers] = strip;
+    const auto [low, high] = range_of(layers);
     const std::uint64_t last = std::stoull(layers.back().name);
-    if (last >= most_layers) return;
     std::vector<double> errors(last + 1, -1);
     for (const ValueTotal& layer : layers) {
         if (is_known(layer.sums)) errors[std::stoull(layer.name)] = layer.sums.relative_rmse();
     }
-    const auto [low, high] = range_of(layers);
-    if (high == 0) return;
-    const auto [low_beside, high_beside] = range_of(beside);
-    const double least = std::min(low, low_beside), most = std::max(high, high_beside);
     const std::size_t room =
         console.width().value_or(100) - std::min<std::size_t>(console.width().value_or(100) - 8, title.size() + 3);
     // A range of less than a factor of 2 is not blown up: small differences shall look small.
@@ -220,14 +217,34 @@ void print_layers(Console& console, std::span<const ValueTotal> layers, std::str
     console.out.print("   {:<{}}{} to {}, layers 0 to {}\n", "", title.size(), percent(low), percent(high), last);
 }
 
+// Whether there is something to draw: layers, of a number that is no nonsense (a file may claim any), and an error.
+bool can_be_drawn(const LayerStrip& strip) {
+    constexpr std::size_t most_layers = 4096;
+    return strip.layers.size() >= 2 && std::stoull(strip.layers.back().name) < most_layers &&
+           range_of(strip.layers).second > 0;
+}
+
+}  // namespace
+
+void print_layers(Console& console, std::vector<LayerStrip> strips) {
+    std::erase_if(strips, [](const LayerStrip& strip) { return !can_be_drawn(strip); });
+    if (strips.empty()) return;
+    auto [least, most] = range_of(strips.front().layers);
+    for (const LayerStrip& strip : strips) {
+        const auto [low, high] = range_of(strip.layers);
+        least = std::min(least, low);
+        most = std::max(most, high);
+    }
+    console.out.write("\n");
+    for (const LayerStrip& strip : strips) print_strip(console, strip, least, most);
+}
+
 void print_tensors(Console& console, const Comparison& comparison, bool in_full) {
     print_structure(console, comparison, in_full);
     print_values(console, comparison, in_full);
     print_blocks(console, comparison);
     print_parts(console, comparison);
-    const auto layers = totals(comparison.pairs, comparison.values, ValueGrouping::layer);
-    if (layers.size() > 1) console.out.write("\n");
-    print_layers(console, layers, "error by layer  ");
+    print_layers(console, {{"error by layer  ", totals(comparison.pairs, comparison.values, ValueGrouping::layer)}});
 }
 
 }  // namespace ggufkit::diff

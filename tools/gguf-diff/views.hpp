@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <ggufkit/plan.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/console.hpp"
+#include "common/json.hpp"
 #include "comparison.hpp"
 
 namespace ggufkit::diff {
@@ -17,12 +19,16 @@ namespace ggufkit::diff {
 // `in_full`: every tensor, and all of every long value.
 void print_text(cli::Console& console, const Comparison& comparison, bool in_full);
 void print_brief(cli::Console& console, const Comparison& comparison);
-std::string comparison_json(const Comparison& comparison);  // spec/json.md, ends with a newline
+void write_json(cli::Output& out, const Comparison& comparison);  // spec/json.md
 
 inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by line
 
 // The file type whose number the value of general.file_type is; null for other keys, and numbers that no file type has.
 const FileType* file_type_named(std::string_view key, const ValueView& value);
+
+// A field: {"type", "value"}, or null.
+void write_value(cli::JsonWriter& json, std::string_view field, std::string_view key,
+                 const std::optional<ValueView>& value);
 
 // One of the long lists of a tokenizer, which are told of together.
 bool is_tokenizer_list(std::string_view key);
@@ -36,9 +42,12 @@ void print_keys(cli::Console& console, const std::vector<KeyChange>& changes);
 void print_details(cli::Console& console, const Comparison& comparison, bool in_full);
 void print_more(cli::Console& console, std::size_t hidden, std::string_view what);
 void print_sample(cli::Console& console, std::uint64_t sample);  // nothing where all was looked at
-// A bar a layer. `beside`: those of another model, to be drawn on the same scale.
-void print_layers(cli::Console& console, std::span<const ValueTotal> layers, std::string_view title,
-                  std::span<const ValueTotal> beside = {});
+// A bar a layer, all strips on one scale, below an empty line; nothing where no layer has an error.
+struct LayerStrip {
+    std::string_view title;
+    std::vector<ValueTotal> layers;
+};
+void print_layers(cli::Console& console, std::vector<LayerStrip> strips);
 void print_tensors(cli::Console& console, const Comparison& comparison, bool in_full);
 
 }  // namespace ggufkit::diff

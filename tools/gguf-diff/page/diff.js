@@ -64,15 +64,11 @@ function worstSection() {
 }
 
 function keySection() {
-  const short = (text) => text.length > 120 ? `${text.slice(0, 120)}…` : text;
-  const text = (value) => typeof value === 'string' || (value !== null && value.hex !== undefined) ? value : JSON.stringify(value);
-  const named = (side) => side.file_type === undefined ? '' : ` (${side.file_type})`;
-  const value = (side) => side === null ? '–' : short(show.text(text(side.value))) + named(side);
   const rows = table([
     { title: 'Key', key: (k) => show.text(k.key), cell: (k) => show.text(k.key) },
     { title: 'Change', key: (k) => k.change, cell: (k) => k.change },
-    { title: 'A', key: (k) => value(k.a), cell: (k) => value(k.a) },
-    { title: 'B', key: (k) => value(k.b), cell: (k) => value(k.b) },
+    { title: 'A', key: (k) => keyValue(k.a), cell: (k) => keyValue(k.a) },
+    { title: 'B', key: (k) => keyValue(k.b), cell: (k) => keyValue(k.b) },
   ], diff.metadata, (k) => show.text(k.key).toLowerCase(), 'Search keys');
   return h('section', {}, h('h2', {}, 'Metadata'), rows.element);
 }

@@ -105,6 +105,20 @@ function worstSection() {
     choice('Which tensors', ['furthest from each other', 'worst of A', 'worst of B'], (index) => drawing.replaceChildren(chart(index))), sideKeys(), drawing);
 }
 
+// Those that not every quantization changes come first.
+function keySection() {
+  const keys = [...diff.metadata].sort((x, y) => x.about_quantization - y.about_quantization);
+  const value = (key, side) => key[side] === undefined ? '' : side === 'b' && key.alike ? 'as A' : keyValue(key[side]);
+  const column = (title, hint, side) => ({ title, hint, key: (k) => value(k, side), cell: (k) => value(k, side) });
+  const rows = table([
+    { title: 'Key', key: (k) => show.text(k.key), cell: (k) => show.text(k.key) },
+    column('Base', undefined, 'base'), column('A', 'empty where it is as in the base', 'a'), column('B', 'empty where it is as in the base', 'b'),
+  ], keys, (k) => show.text(k.key).toLowerCase(), 'Search keys');
+  const others = keys.filter((key) => !key.about_quantization).length;
+  return h('section', {}, h('h2', {}, 'Metadata'),
+    h('p', { class: 'soft' }, `The keys of A and B that are not those of the base. ${others === 0 ? 'All are' : others === keys.length ? 'None is' : 'The last are'} among those that every quantization changes.`), rows.element);
+}
+
 function leftOutSection() {
   const names = (title, list) => list.length === 0 ? [] : h('dl', {}, h('dt', {}, title), h('dd', {}, list.map(show.text).join(', ')));
   if (diff.not_compared.length + diff.not_in_base.length === 0) return [];
@@ -118,6 +132,7 @@ draw(
   tiles(), totalsSection(),
   diff.tensors.length === 0 ? [] : layerSection('Tensor by tensor', 'The colour says which of the two is nearer to the base, the stronger the more.', set, measures),
   worstSection(), leftOutSection(),
+  diff.metadata.length === 0 ? [] : keySection(),
   h('section', {}, h('h2', {}, 'Every tensor'), h('p', { class: 'soft' }, 'A click on a title sorts.'), everything.element),
   explanations([['relative error', '√(Σe² / Σw²), w being a weight of the base, v that of A or B, e = v − w: 0 is the same, 100 % an error as large as the weights'],
     ...['SQNR', 'weighted error'].filter((term) => term === 'SQNR' || weighted).map((term) => [term, meanings[term]]),

@@ -6,6 +6,14 @@ const file = (path) => show.text(path).split('/').pop();
 const tile = (value, ...words) => h('div', { class: 'tile' }, h('b', {}, value), h('span', {}, words));
 const dot = (color) => h('i', { class: 'dot', '--heat': color });
 
+// A value of metadata on one line; a dash where there is none.
+function keyValue(side) {
+  if (side === null) return '–';
+  const text = typeof side.value === 'string' || (side.value !== null && side.value.hex !== undefined) ? side.value : JSON.stringify(side.value);
+  const line = show.text(text);
+  return (line.length > 120 ? `${line.slice(0, 120)}…` : line) + (side.file_type === undefined ? '' : ` (${side.file_type})`);
+}
+
 // Of relative errors: the same in all reports, from what nobody notices to what is hardly the model any more.
 const errorScale = heatScale(0.005, 0.5);
 
