@@ -119,7 +119,7 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
         if (!text.ends_with('\n')) console.out.write("\n");
         return console.finish(0, failure_);
     } catch (const CLI::ParseError& fault) {
-        return refuse(Console(manual_.name, Color::automatic), message_of(fault, app_));
+        return refuse(Console(manual_.name, Color::automatic), message_of(fault, *app_));
     }
     Console console(manual_.name, color_named(color_));
     if (const auto fault = simd_fault()) return refuse(console, *fault);
