@@ -103,6 +103,7 @@ std::vector<UnusedOverride> Overrides::unused(std::span<const PlannedTensor> ten
     }
     for (const Compiled& compiled : compiled_) judge(*compiled.row, compiled.search(tensors));
     std::vector<UnusedOverride> unused;
+    unused.reserve(faults.size());
     for (auto& [row, fault] : faults) unused.push_back({*row, std::move(fault)});
     return unused;
 }

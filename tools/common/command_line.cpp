@@ -77,12 +77,14 @@ void allow_many_files() {
 // Of a fault of which CLI11 speaks in its own terms: "--effort: At Most 1 required but received 2", "--ctx: 1 required
 // N:UINT in [1 - 4294967296] missing".
 std::string message_of(const CLI::ParseError& fault, const CLI::App& app) {
-    const std::string text = fault.what();
-    const std::string flag = text.substr(0, text.find(':'));
+    const std::string_view text = fault.what();
+    const std::string flag(text.substr(0, text.find(':')));
     const CLI::Option* const option = app.get_option_no_throw(flag);
-    const std::string_view rest = std::string_view(text).substr(flag.size());
+    const std::string_view rest = text.substr(flag.size());
     if (rest.starts_with(": At Most 1 required")) return fmt::format("{} is given more than once", flag);
-    if (option == nullptr || !rest.starts_with(": 1 required ") || !rest.ends_with(" missing")) return text;
+    if (option == nullptr || !rest.starts_with(": 1 required ") || !rest.ends_with(" missing")) {
+        return std::string(text);
+    }
     return fmt::format("{} needs {}", flag, value_name(*option));
 }
 
