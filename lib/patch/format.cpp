@@ -14,7 +14,6 @@ namespace ggufkit::patch {
 
 namespace {
 
-constexpr std::string_view magic = patch_magic;
 constexpr std::uint32_t version = 1;
 constexpr Encoding little{.order = ByteOrder::little, .version = 3};
 
@@ -59,13 +58,14 @@ class Reader {
 };
 
 Result<Head> read_head(std::span<const std::byte> bytes) {
-    if (bytes.size() < magic.size() || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0) {
+    if (bytes.size() < patch_magic.size() || std::memcmp(bytes.data(), patch_magic.data(), patch_magic.size()) != 0) {
         return damaged(0, "is no ggufpatch");
     }
     if (bytes.size() < head_bytes) return damaged(bytes.size(), "ends within its head");
-    Reader reader(bytes, magic.size());
+    Reader reader(bytes, patch_magic.size());
     if (const auto found = reader.number<std::uint32_t>(); found != version) {
-        return damaged(magic.size(), fmt::format("is of version {}; this program knows version {}", found, version));
+        return damaged(patch_magic.size(),
+                       fmt::format("is of version {}; this program knows version {}", found, version));
     }
     reader.number<std::uint32_t>();
     Head head;
@@ -108,7 +108,7 @@ std::string_view fault_in(const Step& step, const Head& head) {
 
 std::vector<std::byte> encode(const Head& head) {
     Writer writer;
-    for (const char c : magic) writer.add(static_cast<std::uint8_t>(c));
+    for (const char c : patch_magic) writer.add(static_cast<std::uint8_t>(c));
     writer.add(version).add(std::uint32_t{0});
     writer.add(head.old_file).add(head.new_file).add(head.steps).add(head.steps_digest);
     writer.add(hash64(writer.bytes));
