@@ -9,8 +9,9 @@
 #include <algorithm>
 #include <boost/interprocess/exceptions.hpp>
 #include <cerrno>
-#include <string_view>
 #include <system_error>
+
+#include "io/file_kind.hpp"
 
 namespace ggufkit::io {
 namespace {
@@ -32,13 +33,6 @@ int open_to_read(const std::filesystem::path& path) {
     return fd;
 }
 
-std::string_view kind(mode_t mode) {
-    if (S_ISDIR(mode)) return "a folder";
-    if (S_ISFIFO(mode)) return "a FIFO";
-    if (S_ISSOCK(mode)) return "a socket";
-    return "a device";
-}
-
 int advice(Access access) {
     switch (access) {
         case Access::sequential: return MADV_SEQUENTIAL;
@@ -55,8 +49,28 @@ FileHandle::~FileHandle() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-MappedFile::Stamp MappedFile::stamp_of(const struct stat& status) {
-    return {status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+MappedFile::Stamp MappedFile::stamp_of(const struct stat& status) const {
+    return {.size = status.st_size,
+            .written = {status.st_mtim.tv_sec, status.st_mtim.tv_nsec},
+            .changed = {status.st_ctim.tv_sec, status.st_ctim.tv_nsec},
+            .links = status.st_nlink,
+            .mode = status.st_mode,
+            .owner = {status.st_uid, status.st_gid},
+            .named = is_named(status)};
+}
+
+// Whether the file has the name that it was opened by.
+bool MappedFile::is_named(const struct stat& status) const {
+    struct stat named {};
+    return ::stat(path_.c_str(), &named) == 0 && named.st_dev == status.st_dev && named.st_ino == status.st_ino;
+}
+
+// Writing sets both times. Only the time of writing can be put back. The other one also changes with the name, the links,
+// the owner and the permissions, so it proves something only where all of these are known and the same.
+bool MappedFile::Stamp::has_same_content(const Stamp& other) const {
+    if (size != other.size || written != other.written) return false;
+    const bool explained = links != other.links || mode != other.mode || owner != other.owner || !named || !other.named;
+    return changed == other.changed || explained;
 }
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
@@ -73,9 +87,9 @@ Result<MappedFile> MappedFile::adopt(FileHandle handle, const std::filesystem::p
     if (::fstat(file.fd(), &status) != 0) return refuse(Errc::io_open, path, reason(errno));
     if (!S_ISREG(status.st_mode)) {
         return refuse(Errc::io_open, path,
-                      fmt::format("is {}; only a regular file can be mapped", kind(status.st_mode)));
+                      fmt::format("is {}; only a regular file can be mapped", file_kind(status.st_mode)));
     }
-    file.stamp_ = stamp_of(status);
+    file.stamp_ = file.stamp_of(status);
     if (status.st_size == 0) return file;
     try {
         const auto size = static_cast<std::size_t>(status.st_size);
@@ -103,7 +117,7 @@ Result<void> MappedFile::check_unchanged() const {
     struct stat status {};
     if (::fstat(fd(), &status) != 0) return refuse(Errc::io_read, path_, reason(errno));
     const Stamp now = stamp_of(status);
-    if (now == stamp_) return {};
+    if (stamp_.has_same_content(now)) return {};
     return refuse(Errc::io_changed, path_,
                   now.size == stamp_.size
                       ? "was written to while it was read"

@@ -50,18 +50,24 @@ class MappedFile {
 
     void advise(std::uint64_t begin, std::uint64_t size, Access access) const;
 
-    // IO_CHANGED where the size or the time of the last change is no longer that of the mapping.
+    // IO_CHANGED where the file was written to since it was mapped, by its size and its times; even if the time of the last
+    // write was put back.
     Result<void> check_unchanged() const;
 
   private:
-    // What stays the same as long as nobody writes.
+    using Time = std::pair<std::int64_t, std::int64_t>;  // seconds, nanoseconds
     struct Stamp {
         std::int64_t size = 0;
-        std::int64_t seconds = 0;
-        std::int64_t nanoseconds = 0;
-        friend bool operator==(const Stamp&, const Stamp&) = default;
+        Time written{}, changed{};
+        std::uint64_t links = 0;
+        std::uint32_t mode = 0;
+        std::pair<std::uint32_t, std::uint32_t> owner{};  // and group
+        bool named = false;
+
+        bool has_same_content(const Stamp& other) const;
     };
-    static Stamp stamp_of(const struct stat& status);
+    Stamp stamp_of(const struct stat& status) const;
+    bool is_named(const struct stat& status) const;
 
     std::filesystem::path path_;
     FileHandle handle_;

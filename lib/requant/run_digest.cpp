@@ -35,6 +35,10 @@ void add_inputs(Feed& feed, const Model& model) {
         feed.add(static_cast<std::uint64_t>(status.st_size));
         feed.add(static_cast<std::uint64_t>(status.st_mtim.tv_sec));
         feed.add(static_cast<std::uint64_t>(status.st_mtim.tv_nsec));
+        // Can be put back, unlike the time of the last change; a file without a name is a copy made for this run.
+        const timespec changed = status.st_nlink > 0 ? status.st_ctim : timespec{};
+        feed.add(static_cast<std::uint64_t>(changed.tv_sec));
+        feed.add(static_cast<std::uint64_t>(changed.tv_nsec));
         feed.add(model.shard(i).file().first(model.shard(i).header_bytes()));
     }
 }

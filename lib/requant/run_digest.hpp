@@ -10,8 +10,8 @@
 
 namespace ggufkit::requant {
 
-// 32 hexadecimal digits: of this library's version; of the inputs, by their headers, sizes and the time of their last
-// change; of the plans, importance included; of how the jobs are cut into pieces.
+// 32 hexadecimal digits: of this library's version; of the inputs, by their headers, sizes and the times of their last write
+// and their last change; of the plans, importance included; of how the jobs are cut into pieces.
 std::string run_digest(const Model& model, std::span<const Plan* const> plans, std::span<const Job> jobs);
 
 }  // namespace ggufkit::requant
