@@ -16,9 +16,12 @@
 #include <system_error>
 #include <utility>
 
+#include "io/file_kind.hpp"
+#include "io/leftover.hpp"
 #include "io/mapped_file.hpp"
 #include "io/read_at.hpp"
 #include "io/same_file.hpp"
+#include "io/side_file.hpp"
 
 namespace ggufkit::io {
 
@@ -26,6 +29,8 @@ namespace {
 
 // The kernel is told to start writing each time so much is dirty: a final fsync then has little left to wait for.
 constexpr std::uint64_t writeback_step = 32u << 20;
+
+constexpr std::string_view partial_suffix = ".ggufkit-partial";
 
 // A partial file may be taken away between the moments that it is opened and locked, but not for ever.
 constexpr unsigned max_attempts = 100;
@@ -36,16 +41,6 @@ Errc code_of(int number, Errc otherwise) {
 
 std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
 
-const char* kind_of(mode_t mode) {
-    switch (mode & S_IFMT) {
-        case S_IFDIR: return "a folder";
-        case S_IFLNK: return "a symbolic link";
-        case S_IFIFO: return "a FIFO";
-        case S_IFSOCK: return "a socket";
-        default: return "a device";
-    }
-}
-
 }  // namespace
 
 struct OutputFile::State {
@@ -54,9 +49,10 @@ struct OutputFile::State {
     std::string partial;                // the temporary one
     std::optional<std::uint64_t> size;  // where it is known ahead
     Options options;
-    FileHandle folder;
+    std::shared_ptr<const FileHandle> folder;
     FileHandle file;
     bool partial_is_ours = false;  // locked, and not yet under its name
+    std::optional<Leftover> leftover;
     bool keep = false;
     bool published = false;  // by the run that this one continues
     bool prepared = false;
@@ -64,12 +60,13 @@ struct OutputFile::State {
     std::optional<mode_t> mode;  // of the file that is replaced
 
     State(const std::filesystem::path& output, std::optional<std::uint64_t> bytes, Options how)
-        : path(output), name(output.filename().string()), size(bytes), options(std::move(how)) {
-        constexpr std::size_t longest = 200;  // a file name has at most 255 bytes
-        partial = name.substr(0, longest) + ".ggufkit-partial";
-    }
+        : path(output),
+          name(output.filename().string()),
+          partial(side_name(name, partial_suffix)),
+          size(bytes),
+          options(std::move(how)) {}
     ~State() {
-        if (partial_is_ours && !keep) ::unlinkat(folder.get(), partial.c_str(), 0);
+        if (partial_is_ours && !keep) ::unlinkat(folder->get(), partial.c_str(), 0);
     }
     State(const State&) = delete;
     State& operator=(const State&) = delete;
@@ -80,6 +77,7 @@ struct OutputFile::State {
     Result<void> check_target();
     Result<void> open_partial();
     Result<bool> lock_partial();
+    Result<void> empty();
     Result<void> check_space();
     Result<void> reserve();
     Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes);
@@ -99,9 +97,13 @@ struct OutputFile::State {
 
 Result<void> OutputFile::State::open_folder() {
     if (name.empty()) return fail(refusal(Errc::bad_argument, "is no name of a file"));
+    if (options.beside != nullptr && options.beside->path().parent_path() == path.parent_path()) {
+        folder = options.beside->state_->folder;
+        return {};
+    }
     const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
-    folder = FileHandle(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() >= 0) return {};
+    folder = std::make_shared<const FileHandle>(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder->get() >= 0) return {};
     return fail(errno == ENOENT ? refusal(Errc::io_open, "its folder does not exist")
                                 : error(Errc::io_open, "open its folder"));
 }
@@ -109,7 +111,7 @@ Result<void> OutputFile::State::open_folder() {
 // Through links: an input behind one is an input.
 Result<void> OutputFile::State::check_inputs() {
     struct stat target {};
-    if (::fstatat(folder.get(), name.c_str(), &target, 0) != 0) return {};
+    if (::fstatat(folder->get(), name.c_str(), &target, 0) != 0) return {};
     if (is_one_of(target, options.inputs)) return fail(refusal(Errc::io_same_file, "is the input"));
     return {};
 }
@@ -117,9 +119,9 @@ Result<void> OutputFile::State::check_inputs() {
 // A run that was killed after its commit() leaves the output under its name, and no partial file.
 Result<void> OutputFile::State::open_published() {
     struct stat status {};
-    if (!options.may_be_published || ::fstatat(folder.get(), partial.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+    if (!options.may_be_published || ::fstatat(folder->get(), partial.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
         return {};
-    file = FileHandle(::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    file = FileHandle(::openat(folder->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     published = file.get() >= 0 && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
                 static_cast<std::uint64_t>(status.st_size) == size;
     return {};
@@ -128,13 +130,13 @@ Result<void> OutputFile::State::open_published() {
 // Whether the name is free, or holds what may be replaced.
 Result<void> OutputFile::State::check_target() {
     struct stat target {};
-    if (::fstatat(folder.get(), name.c_str(), &target, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (::fstatat(folder->get(), name.c_str(), &target, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT) return {};
         return fail(error(Errc::io_open, "look at the output"));
     }
     if (!S_ISREG(target.st_mode)) {
-        return fail(
-            refusal(Errc::io_open, fmt::format("is {}; only a regular file can be replaced", kind_of(target.st_mode))));
+        return fail(refusal(Errc::io_open,
+                            fmt::format("is {}; only a regular file can be replaced", file_kind(target.st_mode))));
     }
     if (!options.overwrite) return fail(refusal(Errc::io_exists, "exists already"));
     mode = target.st_mode & 07777;
@@ -143,16 +145,20 @@ Result<void> OutputFile::State::check_target() {
 
 // The partial file, new or left by a run that was killed, and the lock on it.
 Result<void> OutputFile::State::open_partial() {
-    constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
-        file = FileHandle(::openat(folder.get(), partial.c_str(), flags, 0666));
-        if (file.get() < 0) return fail(error(code_of(errno, Errc::io_open), "create a file beside it"));
+        auto opened = open_side_file(partial, SideAccess::create, folder->get());
+        if (!opened) {
+            opened.error().subject = (path.parent_path() / partial).string();
+            return fail(std::move(opened).error());
+        }
+        file = *std::move(opened);
         const auto locked = lock_partial();
         if (!locked) return fail(locked.error());
         if (!*locked) continue;
         partial_is_ours = true;
-        if (!options.resume && ::ftruncate(file.get(), 0) != 0) return fail(error(Errc::io_write, "begin anew"));
-        return {};
+        if (options.resume) return {};
+        leftover.emplace(folder->get(), partial);
+        return empty();
     }
     return fail(refusal(Errc::io_open, fmt::format("{} comes and goes", partial)));
 }
@@ -162,23 +168,24 @@ Result<bool> OutputFile::State::lock_partial() {
     struct stat opened {
     }, named{};
     if (::fstat(file.get(), &opened) != 0) return fail(error(Errc::io_open, "look at the file beside it"));
-    // Nobody but a run like this one makes such a file; whoever planted another wants something else written to.
-    if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1 || opened.st_uid != ::geteuid()) {
-        return fail(refusal(Errc::io_open, fmt::format("there is a {} that is not of this program", partial)));
-    }
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
         return fail(errno == EWOULDBLOCK ? refusal(Errc::io_busy, "another run is at work on it")
                                          : error(Errc::io_open, "lock the file beside it"));
     }
-    return ::fstatat(folder.get(), partial.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return ::fstatat(folder->get(), partial.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
            named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+Result<void> OutputFile::State::empty() {
+    if (::ftruncate(file.get(), 0) == 0) return {};
+    return fail(error(Errc::io_write, "empty the file beside it"));
 }
 
 Result<void> OutputFile::State::check_space() {
     if (!size) return {};
     struct statvfs volume {};
     struct stat status {};
-    if (::fstatvfs(folder.get(), &volume) != 0) return {};  // only a forecast: the reservation has the last word
+    if (::fstatvfs(folder->get(), &volume) != 0) return {};  // only a forecast: the reservation has the last word
     constexpr std::uint64_t unit_of_blocks = 512;
     const std::uint64_t there =
         ::fstat(file.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * unit_of_blocks : 0;
@@ -230,6 +237,10 @@ OutputFile::OutputFile(OutputFile&&) noexcept = default;
 OutputFile& OutputFile::operator=(OutputFile&&) noexcept = default;
 OutputFile::~OutputFile() = default;
 
+std::filesystem::path OutputFile::partial_path_of(const std::filesystem::path& path) {
+    return side_path(path, partial_suffix);
+}
+
 const std::filesystem::path& OutputFile::path() const { return state_->path; }
 
 std::filesystem::path OutputFile::partial_path() const {
@@ -238,6 +249,11 @@ std::filesystem::path OutputFile::partial_path() const {
 
 bool OutputFile::published() const { return state_->published; }
 void OutputFile::keep() { state_->keep = true; }
+
+Result<void> OutputFile::clear() {
+    assert(!state_->published);
+    return state_->empty().and_then([this] { return state_->reserve(); });
+}
 
 Result<void> OutputFile::read(std::uint64_t offset, std::span<std::byte> into) const {
     return read_at(state_->file.get(), offset, into);
@@ -318,18 +334,19 @@ Result<void> OutputFile::State::prepare() {
 Result<void> OutputFile::State::commit() {
     if (published) return {};
     if (auto result = prepare(); !result) return result;
+    leftover.reset();  // from here on its name may be another run's
     if (auto result = publish(); !result) return result;
     partial_is_ours = false;
     if (::close(file.release()) != 0) return fail(error(code_of(errno, Errc::io_write), "close"));
     // Some filesystems keep no record of a folder to sync, and say EINVAL.
-    if (options.calls.fsync(folder.get()) != 0 && errno != EINVAL) {
+    if (options.calls.fsync(folder->get()) != 0 && errno != EINVAL) {
         return fail(error(Errc::io_write, "bring the folder to disk (the file is complete and has its name)"));
     }
     return {};
 }
 
 Result<void> OutputFile::State::publish() {
-    const int dir = folder.get();
+    const int dir = folder->get();
     const unsigned flags = options.overwrite ? 0 : RENAME_NOREPLACE;
     if (::renameat2(dir, partial.c_str(), dir, name.c_str(), flags) == 0) return {};
     // Not every filesystem can rename without replacing. A link never replaces; the partial name goes after it.

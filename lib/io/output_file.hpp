@@ -42,8 +42,13 @@ class OutputFile {
         bool resume = false;            // begin with what a killed run left
         bool may_be_published = false;  // that run had come to its commit()
         std::vector<int> inputs{};      // open files that the output must not be
+        const OutputFile* beside =
+            nullptr;  // shares its folder's descriptor, if it is the same folder; borrowed by create()
         OutputCalls calls{};
     };
+
+    // Where the bytes of an output at `path` are until commit().
+    static std::filesystem::path partial_path_of(const std::filesystem::path& path);
 
     // Without a size no room is reserved, and the file ends behind the last byte that was written. Errors: IO_SAME_FILE,
     // IO_EXISTS, IO_BUSY (another run is at work on it), IO_OPEN (also where it is no regular file), IO_NO_SPACE (how much
@@ -62,12 +67,16 @@ class OutputFile {
     // As create() was given it.
     const std::filesystem::path& path() const;
 
-    // Where the bytes are until commit(). What was not written reads as zeros.
+    // Where the bytes are until commit(). What was not written reads as zeros, or, with Options::resume and before clear(),
+    // as the run before left it.
     std::filesystem::path partial_path() const;
 
     // With Options::may_be_published: the output has its name already. It can be read, and commit() is done; write()
     // refuses.
     bool published() const;
+
+    // Forgets what the run before left: all of it reads as zeros. Not of a published output. Errors: IO_WRITE, IO_NO_SPACE.
+    Result<void> clear();
 
     // When destroyed before commit(), leave the partial file for a run that resumes.
     void keep();
@@ -85,8 +94,8 @@ class OutputFile {
     // those of write() and read_at().
     Result<void> copy(std::uint64_t offset, int from, std::uint64_t from_offset, std::uint64_t size);
 
-    // To disk, then under its name, in two steps for those who write several files: prepare() can be called before. A failure is final: after a failed fsync nobody knows what the disk holds. Errors:
-    // IO_WRITE, IO_NO_SPACE; IO_EXISTS where a file took the name meanwhile and nothing may be replaced.
+    // To disk, then under its name, in two steps for those who write several files: prepare() can be called
+    // before. A failure is final: after a failed fsync nobody knows what the disk holds. Errors: IO_WRITE, IO_NO_SPACE; IO_EXISTS where a file took the name meanwhile and nothing may be replaced.
     Result<void> prepare();
     Result<void> commit();
 

@@ -37,14 +37,16 @@ tl::unexpected<Error> refuse_foreign(const std::filesystem::path& path, std::str
     return refuse(path, fmt::format("not made by ggufkit: it {}; remove or rename it", reason));
 }
 
-tl::unexpected<Error> system_error(const std::filesystem::path& path, int number, Errc code = Errc::io_open) {
+tl::unexpected<Error> system_error(const std::filesystem::path& path, std::string_view doing, int number,
+                                   Errc code = Errc::io_open) {
     const bool full = number == ENOSPC || number == EDQUOT;
-    return refuse(path, "cannot open: " + std::generic_category().message(number), full ? Errc::io_no_space : code);
+    return refuse(path, fmt::format("cannot {}: {}", doing, std::generic_category().message(number)),
+                  full ? Errc::io_no_space : code);
 }
 
 Result<void> check_ours(int fd, const std::filesystem::path& path) {
     struct stat status {};
-    if (::fstat(fd, &status) != 0) return system_error(path, errno);
+    if (::fstat(fd, &status) != 0) return system_error(path, "open", errno);
     if (!S_ISREG(status.st_mode)) return refuse_foreign(path, fmt::format("is {}", file_kind(status.st_mode)));
     if (status.st_uid != ::geteuid()) return refuse_foreign(path, "belongs to another user");
     if (status.st_nlink > 1) return refuse_foreign(path, "has a second name (a hard link)");
@@ -73,10 +75,9 @@ Result<FileHandle> open_side_file(const std::filesystem::path& path, SideAccess 
     } while (fd < 0 && errno == EINTR);
     if (fd < 0 && errno == ELOOP) return refuse_foreign(path, "is a symbolic link");
     if (fd < 0 && errno == EISDIR) return refuse_foreign(path, "is a folder");
-    if (fd < 0) {
-        const bool absent = errno == ENOENT && access != SideAccess::create;
-        return system_error(path, errno, absent ? Errc::not_found : Errc::io_open);
-    }
+    const bool create = access == SideAccess::create;
+    if (fd < 0 && errno == ENOENT && !create) return system_error(path, "open", errno, Errc::not_found);
+    if (fd < 0) return system_error(path, create ? "create" : "open", errno);
     FileHandle file(fd);
     if (auto ours = check_ours(fd, path); !ours) return fail(std::move(ours).error());
     return file;

@@ -9,6 +9,7 @@
 
 #include "io/mapped_file.hpp"
 #include "io/same_file.hpp"
+#include "io/side_file.hpp"
 #include "requant/fault.hpp"
 #include "requant/inputs.hpp"
 #include "requant/pieces.hpp"
@@ -129,11 +130,12 @@ class Materialization {
     // What a process that died left of the same run.
     bool take_over() {
         if (!segment_->is_of(run_, pieces_.count())) return false;
-        io::FileHandle file(::open(names_.partial.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-        const auto stamp = stamp_of(file.get());
+        auto file = io::open_side_file(names_.partial, io::SideAccess::write);
+        if (!file) return false;
+        const auto stamp = stamp_of(file->get());
         const auto expected = segment_->data();
         if (!stamp || stamp->inode != expected.inode || stamp->bytes != expected.bytes) return false;
-        partial_ = std::move(file);
+        partial_ = *std::move(file);
         resumed_ = true;
         return true;
     }

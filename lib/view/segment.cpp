@@ -15,6 +15,7 @@
 
 #include "core/bytes.hpp"
 #include "io/read_at.hpp"
+#include "io/side_file.hpp"
 #include "io/write_at.hpp"
 #include "requant/fault.hpp"
 
@@ -52,15 +53,6 @@ std::string_view text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// /dev/shm is everybody's folder: what another user put there is not to be trusted.
-Result<void> check_ours(int fd, const std::filesystem::path& path) {
-    struct stat status {};
-    if (::fstat(fd, &status) != 0) return system_fault(Errc::io_open, path, "look at it");
-    if (!S_ISREG(status.st_mode)) return refuse(Errc::io_open, path, "is no regular file");
-    if (status.st_uid != ::geteuid()) return refuse(Errc::io_open, path, "belongs to another user");
-    return {};
-}
-
 }  // namespace
 
 Result<SegmentNames> SegmentNames::of(std::string_view name) {
@@ -93,13 +85,9 @@ std::optional<FileStamp> stamp_of(const std::filesystem::path& path) {
 }
 
 Result<Segment> Segment::open(const SegmentNames& names, bool create) {
-    const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (create ? O_CREAT : 0);
-    io::FileHandle file(::open(names.control.c_str(), flags, 0666));
-    if (file.get() < 0) {
-        return system_fault(errno == ENOENT ? Errc::not_found : Errc::io_open, names.control, "open it");
-    }
-    if (auto ours = check_ours(file.get(), names.control); !ours) return fail(std::move(ours).error());
-    Segment segment(names.control, std::move(file));
+    auto file = io::open_side_file(names.control, create ? io::SideAccess::create : io::SideAccess::write);
+    if (!file) return fail(std::move(file).error());
+    Segment segment(names.control, *std::move(file));
     if (auto mapped = segment.map(); !mapped) return fail(std::move(mapped).error());
     return segment;
 }

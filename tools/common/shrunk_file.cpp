@@ -5,6 +5,8 @@
 #include <csignal>
 #include <string>
 
+#include "io/leftover.hpp"
+
 namespace ggufkit::cli {
 
 namespace {
@@ -17,6 +19,7 @@ std::string& message() {
 int exit_code = 1;
 
 void explain(int /*signal*/) {
+    io::remove_leftovers();
     const std::string& text = message();
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
     ::_exit(exit_code);

@@ -5,8 +5,8 @@
 
 namespace ggufkit::cli {
 
-// From now on such a read ends the program with a message and `code`, instead of by the signal. `tool` begins the
-// message. Once a program.
+// From now on such a read ends the program with a message and `code`, instead of by the signal, and unfinished
+// outputs are removed (io/leftover.hpp). `tool` begins the message. Once a program.
 void explain_shrunk_files(std::string_view tool, int code);
 
 }  // namespace ggufkit::cli
