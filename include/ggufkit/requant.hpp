@@ -37,8 +37,10 @@ struct Output {
 };
 
 struct ExecuteOptions {
-    unsigned threads = 0;                             // 0: as many as the machine has
-    bool overwrite = false;                           // replace an existing output (a regular file), at the last moment
+    unsigned threads = 0;  // 0: as many as the machine has
+    // Replace an existing output (a regular file), at the last moment; and throw away unfinished work of an earlier run that
+    // `resume` could continue. Without either, IO_EXISTS.
+    bool overwrite = false;
     std::function<void(const Progress&)> progress{};  // at the start, at the end, and some 20 times a second
     std::stop_token stop{};                           // requested: CANCELLED, and nothing is left behind
     // Go on where a run that was killed had come to, if it was one of the same inputs, plans and version: what is as the
@@ -56,9 +58,9 @@ struct ExecuteOptions {
 // through its mapping, so that a file that shrinks is an error and no signal. Copied tensors are checked like converted
 // ones. An output that is a symbolic link is refused. Errors: those of check_executable(); BAD_ARGUMENT (a plan of another
 // model, no output, two of one name); UNSUPPORTED (rows of many millions of elements); IO_SAME_FILE (output is one of the
-// inputs), IO_EXISTS, IO_BUSY (another run is at work on it), IO_OPEN, IO_NO_SPACE (before any work), IO_READ, IO_WRITE,
-// IO_CHANGED; BAD_QUANT (a NaN or infinity in the source, or a value too large for its new type, with tensor and row);
-// CANCELLED.
+// inputs), IO_EXISTS (also where an earlier run left unfinished work), IO_BUSY (another run is at work on it), IO_OPEN,
+// IO_NO_SPACE (before any work), IO_READ, IO_WRITE, IO_CHANGED; BAD_QUANT (a NaN or infinity in the source, or a value too
+// large for its new type, with tensor and row); CANCELLED.
 Result<void> execute(const Model& model, std::span<const Output> outputs, const ExecuteOptions& options = {});
 Result<void> execute(const Model& model, const Plan& plan, const std::filesystem::path& output,
                      const ExecuteOptions& options = {});

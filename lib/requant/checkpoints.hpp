@@ -31,8 +31,8 @@ class Checkpoints {
     Checkpoints(const Checkpoints&) = delete;
     Checkpoints& operator=(const Checkpoints&) = delete;
 
-    // What the run before says it had done: a claim.
-    std::vector<Journal::Mark> claims() const { return journal_.read(); }
+    // What the run before says it had done: a claim. Errors: those of Journal::read().
+    Result<std::vector<Journal::Mark>> claims() const { return journal_.read(); }
 
     // How many pieces, from the first one on, are as the claims say; they count as done. `hash_of` gives the hash of what
     // the outputs hold now for a piece, from several threads.

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "io/leftover.hpp"
 #include "requant/checkpoints.hpp"
 #include "requant/job.hpp"
+#include "requant/kept_work.hpp"
 #include "requant/meter.hpp"
 #include "requant/output_set.hpp"
 #include "requant/piece_numbers.hpp"
@@ -60,14 +62,19 @@ class Run {
     }
 
   private:
-    // Finds how much of what the run before left is sound.
+    // Finds how much of what the run before left is sound. All else is written by this run.
     Result<void> take_over() {
-        auto claims = options_.resume ? checkpoints_.claims() : std::vector<requant::Journal::Mark>{};
+        auto claims = checkpoints_.claims();
+        if (!claims) return fail(std::move(claims).error());
+        if (!options_.resume) claims->clear();
         const auto hash_of = [&](std::size_t index, unsigned worker) { return hash_left(index, worker); };
-        const auto sound = checkpoints_.verify(std::move(claims), workers_, options_.stop, hash_of);
+        const auto sound = checkpoints_.verify(*std::move(claims), workers_, options_.stop, hash_of);
         if (!sound) return fail(sound.error());
         begin_ = *sound;
-        if (const auto* const path = outputs_.published(); path != nullptr && begin_ < numbers_.count()) {
+        const auto* const path = outputs_.published();
+        const auto match = outputs_.published_frames_match();
+        if (!match) return fail(match.error());
+        if (path != nullptr && (begin_ < numbers_.count() || !*match)) {
             return fail({.code = Errc::io_exists,
                          .subject = path->string(),
                          .detail = "exists already, and what the run before left was changed since: all would be made "
@@ -76,7 +83,10 @@ class Run {
         if (auto seen = look_at_left(); !seen) return seen;
         meter_.add(source_bytes_before(begin_));
         meter_.report();
-        return outputs_.write_headers();
+        if (begin_ == 0 && options_.resume) {
+            if (auto cleared = outputs_.clear(); !cleared) return cleared;
+        }
+        return outputs_.write_frames();
     }
 
     std::uint64_t source_bytes_before(std::size_t index) const {
@@ -207,20 +217,32 @@ struct Work {
     unsigned workers;
 };
 
+Result<void> check_nothing_kept(std::span<const Output> outputs) {
+    for (const auto& [plan, path] : outputs) {
+        if (auto free = requant::check_nothing_kept(output_paths(*plan, path).front()); !free) return free;
+    }
+    return {};
+}
+
 // With `finished_too`, outputs that have their names already are taken over as well, and IO_EXISTS where that cannot be.
 Result<void> carry_out(const Work& work, const ExecuteOptions& options, bool finished_too) {
     const auto first_file = output_paths(*work.plans.front(), work.outputs.front().path).front();
-    Checkpoints checkpoints(
-        {first_file.string() + ".ggufkit-journal", requant::run_digest(work.model, work.plans, work.jobs)},
-        work.pieces);
+    const auto journal = requant::Journal::path_of(first_file);
+    Checkpoints checkpoints({journal, requant::run_digest(work.model, work.plans, work.jobs)}, work.pieces);
     // Read before the files are there to lock; what is believed of it is read again under the lock.
     const auto claims = checkpoints.claims();
-    const bool finished = finished_too && !claims.empty() && claims.back().pieces == work.pieces;
+    if (!claims) return fail(claims.error());
+    const bool finished = finished_too && !claims->empty() && claims->back().pieces == work.pieces;
+    if (!options.resume && !options.overwrite) {
+        if (auto free = check_nothing_kept(work.outputs); !free) return free;
+    }
     auto files = OutputSet::create(work.model, work.outputs, options.overwrite,
                                    !options.resume ? Take::nothing
                                    : finished      ? Take::all
                                                    : Take::unfinished);
     if (!files) return fail(std::move(files).error());
+    std::optional<io::Leftover> leftover;
+    if (!options.resume) leftover.emplace(AT_FDCWD, journal.native());
 
     std::optional<requant::QualityObserver> quality;
     if (options.quality != nullptr) quality.emplace(work.plans);

@@ -1,18 +1,16 @@
 #include "requant/journal.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <charconv>
-#include <fstream>
 #include <optional>
 #include <span>
 #include <system_error>
 
 #include "core/hasher.hpp"
+#include "io/side_file.hpp"
 #include "io/write_all.hpp"
 
 namespace ggufkit::requant {
@@ -21,6 +19,7 @@ namespace {
 
 constexpr std::string_view title = "ggufkit-journal 1";
 constexpr std::size_t longest_line = 128;
+constexpr std::uint64_t most_bytes = 64 << 20;  // marks of weeks; those behind are done again
 
 std::optional<std::uint64_t> number(std::string_view text, int base) {
     std::uint64_t value = 0;
@@ -48,13 +47,36 @@ std::string Journal::line(const Mark& mark) const {
     return fmt::format("{} {:016x}\n", content, hash64(std::as_bytes(std::span(bound))));
 }
 
-std::vector<Journal::Mark> Journal::read() const {
+std::filesystem::path Journal::path_of(const std::filesystem::path& output) {
+    return io::side_path(output, ".ggufkit-journal");
+}
+
+std::filesystem::path Journal::fresh_path() const { return io::side_path(path_, "-new"); }
+
+bool Journal::has_marks(const std::filesystem::path& path) {
+    const auto text = io::read_side_file(path, longest_line);
+    if (!text || !text->starts_with(title) || text->size() <= title.size()) return false;
+    const std::size_t begin = title.size() + 1, end = text->find('\n');
+    if (end == text->npos || end < begin) return false;
+    const auto marks = Journal(path, text->substr(begin, end - begin)).read();
+    return marks && !marks->empty();
+}
+
+Result<std::vector<Journal::Mark>> Journal::read() const {
     std::vector<Mark> marks;
-    std::ifstream in(path_, std::ios::binary);
-    std::array<char, longest_line> text{};
-    const auto next_line = [&] {
-        in.getline(text.data(), longest_line);  // fails where there is no end of line within so many bytes
-        return in.good() ? std::optional(std::string_view(text.data())) : std::nullopt;
+    if (const auto fresh = io::read_side_file(fresh_path(), 0); !fresh && fresh.error().code != Errc::not_found) {
+        return fail(fresh.error());
+    }
+    const auto text = io::read_side_file(path_, most_bytes);
+    if (!text && text.error().code == Errc::not_found) return marks;
+    if (!text) return fail(text.error());
+    std::string_view left = *text;
+    const auto next_line = [&]() -> std::optional<std::string_view> {
+        const std::size_t end = left.find('\n');
+        if (end == left.npos) return std::nullopt;
+        const std::string_view found = left.substr(0, end);
+        left.remove_prefix(end + 1);
+        return found;
     };
     if (next_line() != fmt::format("{} {}", title, run_)) return marks;
     while (const auto found = next_line()) {
@@ -67,19 +89,18 @@ std::vector<Journal::Mark> Journal::read() const {
 }
 
 Result<void> Journal::append(Mark mark) {
-    std::string text;
-    if (file_.get() < 0) {
-        // Written whole under another name: there is never a moment without the marks that are kept.
-        const std::string fresh = path_.string() + "-new";
-        file_ = io::FileHandle(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
-        if (file_.get() < 0) return fail(error("create"));
-        text = fmt::format("{} {}\n", title, run_);
-        for (const Mark& kept : kept_) text += line(kept);
-        if (auto written = write(text + line(mark)); !written) return written;
-        if (::rename(fresh.c_str(), path_.c_str()) != 0) return fail(error("name"));
-        return {};
-    }
-    return write(line(mark));
+    if (file_.get() >= 0) return write(line(mark));
+    // Written whole under another name: there is never a moment without the marks that are kept.
+    const std::filesystem::path fresh = fresh_path();
+    auto opened = io::open_side_file(fresh, io::SideAccess::create);
+    if (!opened) return fail(std::move(opened).error());
+    file_ = *std::move(opened);
+    if (::ftruncate(file_.get(), 0) != 0) return fail(error("empty"));
+    std::string text = fmt::format("{} {}\n", title, run_);
+    for (const Mark& kept : kept_) text += line(kept);
+    if (auto written = write(text + line(mark)); !written) return written;
+    if (::rename(fresh.c_str(), path_.c_str()) != 0) return fail(error("name"));
+    return {};
 }
 
 Result<void> Journal::write(std::string_view text) {
@@ -91,7 +112,10 @@ Result<void> Journal::write(std::string_view text) {
     return {};
 }
 
-void Journal::remove() const { ::unlink(path_.c_str()); }
+void Journal::remove() const {
+    ::unlink(fresh_path().c_str());
+    ::unlink(path_.c_str());
+}
 
 Error Journal::error(std::string_view doing) const {
     return {.code = errno == ENOSPC || errno == EDQUOT ? Errc::io_no_space : Errc::io_write,

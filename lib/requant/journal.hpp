@@ -25,11 +25,19 @@ class Journal {
         friend bool operator==(const Mark&, const Mark&) = default;
     };
 
+    // Where the journal of an output is; of several outputs, or shards, that of the first.
+    static std::filesystem::path path_of(const std::filesystem::path& output);
+
+    // Whether there is a journal of any run, with at least one mark. False where it cannot be read.
+    static bool has_marks(const std::filesystem::path& path);
+
     // `run` is the digest, in hexadecimal digits.
     Journal(std::filesystem::path path, std::string run) : path_(std::move(path)), run_(std::move(run)) {}
 
     // The marks that a run of the same digest left, up to the first line that is not as it was written; in rising order.
-    std::vector<Mark> read() const;
+    // Errors: IO_OPEN where this program cannot have made what has the journal's name, or the name that append() needs
+    // for a moment; IO_READ.
+    Result<std::vector<Mark>> read() const;
 
     // Begins with `marks`, which read() gave, or some of the first of them. Nothing is made before the first append().
     void begin(std::vector<Mark> marks) { kept_ = std::move(marks); }
@@ -40,6 +48,7 @@ class Journal {
     void remove() const;
 
   private:
+    std::filesystem::path fresh_path() const;
     std::string line(const Mark& mark) const;
     Result<void> write(std::string_view text);
     Error error(std::string_view doing) const;

@@ -1,8 +1,10 @@
 #include "requant/output_set.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <set>
+#include <utility>
 
 #include "requant/inputs.hpp"
 #include "requant/read_back.hpp"
@@ -10,10 +12,10 @@
 namespace ggufkit::requant {
 
 Result<OutputSet> OutputSet::create(const Model& model, std::span<const Output> outputs, bool overwrite, Take take) {
-    const io::OutputFile::Options options{.overwrite = overwrite,
-                                          .resume = take != Take::nothing,
-                                          .may_be_published = take == Take::all,
-                                          .inputs = inputs_of(model)};
+    io::OutputFile::Options options{.overwrite = overwrite,
+                                    .resume = take != Take::nothing,
+                                    .may_be_published = take == Take::all,
+                                    .inputs = inputs_of(model)};
     OutputSet set(outputs);
     std::set<std::filesystem::path> names;
     for (const auto& [plan, path] : outputs) {
@@ -23,6 +25,7 @@ Result<OutputSet> OutputSet::create(const Model& model, std::span<const Output> 
             if (!names.insert(paths[i].lexically_normal()).second) {
                 return fail({.code = Errc::bad_argument, .subject = paths[i].string(), .detail = "is written twice"});
             }
+            options.beside = set.files_.empty() ? nullptr : &set.files_.back();
             auto file = io::OutputFile::create(paths[i], plan->files[i].file_bytes, options);
             if (!file) return fail(std::move(file).error());
             set.files_.push_back(*std::move(file));
@@ -40,13 +43,49 @@ void OutputSet::keep() { std::ranges::for_each(files_, &io::OutputFile::keep); }
 
 Result<void> OutputSet::sync() { return each(&io::OutputFile::sync); }
 
-Result<void> OutputSet::write_headers() {
+Result<void> OutputSet::clear() { return each(&io::OutputFile::clear); }
+
+Result<void> OutputSet::write_frames() {
+    return each_frame([&](std::size_t file, std::uint64_t offset, std::span<const std::byte> bytes) {
+        return files_[file].published() ? Result<void>{} : files_[file].write(offset, bytes);
+    });
+}
+
+Result<bool> OutputSet::published_frames_match() const {
+    bool match = true;
+    std::vector<std::byte> found;
+    auto read = each_frame([&](std::size_t file, std::uint64_t offset, std::span<const std::byte> bytes) {
+        if (!match || !files_[file].published()) return Result<void>{};
+        found.resize(bytes.size());
+        return files_[file].read(offset, found).map([&] { match = std::ranges::equal(found, bytes); });
+    });
+    if (!read) return fail(std::move(read).error());
+    return match;
+}
+
+Result<void> OutputSet::each_frame(const Frame& take) const {
+    static constexpr std::array<std::byte, 64 << 10> zeros{};
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
-        const auto& layouts = outputs_[i].plan->files;
-        for (std::size_t file = 0; file < layouts.size(); ++file) {
-            io::OutputFile& output = files_[first_[i] + file];
-            if (output.published()) continue;
-            if (auto written = output.write(0, layouts[file].header); !written) return written;
+        const Plan& plan = *outputs_[i].plan;
+        std::vector<std::vector<std::pair<std::uint64_t, std::uint64_t>>> tensors(plan.files.size());
+        for (const PlannedTensor& tensor : plan.tensors) {
+            tensors[tensor.file].emplace_back(tensor.offset, tensor.offset + tensor.bytes_out);
+        }
+        for (std::size_t number = 0; number < plan.files.size(); ++number) {
+            const std::size_t file = first_[i] + number;
+            const Layout& layout = plan.files[number];
+            if (auto taken = take(file, 0, layout.header); !taken) return taken;
+            std::ranges::sort(tensors[number]);
+            tensors[number].emplace_back(layout.file_bytes, layout.file_bytes);
+            std::uint64_t at = layout.header.size();
+            for (const auto& [begin, end] : tensors[number]) {
+                while (at < begin) {
+                    const auto padding = std::span(zeros).first(std::min<std::uint64_t>(zeros.size(), begin - at));
+                    if (auto taken = take(file, at, padding); !taken) return taken;
+                    at += padding.size();
+                }
+                at = std::max(at, end);
+            }
         }
     }
     return {};

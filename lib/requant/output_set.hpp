@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <ggufkit/requant.hpp>
 #include <span>
 #include <vector>
@@ -26,8 +27,12 @@ class OutputSet {
     const std::filesystem::path* published() const;  // the first that has its name already, if there is one
     void keep();
     Result<void> sync();
-    // Padding is not written: what nobody writes reads as zeros.
-    Result<void> write_headers();
+    // All that is not a tensor: the header and the padding, of every file that has not its name yet.
+    Result<void> write_frames();
+    // Whether each file that has its name already has the header and padding that write_frames() would give it.
+    Result<bool> published_frames_match() const;
+    // Forgets what the run before left in every file. Not where one is published.
+    Result<void> clear();
     // Reads back what was written, as anyone else would, and finds the tensors where the plans put them.
     Result<void> verify() const;
     // All of them to disk, then each under its name.
@@ -36,6 +41,9 @@ class OutputSet {
   private:
     explicit OutputSet(std::span<const Output> outputs) : outputs_(outputs) {}
     Result<void> each(Result<void> (io::OutputFile::*step)());
+    // Calls take(file, offset, bytes) for the header and all padding, of one file after the other.
+    using Frame = std::function<Result<void>(std::size_t file, std::uint64_t offset, std::span<const std::byte> bytes)>;
+    Result<void> each_frame(const Frame& take) const;
 
     std::span<const Output> outputs_;
     std::vector<std::size_t> first_;  // file of each output

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "requant/checkpoints.hpp"
+#include "requant/half_done.hpp"
 #include "support/made_model.hpp"
 #include "support/random_blocks.hpp"
 #include "support/temporary.hpp"
@@ -26,27 +27,6 @@ using enum TensorType;
 using requant::Journal;
 
 namespace {
-
-// Some hundred pieces of work: enough to be killed in the middle of.
-MadeModel working_model() {
-    MadeModel model;
-    model.add("first", Q8_0, {256, 4096}).add("copied", F16, {1024, 512}).add("last", Q8_0, {1024, 2048});
-    return model;
-}
-const std::map<std::string, TensorType> small{{"first", Q4_K}, {"last", IQ4_XS}};
-const std::map<std::string, TensorType> large{{"first", Q6_K}, {"copied", Q8_0}};
-
-struct Site {
-    TemporaryFolder folder;
-    std::string in = folder / "in.gguf", out = folder / "out.gguf", other = folder / "other.gguf";
-
-    Site() { write_file(in, working_model().bytes()); }
-    fs::path journal() const { return out + ".ggufkit-journal"; }
-    fs::path partial() const { return out + ".ggufkit-partial"; }
-    std::size_t count() const {
-        return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder.path()), {}));
-    }
-};
 
 // Runs in a process of its own, which is killed after `lifetime`, or when it is done.
 void run_and_kill(const std::vector<Output>& outputs, const Model& model, std::chrono::microseconds lifetime) {
@@ -62,35 +42,6 @@ void run_and_kill(const std::vector<Output>& outputs, const Model& model, std::c
     int status = 0;
     REQUIRE(::waitpid(child, &status, 0) == child);
     CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
-}
-
-// Where a run that resumes begins.
-struct Resumed {
-    Result<void> result;
-    std::uint64_t done_before = 0;
-};
-Resumed resume(const Model& model, const std::vector<Output>& outputs) {
-    Resumed resumed;
-    bool first = true;
-    resumed.result = execute(model, outputs,
-                             {.progress =
-                                  [&](const Progress& progress) {
-                                      if (std::exchange(first, false)) resumed.done_before = progress.done;
-                                  },
-                              .resume = true});
-    return resumed;
-}
-
-// Stops once half is done; what is done is kept.
-void run_half(const Model& model, const Plan& plan, const std::string& out) {
-    std::stop_source stop;
-    const auto half = [&](const Progress& progress) {
-        if (progress.done * 2 >= progress.total) stop.request_stop();
-    };
-    const auto result =
-        execute(model, plan, out, {.threads = 1, .progress = half, .stop = stop.get_token(), .resume = true});
-    REQUIRE_FALSE(result);
-    REQUIRE(result.error().code == Errc::cancelled);
 }
 
 }  // namespace
@@ -199,7 +150,7 @@ TEST_CASE("resume: without it, stopped work leaves nothing, with it, a fault of 
     run_half(model, plan, site.out);
     std::stop_source stop;
     stop.request_stop();
-    CHECK_FALSE(execute(model, plan, site.out, {.stop = stop.get_token()}));
+    CHECK_FALSE(execute(model, plan, site.out, {.overwrite = true, .stop = stop.get_token()}));
     CHECK(site.count() == 1);
 
     {
@@ -268,7 +219,7 @@ TEST_CASE("checkpoints: a look back that is broken off says nothing of what is o
         if (piece == 5) return fail({.code = Errc::cancelled});
         return 7;
     };
-    const auto sound = checkpoints.verify(checkpoints.claims(), 1, {}, broken_off);
+    const auto sound = checkpoints.verify(must(checkpoints.claims()), 1, {}, broken_off);
     REQUIRE_FALSE(sound);
     CHECK(sound.error().code == Errc::cancelled);
     CHECK(checkpoints.mark());
@@ -308,8 +259,8 @@ TEST_CASE("journal: gives back what was appended, up to the first line that is n
         REQUIRE(journal.append({9, 0xffffffffffffffff}));
     }
     const std::vector<Journal::Mark> all{{3, 0x11}, {5, 0x22}, {9, 0xffffffffffffffff}};
-    CHECK(Journal(path, "cafe").read() == all);
-    CHECK(Journal(path, "beef").read().empty());
+    CHECK(must(Journal(path, "cafe").read()) == all);
+    CHECK(must(Journal(path, "beef").read()).empty());
 
     // Any changed byte, and any cut: a prefix of the marks.
     const auto bytes = read_file(path);
@@ -317,12 +268,12 @@ TEST_CASE("journal: gives back what was appended, up to the first line that is n
         auto changed = bytes;
         changed[at] ^= std::byte{1};
         write_file(path, changed);
-        const auto marks = Journal(path, "cafe").read();
+        const auto marks = must(Journal(path, "cafe").read());
         CHECK(marks.size() < all.size());
         CHECK(std::ranges::equal(marks, std::span(all).first(marks.size())));
         write_file(path, std::span(bytes).first(at));
-        CHECK(Journal(path, "cafe").read().size() < all.size());
+        CHECK(must(Journal(path, "cafe").read()).size() < all.size());
     }
     write_file(path, {});
-    CHECK(Journal(path, "cafe").read().empty());
+    CHECK(must(Journal(path, "cafe").read()).empty());
 }

@@ -19,6 +19,7 @@
 #include "options.hpp"
 #include "place.hpp"
 #include "report.hpp"
+#include "requant/kept_work.hpp"
 #include "shm.hpp"
 #include "stream.hpp"
 #include "target.hpp"
@@ -266,6 +267,8 @@ class Command {
         }
         for (const auto& place : places) {
             if (auto free = cli::check_place(place, options_.force, model); !free) return free;
+            if (options_.force) continue;
+            if (auto free = requant::check_nothing_kept(place); !free) return free;
         }
         return {};
     }
@@ -312,12 +315,9 @@ class Command {
         if (!requant::to_standard_output(request_)) interrupt.emplace();
         cli::ProgressBar bar;
         bool first = true;
+        const auto kept = options_.resume ? requant::check_nothing_kept(first_file(outputs)) : Result<void>{};
         const auto show_progress = [&](const Progress& progress) {
-            if (std::exchange(first, false) && progress.done > 0) {
-                console_.error(
-                    fmt::format("note: going on after {:.1f} %, which are done",
-                                100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total)));
-            }
+            if (std::exchange(first, false)) report_resumption(progress, kept);
             bar.update(progress.done, progress.total);
         };
         return requant::write_outputs(model, outputs, request_,
@@ -331,11 +331,30 @@ class Command {
                                        .quality = reports_.empty() ? nullptr : &quality});
     }
 
+    static std::filesystem::path first_file(const std::vector<Output>& outputs) {
+        return output_paths(*outputs.front().plan, outputs.front().path).front();
+    }
+
+    // What became of the work of an earlier run.
+    void report_resumption(const Progress& progress, const Result<void>& kept) const {
+        if (progress.done > 0) {
+            console_.error(
+                fmt::format("note: going on after {:.1f} %, which are done",
+                            100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total)));
+        } else if (!kept) {
+            console_.error(
+                fmt::format("note: {}, which does not fit this run: starting over", cli::sentence(kept.error())));
+        }
+    }
+
     int explain(const Error& error) const {
         if (error.code == Errc::cancelled) {
             console_.error(options_.resume ? "cancelled; --resume goes on from here"
                                            : "cancelled, nothing was written");
             return cli::cancelled;
+        }
+        if (requant::is_kept_work(error)) {
+            return refuse(cli::sentence(error) + "; use --resume to continue it, or --force to start over");
         }
         if (error.code == Errc::io_exists) return refuse(cli::sentence(error) + "; --force replaces a finished file");
         return refuse(cli::sentence(error));

@@ -33,9 +33,9 @@ shard of a split model.
 OUTPUT appears under its name complete and on disk, or not at all: whatever
 fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
 reserved before work starts. Its bytes do not depend on the number of threads
-or on the machine. What a run leaves that is killed, or cut off by a loss of
-power, OUTPUT.ggufkit-partial and .ggufkit-journal, the same command with
---resume goes on with.
+or on the machine. If a run is killed or loses power, it leaves
+OUTPUT.ggufkit-partial and OUTPUT.ggufkit-journal. Run the same command with
+--resume to continue, or with --force to start over.
 
 OUTPUT NAME.gguf.zst is compressed on the way; it can be read with zstd -d, and
 by these programs as it is. How much room it takes is not known, so none is
@@ -219,7 +219,9 @@ void add_output(CLI::App& app, Options& options) {
     group(app.add_option("--shm", options.shm, "Make /dev/shm/NAME, in memory, in place of OUTPUT"))->type_name("NAME");
     group(app.add_option("--shm-remove", options.shm_remove, "Remove what --shm NAME made, or began to make"))
         ->type_name("NAME");
-    group(app.add_flag("--force", options.force, "Replace OUTPUT (or NAME) where there is such a\nfile"));
+    group(
+        app.add_flag("--force", options.force,
+                     "Replace OUTPUT (or NAME) where there is such a\nfile; throw away what an interrupted run left"));
 }
 
 void add_work(CLI::App& app, Options& options) {
