@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ggufkit/requant.hpp>
+#include <list>
 #include <optional>
 #include <vector>
 
@@ -83,8 +84,9 @@ class Run {
         if (auto seen = look_at_left(); !seen) return seen;
         meter_.add(source_bytes_before(begin_));
         meter_.report();
-        if (begin_ == 0 && options_.resume) {
-            if (auto cleared = outputs_.clear(); !cleared) return cleared;
+        if (begin_ == 0) {
+            if (auto cleared = options_.resume ? outputs_.clear() : Result<void>{}; !cleared) return cleared;
+            checkpoints_.forget();  // marks of another run would be taken for this one's
         }
         return outputs_.write_frames();
     }
@@ -226,9 +228,14 @@ Result<void> check_nothing_kept(std::span<const Output> outputs) {
 
 // With `finished_too`, outputs that have their names already are taken over as well, and IO_EXISTS where that cannot be.
 Result<void> carry_out(const Work& work, const ExecuteOptions& options, bool finished_too) {
-    const auto first_file = output_paths(*work.plans.front(), work.outputs.front().path).front();
-    const auto journal = requant::Journal::path_of(first_file);
-    Checkpoints checkpoints({journal, requant::run_digest(work.model, work.plans, work.jobs)}, work.pieces);
+    std::vector<std::filesystem::path> journals;
+    for (const auto& [plan, path] : work.outputs) {
+        journals.push_back(requant::Journal::path_of(output_paths(*plan, path).front()));
+    }
+    Checkpoints checkpoints({journals.front(),
+                             requant::run_digest(work.model, work.plans, work.jobs),
+                             {journals.begin() + 1, journals.end()}},
+                            work.pieces);
     // Read before the files are there to lock; what is believed of it is read again under the lock.
     const auto claims = checkpoints.claims();
     if (!claims) return fail(claims.error());
@@ -241,8 +248,10 @@ Result<void> carry_out(const Work& work, const ExecuteOptions& options, bool fin
                                    : finished      ? Take::all
                                                    : Take::unfinished);
     if (!files) return fail(std::move(files).error());
-    std::optional<io::Leftover> leftover;
-    if (!options.resume) leftover.emplace(AT_FDCWD, journal.native());
+    std::list<io::Leftover> leftovers;
+    if (!options.resume) {
+        for (const auto& journal : journals) leftovers.emplace_back(AT_FDCWD, journal.native());
+    }
 
     std::optional<requant::QualityObserver> quality;
     if (options.quality != nullptr) quality.emplace(work.plans);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <optional>
@@ -39,6 +40,16 @@ std::optional<Journal::Mark> parse_mark(std::string_view line) {
     return Journal::Mark{*pieces, *hash};
 }
 
+// What a journal is called until it has its first line.
+std::filesystem::path fresh_path(const std::filesystem::path& journal) { return io::side_path(journal, "-new"); }
+
+// IO_OPEN where this program cannot have made what has this name.
+Result<void> check_ours(const std::filesystem::path& path) {
+    auto found = io::open_side_file(path, io::SideAccess::read);
+    if (found || found.error().code == Errc::not_found) return {};
+    return fail(std::move(found).error());
+}
+
 }  // namespace
 
 std::string Journal::line(const Mark& mark) const {
@@ -51,8 +62,6 @@ std::filesystem::path Journal::path_of(const std::filesystem::path& output) {
     return io::side_path(output, ".ggufkit-journal");
 }
 
-std::filesystem::path Journal::fresh_path() const { return io::side_path(path_, "-new"); }
-
 bool Journal::has_marks(const std::filesystem::path& path) {
     const auto text = io::read_side_file(path, longest_line);
     if (!text || !text->starts_with(title) || text->size() <= title.size()) return false;
@@ -64,8 +73,10 @@ bool Journal::has_marks(const std::filesystem::path& path) {
 
 Result<std::vector<Journal::Mark>> Journal::read() const {
     std::vector<Mark> marks;
-    if (const auto fresh = io::read_side_file(fresh_path(), 0); !fresh && fresh.error().code != Errc::not_found) {
-        return fail(fresh.error());
+    if (auto ours = check_ours(fresh_path(path_)); !ours) return fail(std::move(ours).error());
+    for (const auto& copy : copies_) {
+        auto ours = check_ours(copy).and_then([&] { return check_ours(fresh_path(copy)); });
+        if (!ours) return fail(std::move(ours).error());
     }
     const auto text = io::read_side_file(path_, most_bytes);
     if (!text && text.error().code == Errc::not_found) return marks;
@@ -89,32 +100,46 @@ Result<std::vector<Journal::Mark>> Journal::read() const {
 }
 
 Result<void> Journal::append(Mark mark) {
-    if (file_.get() >= 0) return write(line(mark));
-    // Written whole under another name: there is never a moment without the marks that are kept.
-    const std::filesystem::path fresh = fresh_path();
-    auto opened = io::open_side_file(fresh, io::SideAccess::create);
-    if (!opened) return fail(std::move(opened).error());
-    file_ = *std::move(opened);
-    if (::ftruncate(file_.get(), 0) != 0) return fail(error("empty"));
+    if (file_.get() >= 0) return write(file_, line(mark));
     std::string text = fmt::format("{} {}\n", title, run_);
     for (const Mark& kept : kept_) text += line(kept);
-    if (auto written = write(text + line(mark)); !written) return written;
-    if (::rename(fresh.c_str(), path_.c_str()) != 0) return fail(error("name"));
+    text += line(mark);
+    auto created = create(path_, text);
+    if (!created) return fail(std::move(created).error());
+    file_ = *std::move(created);
+    for (const auto& copy : copies_) {
+        if (auto copied = create(copy, text); !copied) return fail(std::move(copied).error());
+    }
     return {};
 }
 
-Result<void> Journal::write(std::string_view text) {
-    if (auto written = io::write_all(file_.get(), std::as_bytes(std::span(text))); !written) {
+// Written whole under another name: there is never a moment without the marks that are kept.
+Result<io::FileHandle> Journal::create(const std::filesystem::path& path, std::string_view text) const {
+    const std::filesystem::path fresh = fresh_path(path);
+    auto file = io::open_side_file(fresh, io::SideAccess::create);
+    if (!file) return file;
+    if (::ftruncate(file->get(), 0) != 0) return fail(error("empty"));
+    if (auto written = write(*file, text); !written) return fail(std::move(written).error());
+    if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(error("name"));
+    return file;
+}
+
+Result<void> Journal::write(const io::FileHandle& file, std::string_view text) const {
+    if (auto written = io::write_all(file.get(), std::as_bytes(std::span(text))); !written) {
         written.error().subject = path_.string();
         return written;
     }
-    if (::fdatasync(file_.get()) != 0) return fail(error("bring to disk"));
+    if (::fdatasync(file.get()) != 0) return fail(error("bring to disk"));
     return {};
 }
 
 void Journal::remove() const {
-    ::unlink(fresh_path().c_str());
-    ::unlink(path_.c_str());
+    const auto remove = [](const std::filesystem::path& journal) {
+        ::unlink(fresh_path(journal).c_str());
+        ::unlink(journal.c_str());
+    };
+    remove(path_);
+    std::ranges::for_each(copies_, remove);
 }
 
 Error Journal::error(std::string_view doing) const {

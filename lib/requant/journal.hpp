@@ -31,12 +31,13 @@ class Journal {
     // Whether there is a journal of any run, with at least one mark. False where it cannot be read.
     static bool has_marks(const std::filesystem::path& path);
 
-    // `run` is the digest, in hexadecimal digits.
-    Journal(std::filesystem::path path, std::string run) : path_(std::move(path)), run_(std::move(run)) {}
+    // `run` is the digest, in hexadecimal digits. `copies` are the journals of the run's further outputs: they get the first
+    // marks only, and say that the partial file beside them is worth keeping.
+    Journal(std::filesystem::path path, std::string run, std::vector<std::filesystem::path> copies = {})
+        : path_(std::move(path)), run_(std::move(run)), copies_(std::move(copies)) {}
 
     // The marks that a run of the same digest left, up to the first line that is not as it was written; in rising order.
-    // Errors: IO_OPEN where this program cannot have made what has the journal's name, or the name that append() needs
-    // for a moment; IO_READ.
+    // Errors: IO_OPEN where this program cannot have made what has a name that append() needs; IO_READ.
     Result<std::vector<Mark>> read() const;
 
     // Begins with `marks`, which read() gave, or some of the first of them. Nothing is made before the first append().
@@ -48,13 +49,14 @@ class Journal {
     void remove() const;
 
   private:
-    std::filesystem::path fresh_path() const;
     std::string line(const Mark& mark) const;
-    Result<void> write(std::string_view text);
+    Result<io::FileHandle> create(const std::filesystem::path& path, std::string_view text) const;
+    Result<void> write(const io::FileHandle& file, std::string_view text) const;
     Error error(std::string_view doing) const;
 
     std::filesystem::path path_;
     std::string run_;
+    std::vector<std::filesystem::path> copies_;
     std::vector<Mark> kept_;
     io::FileHandle file_;
 };

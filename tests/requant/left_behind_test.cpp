@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <fstream>
 #include <ggufkit/requant.hpp>
 #include <string>
@@ -146,7 +147,7 @@ TEST_CASE("resume: file names as long as they can be, several of them with the s
         const std::string b = site.folder / (std::string(size - 1, 'n') + "b");
         const std::vector<Output> outputs{{&plan, a}, {&other_plan, b}};
         run_half(model, outputs);
-        CHECK(site.count() == 4);  // the input, two partial files, the journal
+        CHECK(site.count() == 5);  // the input, two partial files, two journals
         const auto [result, done_before] = resume(model, outputs);
         REQUIRE_MESSAGE(result, result.error().message());
         CHECK(done_before > 0);
@@ -170,18 +171,18 @@ TEST_CASE("work that was kept is thrown away only where the caller says so") {
             CAPTURE(resumed);
             run_half(model, *outputs);
             const auto partial = read_file(site.partial());
-            const auto refused = [&](const std::vector<Output>& wanted) {
+            const auto refused = [&](const std::vector<Output>& wanted, const std::string& name) {
                 const auto done = execute(model, wanted);
                 REQUIRE_FALSE(done);
                 CHECK(done.error().code == Errc::io_exists);
-                CHECK(done.error().subject == site.partial());
+                CHECK(done.error().subject == name + ".ggufkit-partial");
                 CHECK(done.error().detail == "holds unfinished work of an earlier run");
                 CHECK(read_file(site.partial()) == partial);
                 CHECK(fs::exists(site.journal()));
             };
-            refused(*outputs);
-            refused({{&other_plan, site.out}});                       // of other types
-            refused({{&other_plan, site.other}, {&plan, site.out}});  // in another order
+            refused(*outputs, site.out);
+            refused({{&other_plan, site.out}}, site.out);  // of other types
+            if (outputs == &two) refused({{&other_plan, site.other}}, site.other);
             if (resumed) {
                 const auto [result, done_before] = resume(model, *outputs);
                 REQUIRE(result);
@@ -194,6 +195,27 @@ TEST_CASE("work that was kept is thrown away only where the caller says so") {
             fs::remove(site.out);
             fs::remove(site.other);
         }
+    }
+}
+
+TEST_CASE("a run that starts over leaves no marks of the one before it") {
+    const Site site;
+    const Model model = must(Model::open(site.in));
+    const Plan plan = plan_for(model, small), other_plan = plan_for(model, large);
+    for (const bool resumed : {false, true}) {
+        CAPTURE(resumed);
+        run_half(model, plan, site.out);
+        // As a kill would leave the journal.
+        bool marks = true;
+        const auto look = [&](const Progress& progress) {
+            if (progress.done > 0) marks = Journal::has_marks(site.journal());
+        };
+        const auto done = execute(
+            model, other_plan, site.out,
+            {.overwrite = true, .progress = look, .resume = resumed, .checkpoint_interval = std::chrono::hours(1)});
+        REQUIRE(done);
+        CHECK_FALSE(marks);
+        fs::remove(site.out);
     }
 }
 
