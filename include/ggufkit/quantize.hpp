@@ -39,8 +39,8 @@ Result<void> dequantize_rows(TensorType type, std::span<const std::byte> blocks,
 // Encodes rows of `ne0` floats. values.size() is a multiple of ne0, out.size() is rows * row_bytes. `importance` is
 // empty or has ne0 weights (mean squared activation a column), used for every row. Errors: UNSUPPORTED; BAD_ROW where
 // sizes do not agree; BAD_ARGUMENT where a weight is negative, NaN or infinite; BAD_QUANT (offset = index of the value)
-// where a value is NaN or infinite, or a block scale would not be finite. NVFP4, which has no infinite scales, clips
-// magnitudes above 2688, and MXFP4 those above 1.5 * 2^127.
+// where a value is NaN or infinite, or too large for the type: a block scale would not be finite, or the magnitude is above
+// 2688 in NVFP4 or above 1.5 * 2^127 in MXFP4, whose scales have no infinity.
 Result<void> quantize_rows(TensorType type, std::span<const float> values, std::size_t ne0, std::span<std::byte> out,
                            std::span<const float> importance = {}, Effort effort = Effort::normal);
 

@@ -65,6 +65,25 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
 Result<void> execute(const Model& model, const Plan& plan, const std::filesystem::path& output,
                      const ExecuteOptions& options = {});
 
+// A tensor with values that are too large for the type that a plan gives it.
+struct Misfit {
+    std::size_t tensor;  // index into Plan::tensors
+    std::uint64_t row;   // the first that does not fit, counted through all matrices
+    float greatest;      // the largest magnitude in the tensor
+};
+
+struct MisfitOptions {
+    unsigned threads = 0;
+    std::function<void(const Progress&)> progress{};
+    std::stop_token stop{};
+};
+
+// All tensors that execute() would refuse with BAD_QUANT because their values do not fit, in the order of the plan. Reads
+// every tensor that is converted, but encodes only what has large values. Errors: BAD_ARGUMENT (a plan of another model);
+// UNSUPPORTED (rows of many millions of elements); IO_READ, IO_CHANGED; BAD_QUANT (a NaN or infinity in the source);
+// CANCELLED.
+Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan, const MisfitOptions& options = {});
+
 // Takes the next bytes of a stream. What it returns as an error ends the work.
 using Sink = std::function<Result<void>(std::span<const std::byte>)>;
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <ggufkit/quantize.hpp>
+#include <limits>
 #include <optional>
 #include <string>
 
+#include "quant/fp4/blocks.hpp"
 #include "quant/fp4/fp4.hpp"
 #include "quant/iq/iq.hpp"
 #include "quant/iq/iq4.hpp"
@@ -87,6 +90,20 @@ std::size_t first_not_finite(std::span<const float> values) {
     return static_cast<std::size_t>(std::ranges::find_if_not(values, is_finite) - values.begin());
 }
 
+// The largest magnitude that a type holds, where its scales have no infinity that shows a larger one.
+constexpr float largest_of(TensorType type) {
+    if (type == TensorType::MXFP4) return quant::BlockMXFP4::largest;
+    if (type == TensorType::NVFP4) return quant::BlockNVFP4::largest;
+    return std::numeric_limits<float>::infinity();
+}
+
+// The index of the first value whose magnitude is above `largest`, or values.size().
+std::size_t first_too_large(std::span<const float> values, float largest) {
+    if (std::isinf(largest)) return values.size();
+    const auto too_large = [=](float value) { return std::abs(value) > largest; };
+    return static_cast<std::size_t>(std::ranges::find_if(values, too_large) - values.begin());
+}
+
 }  // namespace
 
 std::string_view name(Effort effort) noexcept {
@@ -139,6 +156,13 @@ Result<void> quantize_rows(TensorType type, std::span<const float> values, std::
     quant::choose_simd_target();
     if (const std::size_t bad = first_not_finite(values); bad != values.size()) {
         return failure(Errc::bad_quant, format, fmt::format("value {} of its row is {}", bad % ne0, values[bad]), bad);
+    }
+    const float largest = largest_of(type);
+    if (const std::size_t bad = first_too_large(values, largest); bad != values.size()) {
+        return failure(Errc::bad_quant, format,
+                       fmt::format("values too large: value {} of its row is {}; {} ends at {}", bad % ne0, values[bad],
+                                   format.name, largest),
+                       bad);
     }
     const auto* const weights = importance.empty() ? nullptr : importance.data();
     quant::find_kernels(type)->quantize({values.data(), ne0, rows, weights, effort}, out.data());

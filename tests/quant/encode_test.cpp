@@ -97,17 +97,56 @@ TEST_CASE("a block whose scale would be infinite is refused") {
         values[700] = std::numeric_limits<float>::max();
         values[701] = std::numeric_limits<float>::lowest();
         const auto result = encode(type, values, 512);
-        if (format_of(type).family == Family::fp4) {  // whose scales are always finite
-            std::vector<float> copy(values.size());
-            REQUIRE(result);
-            REQUIRE(dequantize_rows(type, *result, copy));
-            CHECK(std::ranges::all_of(copy, [](float value) { return std::isfinite(value); }));
-            continue;
-        }
         REQUIRE(!result);
         CHECK(result.error().code == Errc::bad_quant);
-        const std::size_t block = format_of(type).block_elements;
+        // Scales of four-bit floats are always finite: there the value itself is found.
+        const std::size_t block = format_of(type).family == Family::fp4 ? 1 : format_of(type).block_elements;
         CHECK(result.error().offset == 700 / block * block);
+    }
+}
+
+TEST_CASE("what a type cannot hold is refused, and what it takes is not cut off, in every type") {
+    for (const TensorType type : quantizable_types()) {
+        CAPTURE(format_of(type).name);
+        for (float peak = 1; peak < std::numeric_limits<float>::max() / 10; peak *= 3) {
+            CAPTURE(peak);
+            std::vector<float> values(256), copy(256);
+            for (std::size_t i = 0; i < values.size(); ++i) values[i] = i % 2 == 0 ? peak : -peak;
+            const auto result = encode(type, values, 256);
+            if (!result) {
+                CHECK(result.error().code == Errc::bad_quant);
+                CHECK(result.error().detail.starts_with("values too large: "));
+                CHECK(peak > 2688);
+                continue;
+            }
+            REQUIRE(dequantize_rows(type, *result, copy));
+            double lost = 0, all = 0;
+            for (std::size_t i = 0; i < values.size(); ++i) {
+                const double w = values[i] / peak, v = copy[i] / peak;
+                lost += (v - w) * (v - w);
+                all += w * w;
+            }
+            CHECK(lost < 0.5 * all);
+        }
+    }
+}
+
+TEST_CASE("NVFP4 and MXFP4 take their largest value and refuse the next one") {
+    for (const auto& [type, largest] :
+         {std::pair(TensorType::NVFP4, 2688.0f), std::pair(TensorType::MXFP4, 0x1.8p127f)}) {
+        CAPTURE(format_of(type).name);
+        std::vector<float> values(64, largest), copy(64);
+        values[7] = -largest;
+        const auto result = encode(type, values, 64);
+        REQUIRE_MESSAGE(result, result.error().message());
+        REQUIRE(dequantize_rows(type, *result, copy));
+        CHECK(copy == values);
+        values[9] = std::nextafter(-largest, -std::numeric_limits<float>::infinity());
+        const auto refused = encode(type, values, 64);
+        REQUIRE(!refused);
+        CHECK(refused.error().code == Errc::bad_quant);
+        CHECK(refused.error().offset == 9);
+        CHECK(refused.error().detail.starts_with("values too large: value 9 of its row is -"));
     }
 }
 

@@ -48,6 +48,7 @@ struct UE4M3 {
 struct BlockMXFP4 {
     static constexpr std::uint32_t elements = 32;
     static constexpr CodeGroups code_groups{.size = 32, .least = -12, .most = 12};
+    static constexpr float largest = 0x1.8p127f;  // 6 times the scale of E8M0::last
     E8M0 e;
     std::uint8_t qs[16];
 };
@@ -59,6 +60,7 @@ static_assert(PackedBlock<BlockMXFP4, 17>);
 struct BlockNVFP4 {
     static constexpr std::uint32_t elements = 64;
     static constexpr CodeGroups code_groups{.size = 16, .least = -12, .most = 12};
+    static constexpr float largest = 2688;  // 6 times the scale of UE4M3::last, which is 448
     UE4M3 d[4];
     std::uint8_t qs[32];
 };
