@@ -15,8 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!imatrix) return imatrix.error().message().empty() ? (std::abort(), 0) : 0;
     std::size_t numbers = 0;
     bool sound = std::ranges::is_sorted(imatrix->entries(), {}, &Imatrix::Entry::tensor);
-    for (const auto& [tensor, weights] : imatrix->entries()) {
+    for (const auto& [tensor, weights, unseen, made_from] : imatrix->entries()) {
         numbers += weights.size();
+        if (!made_from.empty()) std::abort();
         const auto found = imatrix->find(tensor);
         sound = sound && found.data() == weights.data() && !weights.empty() &&
                 std::ranges::all_of(weights, [](float weight) { return std::isfinite(weight) && weight >= 0; });

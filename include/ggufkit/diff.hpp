@@ -69,6 +69,8 @@ struct TensorChange {
     bool retyped = false;
     bool reshaped = false;             // trailing dimensions of 1 do not count
     bool bytes_differ = false;         // only looked at where type and shape agree
+    bool rescaled = false;             // other factors in NAME.scale: see is_scale()
+    bool scale = false;                // is_scale() in A and B, where they have it: the factors of another tensor
     BlockDifference blocks{};          // where bytes differ
     std::optional<Digest> digest_a{};  // where bytes differ, and DiffOptions::digests
     std::optional<Digest> digest_b{};
@@ -102,9 +104,14 @@ Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options 
 
 // ---------------------------------------------------------------- values
 
+// Whether a tensor holds factors of another one: NAME.scale of NAME.weight, with one number, or one for each matrix. The
+// values of NAME.weight are those of its blocks times their factor, and NAME.scale has none of its own.
+bool is_scale(const Model& model, const ModelTensor& tensor);
+
 struct TensorPair {
     const ModelTensor* a;
     const ModelTensor* b;
+    bool same = false;  // known to have equal values: those of A alone are read
 };
 
 // Whether both are there, have one shape, and types that can be decoded.
@@ -117,7 +124,7 @@ struct Interval {
 };
 
 struct ValueDifference {
-    ErrorSums sums;            // w of A, v of B
+    ErrorSums sums;            // w of A, v of B, each with its factor
     bool sampled = false;      // the sums are of a part of the weights
     Interval relative_rmse{};  // where sampled
 };
@@ -166,6 +173,7 @@ struct Ranking {
     std::vector<ValueDifference> b;
     std::vector<std::string> not_compared;  // those of the base that A or B lacks, or has in another shape
     std::vector<std::string> not_in_base;   // those that A or B has beyond the base, in order of name
+    // Neither names tensors of which is_scale() holds.
 };
 
 Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options = {});

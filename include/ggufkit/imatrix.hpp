@@ -21,6 +21,8 @@
 
 namespace ggufkit {
 
+class Model;
+
 class Imatrix {
   public:
     // Of one tensor: the mean squared input of every column, ne[0] numbers for each of its matrices, one matrix after
@@ -28,6 +30,9 @@ class Imatrix {
     struct Entry {
         std::string tensor;
         std::vector<float> weights;
+        // Matrices (experts) that the calibration text never reached, in order: their weights are all 1.
+        std::vector<std::uint32_t> unseen{};
+        std::string made_from{};  // the entry that adapted() took it from, or the first of several
     };
 
     // Where the numbers came from.
@@ -60,11 +65,22 @@ class Imatrix {
     Imatrix including(std::span<const std::string> parts) &&;
     Imatrix excluding(std::span<const std::string> parts) &&;
 
+    // Fills in tensors of `model` that have no entry, from entries that fit no tensor of it but hold the same numbers:
+    // experts that are one tensor in the model and apart in the file, or the other way round; and tensors that are
+    // multiplied with the same input (attn_qkv for attn_q, attn_k and attn_v). The entries used are replaced.
+    Imatrix adapted(const Model& model) &&;
+
     // The weights of a tensor; empty where there are none.
     std::span<const float> find(std::string_view tensor) const;
+    const Entry* find_entry(std::string_view tensor) const;  // null where there is none
+
+    // Whether the file has the tensor, but counted no input for any of its matrices. Such a tensor has no entry.
+    bool is_uncounted(std::string_view tensor) const;
+    void set_uncounted(std::vector<std::string> tensors);
 
   private:
     std::vector<Entry> entries_;
+    std::vector<std::string> uncounted_;
     Origin origin_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/parallel.hpp"
 #include "diff/bytes.hpp"
+#include "diff/scale.hpp"
 #include "quant/measure/digest.hpp"
 
 namespace ggufkit {
@@ -42,7 +43,28 @@ bool has_bytes_to_compare(const TensorChange& pair) {
     return pair.a != nullptr && pair.b != nullptr && !pair.retyped && !pair.reshaped;
 }
 
-bool differs(const TensorChange& pair) { return !has_bytes_to_compare(pair) || pair.renamed || pair.bytes_differ; }
+bool differs(const TensorChange& pair) {
+    return !has_bytes_to_compare(pair) || pair.renamed || pair.bytes_differ || pair.rescaled;
+}
+
+// Finds tensors that are factors of others, and tensors whose factors differ.
+Result<void> look_at_scales(const Model& a, const Model& b, std::vector<TensorChange>& pairs) {
+    for (TensorChange& pair : pairs) {
+        const bool in_a = pair.a != nullptr, in_b = pair.b != nullptr;
+        pair.scale = (!in_a || is_scale(a, *pair.a)) && (!in_b || is_scale(b, *pair.b));
+        if (!in_a || !in_b || pair.reshaped) continue;
+        const auto of_a = diff::read_scale(a, *pair.a);
+        if (!of_a) return fail(of_a.error());
+        const auto of_b = diff::read_scale(b, *pair.b);
+        if (!of_b) return fail(of_b.error());
+        const auto is_one = [](float factor) { return factor == 1; };
+        const bool same = of_a->empty()   ? std::ranges::all_of(*of_b, is_one)
+                          : of_b->empty() ? std::ranges::all_of(*of_a, is_one)
+                                          : *of_a == *of_b;
+        pair.rescaled = !same;
+    }
+    return {};
+}
 
 // ---------------------------------------------------------------- bytes
 
@@ -219,6 +241,7 @@ Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options)
             if (auto done = add_digests(a, b, pairs, options); !done) return fail(std::move(done).error());
         }
     }
+    if (auto done = look_at_scales(a, b, pairs); !done) return fail(std::move(done).error());
     for (const Model* model : {&a, &b}) {
         if (auto unchanged = model->check_unchanged(); !unchanged) return fail(std::move(unchanged).error());
     }

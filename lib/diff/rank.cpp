@@ -9,7 +9,8 @@ std::vector<std::string> beyond(const Model& base, const Model& a, const Model& 
     std::vector<std::string> names;
     for (const Model* model : {&a, &b}) {
         for (const ModelTensor& tensor : model->tensors()) {
-            if (base.find_tensor(tensor.info->name) == nullptr) names.emplace_back(tensor.info->name);
+            if (base.find_tensor(tensor.info->name) == nullptr && !is_scale(*model, tensor))
+                names.emplace_back(tensor.info->name);
         }
     }
     std::ranges::sort(names);
@@ -23,6 +24,7 @@ std::vector<std::string> beyond(const Model& base, const Model& a, const Model& 
 Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options) {
     Ranking ranking;
     for (const ModelTensor& tensor : base.tensors()) {
+        if (is_scale(base, tensor)) continue;
         const TensorPair to_a{&tensor, a.find_tensor(tensor.info->name)};
         const TensorPair to_b{&tensor, b.find_tensor(tensor.info->name)};
         if (has_values_to_compare(to_a) && has_values_to_compare(to_b)) {

@@ -3,11 +3,13 @@
 #include <cmath>
 #include <ggufkit/diff.hpp>
 #include <ggufkit/quantize.hpp>
+#include <optional>
 
 #include "core/aligned.hpp"
 #include "core/bytes.hpp"
 #include "core/parallel.hpp"
 #include "diff/bytes.hpp"
+#include "diff/scale.hpp"
 #include "quant/measure/error_meter.hpp"
 
 namespace ggufkit {
@@ -22,6 +24,8 @@ struct Work {
     TensorPair pair;
     std::span<const std::byte> a{};
     std::span<const std::byte> b{};
+    std::vector<float> scale_a{};  // a factor for each matrix, or none
+    std::vector<float> scale_b{};
     std::span<const float> importance{};  // ne[0] for each matrix, or none
     std::uint64_t row = 0;                // elements
     std::uint64_t runs_per_row = 0;
@@ -111,10 +115,17 @@ Result<Work> prepare(const Model& a, const Model& b, const TensorPair& pair, con
     Work work = plan_work(pair, options);
     const auto data_a = data_of(a, *pair.a, work);
     if (!data_a) return fail(data_a.error());
+    auto scale_a = diff::read_scale(a, *pair.a);
+    if (!scale_a) return fail(std::move(scale_a).error());
+    work.a = *data_a;
+    work.scale_a = *std::move(scale_a);
+    if (pair.same) return work;
     const auto data_b = data_of(b, *pair.b, work);
     if (!data_b) return fail(data_b.error());
-    work.a = *data_a;
+    auto scale_b = diff::read_scale(b, *pair.b);
+    if (!scale_b) return fail(std::move(scale_b).error());
     work.b = *data_b;
+    work.scale_b = *std::move(scale_b);
     return work;
 }
 
@@ -137,10 +148,11 @@ struct Sums {
 
 class Side {
   public:
-    Side(const Model& model, const ModelTensor& tensor, std::span<const std::byte> data)
+    Side(const Model& model, const ModelTensor& tensor, std::span<const std::byte> data, std::span<const float> scale)
         : model_(model),
           format_(*tensor.info->format),
           data_(data),
+          scale_(scale),
           tensor_(tensor),
           foreign_(diff::order_of(model, tensor) != native_order) {}
 
@@ -152,49 +164,70 @@ class Side {
         if (foreign_) blocks = diff::turned(format_, blocks, turned_);
         const auto values = std::span(values_).first(count);
         if (auto done = dequantize_rows(format_.type(), blocks, values); !done) return fail(std::move(done).error());
+        if (!scale_.empty()) multiply(values, begin);
         return values;
     }
 
   private:
+    void multiply(std::span<float> values, std::uint64_t begin) const {
+        const std::uint64_t matrix = tensor_.info->ne[0] * tensor_.info->ne[1];
+        for (std::size_t i = 0; i < values.size(); ++i) values[i] *= scale_[(begin + i) / matrix];
+    }
+
     const Model& model_;
     const FormatInfo& format_;
     std::span<const std::byte> data_;
+    std::span<const float> scale_;
     const ModelTensor& tensor_;
     const bool foreign_;
     std::vector<std::byte> turned_;
     alignas(cache_line) std::array<float, run_elements> values_;
 };
 
-Result<void> measure(Side& a, Side& b, const Run& run, quant::ErrorMeter& meter) {
-    const auto w = a.decode(run.begin, run.size);
-    if (!w) return fail(w.error());
-    const auto v = b.decode(run.begin, run.size);
-    if (!v) return fail(v.error());
-    meter.add(*w, *v, run.importance);
-    return {};
-}
+// Both sides of a pair; one side for both, where they are known to be the same.
+class Sides {
+  public:
+    Sides(const Model& model_a, const Model& model_b, const Work& work)
+        : a_(model_a, *work.pair.a, work.a, work.scale_a) {
+        if (!work.pair.same) b_.emplace(model_b, *work.pair.b, work.b, work.scale_b);
+    }
+    Result<void> measure(const Run& run, quant::ErrorMeter& meter) {
+        const auto w = a_.decode(run.begin, run.size);
+        if (!w) return fail(w.error());
+        const auto v = b_ ? b_->decode(run.begin, run.size) : w;
+        if (!v) return fail(v.error());
+        meter.add(*w, *v, run.importance);
+        return {};
+    }
+    const Side& a() const { return a_; }
+    const Side& b() const { return b_ ? *b_ : a_; }
+
+  private:
+    Side a_;
+    std::optional<Side> b_;
+};
 
 Result<Sums> measure_piece(const Model& model_a, const Model& model_b, const Work& work, std::uint64_t first,
                            std::uint64_t last) {
-    Side a(model_a, *work.pair.a, work.a), b(model_b, *work.pair.b, work.b);
+    Sides sides(model_a, model_b, work);
     quant::ErrorMeter meter;
     const Run begin = run_of(work, run_number(work, first)), end = run_of(work, run_number(work, last - 1));
-    const auto bytes_a = a.bytes(begin.begin, end.begin + end.size);
-    const auto bytes_b = b.bytes(begin.begin, end.begin + end.size);
+    const auto bytes_a = sides.a().bytes(begin.begin, end.begin + end.size);
+    const auto bytes_b = sides.b().bytes(begin.begin, end.begin + end.size);
     for (std::uint64_t i = first; i < last; ++i) {
-        if (auto done = measure(a, b, run_of(work, run_number(work, i)), meter); !done) return fail(done.error());
+        if (auto done = sides.measure(run_of(work, run_number(work, i)), meter); !done) return fail(done.error());
     }
     return Sums{.errors = meter.sums()};
 }
 
 Result<Sums> measure_sample(const Model& model_a, const Model& model_b, const Work& work, std::uint64_t first,
                             std::uint64_t last) {
-    Side a(model_a, *work.pair.a, work.a), b(model_b, *work.pair.b, work.b);
+    Sides sides(model_a, model_b, work);
     Sums sums;
     for (std::uint64_t i = first; i < last; ++i) {
         const Run run = run_of(work, run_number(work, i));
         quant::ErrorMeter meter;
-        if (auto done = measure(a, b, run, meter); !done) return fail(done.error());
+        if (auto done = sides.measure(run, meter); !done) return fail(done.error());
         const ErrorSums one = meter.sums();
         const bool greater = one.max_error > sums.errors.max_error;
         sums.add({one, one.e2 * one.e2, one.e2 * one.w2, one.w2 * one.w2});
@@ -257,7 +290,7 @@ Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model&
         auto work = prepare(a, b, pair, options);
         if (!work) return fail(std::move(work).error());
         total += work->looked_at * run_elements;
-        works.push_back(*work);
+        works.push_back(*std::move(work));
     }
     const std::vector<Piece> pieces = cut(works);
     const unsigned workers = worker_count(pieces.size(), options.threads);

@@ -43,8 +43,8 @@ std::vector<float> floats(std::span<const std::byte> bytes, ByteOrder order) {
     return values;
 }
 
-bool names_one_of(const Entry& entry, std::span<const std::string> parts) {
-    return std::ranges::any_of(parts, [&](const std::string& part) { return entry.tensor.find(part) != part.npos; });
+bool names_one_of(const std::string& tensor, std::span<const std::string> parts) {
+    return std::ranges::any_of(parts, [&](const std::string& part) { return tensor.find(part) != part.npos; });
 }
 
 // The form of 2025 and later: a tensor NAME.in_sum2 of squared inputs, summed, and NAME.counts of how many there were.
@@ -57,18 +57,25 @@ class GgufForm {
             return fault(Errc::bad_semantics, "key 'general.type'", "is not 'imatrix': this is no importance matrix");
         }
         std::vector<Entry> entries;
+        std::vector<std::string> uncounted;
         for (const TensorInfo& tensor : view_.tensors()) {
             if (const auto name = stem(tensor.name, counts_suffix); name && !find(*name, sums_suffix)) {
                 return fault(Errc::bad_semantics, subject_of(tensor), "counts what no sums are of");
             }
             const auto name = stem(tensor.name, sums_suffix);
             if (!name) continue;
-            auto weights = read_weights(tensor, find(*name, counts_suffix));
-            if (!weights) return fail(std::move(weights).error());
-            entries.push_back({std::string(*name), *std::move(weights)});
+            auto entry = read_entry(std::string(*name), tensor, find(*name, counts_suffix));
+            if (!entry) return fail(std::move(entry).error());
+            if (entry->weights.empty()) {
+                uncounted.push_back(entry->tensor);
+            } else {
+                entries.push_back(*std::move(entry));
+            }
         }
-        if (entries.empty()) return fault(Errc::bad_semantics, "imatrix", "has no entries");
-        return Imatrix::of(std::move(entries), read_origin());
+        if (entries.empty() && uncounted.empty()) return fault(Errc::bad_semantics, "imatrix", "has no entries");
+        auto imatrix = Imatrix::of(std::move(entries), read_origin());
+        if (imatrix) imatrix->set_uncounted(std::move(uncounted));
+        return imatrix;
     }
 
   private:
@@ -95,11 +102,12 @@ class GgufForm {
         return values;
     }
 
-    // Means of the sums. What was never counted (an expert that the text did not reach) weighs one.
-    Result<std::vector<float>> read_weights(const TensorInfo& sums, const TensorInfo* counts) const {
+    // Means of the sums. A matrix that was never counted (an expert that the text did not reach) weighs one; where that
+    // is all of them, there are no weights.
+    Result<Entry> read_entry(std::string name, const TensorInfo& sums, const TensorInfo* counts) const {
         if (counts == nullptr) return fault(Errc::bad_semantics, subject_of(sums), "has no counts", sums.info_offset);
         auto weights = read_numbers(sums);
-        if (!weights) return weights;
+        if (!weights) return fail(std::move(weights).error());
         const auto counted = read_numbers(*counts);
         if (!counted) return fail(counted.error());
         const std::uint64_t matrices = weights->size() / std::max<std::uint64_t>(1, sums.ne[0]);
@@ -107,11 +115,16 @@ class GgufForm {
             return fault(Errc::bad_semantics, subject_of(*counts),
                          fmt::format("has {} counts for {} matrices", counted->size(), matrices), counts->info_offset);
         }
-        for (std::size_t i = 0; i < weights->size(); ++i) {
-            const float count = (*counted)[counted->size() == 1 ? 0 : i / sums.ne[0]];
-            (*weights)[i] = count > 0 ? (*weights)[i] / count : 1.0f;
+        if (std::ranges::none_of(*counted, [](float count) { return count > 0; })) return Entry{std::move(name), {}};
+        Entry entry{std::move(name), *std::move(weights)};
+        for (std::uint64_t matrix = 0; matrix < matrices; ++matrix) {
+            const float count = (*counted)[counted->size() == 1 ? 0 : matrix];
+            if (!(count > 0)) entry.unseen.push_back(static_cast<std::uint32_t>(matrix));
+            for (float& weight : std::span(entry.weights).subspan(matrix * sums.ne[0], sums.ne[0])) {
+                weight = count > 0 ? weight / count : 1.0f;
+            }
         }
-        return weights;
+        return entry;
     }
 
     Imatrix::Origin read_origin() const {
@@ -248,19 +261,32 @@ Result<Imatrix> Imatrix::of(std::vector<Entry> entries, Origin origin) {
 }
 
 Imatrix Imatrix::including(std::span<const std::string> parts) && {
-    std::erase_if(entries_, [&](const Entry& entry) { return !names_one_of(entry, parts); });
+    std::erase_if(entries_, [&](const Entry& entry) { return !names_one_of(entry.tensor, parts); });
+    std::erase_if(uncounted_, [&](const std::string& tensor) { return !names_one_of(tensor, parts); });
     return std::move(*this);
 }
 
 Imatrix Imatrix::excluding(std::span<const std::string> parts) && {
-    std::erase_if(entries_, [&](const Entry& entry) { return names_one_of(entry, parts); });
+    std::erase_if(entries_, [&](const Entry& entry) { return names_one_of(entry.tensor, parts); });
+    std::erase_if(uncounted_, [&](const std::string& tensor) { return names_one_of(tensor, parts); });
     return std::move(*this);
 }
 
-std::span<const float> Imatrix::find(std::string_view tensor) const {
+const Imatrix::Entry* Imatrix::find_entry(std::string_view tensor) const {
     const auto entry = std::ranges::lower_bound(entries_, tensor, {}, &Entry::tensor);
-    if (entry == entries_.end() || entry->tensor != tensor) return {};
-    return entry->weights;
+    return entry == entries_.end() || entry->tensor != tensor ? nullptr : &*entry;
+}
+
+std::span<const float> Imatrix::find(std::string_view tensor) const {
+    const Entry* const entry = find_entry(tensor);
+    return entry == nullptr ? std::span<const float>() : entry->weights;
+}
+
+bool Imatrix::is_uncounted(std::string_view tensor) const { return std::ranges::binary_search(uncounted_, tensor); }
+
+void Imatrix::set_uncounted(std::vector<std::string> tensors) {
+    std::ranges::sort(tensors);
+    uncounted_ = std::move(tensors);
 }
 
 }  // namespace ggufkit

@@ -78,6 +78,24 @@ TEST_CASE("imatrix: importance is sums over counts, and one where nothing was co
     }
 }
 
+TEST_CASE("imatrix: matrices that were never counted are listed, and a tensor of which none was has no entry") {
+    auto imatrix = Imatrix::parse(gguf_imatrix(
+        {{"some", {3, 6, 7, 8, 5, 0}, {3, 0, 2}}, {"none.a", {0, 0, 0, 0}, {0, 0}}, {"none.b", {5, 6}, {0}}}));
+    REQUIRE_MESSAGE(imatrix, imatrix.error().message());
+    CHECK(imatrix->entries().size() == 1);
+    REQUIRE(imatrix->find_entry("some") != nullptr);
+    CHECK(imatrix->find_entry("some")->unseen == std::vector<std::uint32_t>{1});
+    CHECK(imatrix->find("none.a").empty());
+    CHECK(imatrix->is_uncounted("none.a"));
+    CHECK(imatrix->is_uncounted("none.b"));
+    CHECK_FALSE(imatrix->is_uncounted("some"));
+    CHECK_FALSE(imatrix->is_uncounted("unknown"));
+    const std::vector<std::string> parts{"none.a"};
+    CHECK(Imatrix(*imatrix).including(parts).is_uncounted("none.a"));
+    CHECK_FALSE(Imatrix(*imatrix).including(parts).is_uncounted("none.b"));
+    CHECK_FALSE(Imatrix(*imatrix).excluding(parts).is_uncounted("none.a"));
+}
+
 TEST_CASE("imatrix: the older form, with and without its trailer") {
     const std::vector<OldRecord> records{{"b", 4, {4, 8}}, {"a", 0, {3, 0.5f, 0}}};
     const auto plain = Imatrix::parse(old_imatrix(records));

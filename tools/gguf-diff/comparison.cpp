@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -32,26 +33,42 @@ void add_sampled(Diff& diff, const std::vector<TensorPair>& pairs, const std::ve
     diff.tensors = std::move(changes);
 }
 
+// Those that both have, in the order of A. Not factors of others, which count in the values of those.
 std::vector<TensorPair> common_tensors(const Model& a, const Model& b) {
     std::vector<TensorPair> pairs;
     for (const ModelTensor& tensor : a.tensors()) {
         const TensorPair pair{&tensor, b.find_tensor(tensor.info->name)};
-        if (has_values_to_compare(pair)) pairs.push_back(pair);
+        if (!is_scale(a, tensor) && has_values_to_compare(pair)) pairs.push_back(pair);
     }
     return pairs;
 }
 
+// Which of `pairs` each changed tensor is. Both are in the order of A.
+std::vector<std::optional<std::size_t>> numbers_of(const Diff& diff, std::span<const TensorPair> pairs) {
+    std::vector<std::optional<std::size_t>> numbers(diff.tensors.size());
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < diff.tensors.size(); ++i) {
+        const TensorChange& change = diff.tensors[i];
+        if (change.a == nullptr) continue;
+        while (next < pairs.size() && pairs[next].a < change.a) ++next;
+        if (next < pairs.size() && pairs[next].a == change.a) numbers[i] = next;
+    }
+    return numbers;
+}
+
 Result<std::vector<ValueDifference>> measure(const Model& a, const Model& b, const std::vector<TensorPair>& pairs,
-                                             const Options& options, const Imatrix* imatrix) {
+                                             const Options& options, const Imatrix* imatrix,
+                                             const std::stop_token& stop) {
     cli::ProgressBar bar;
     return compare_values(a, b, pairs,
                           {.threads = options.threads,
                            .imatrix = imatrix,
                            .sample = options.sample,
-                           .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
+                           .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
+                           .stop = stop});
 }
 
-Result<Diff> look(const Model& a, const Model& b, const Options& options) {
+Result<Diff> look(const Model& a, const Model& b, const Options& options, const std::stop_token& stop) {
     cli::ProgressBar bar;
     return compare(a, b,
                    {.threads = options.threads,
@@ -59,7 +76,8 @@ Result<Diff> look(const Model& a, const Model& b, const Options& options) {
                     .tolerance = options.tolerance,
                     .bytes = options.sample == 0,
                     .digests = options.json,
-                    .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
+                    .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
+                    .stop = stop});
 }
 
 // The first that differ of the tensors that are furthest apart.
@@ -83,31 +101,35 @@ Result<std::vector<SpelledBlock>> spell_blocks(const Model& a, const Model& b, c
 }  // namespace
 
 Result<Comparison> compare_models(const Model& a, const Model& b, Names names, const Options& options,
-                                  const Imatrix* imatrix) {
-    auto diff = look(a, b, options);
+                                  const Imatrix* imatrix, const std::stop_token& stop) {
+    auto diff = look(a, b, options, stop);
     if (!diff) return fail(std::move(diff).error());
     Comparison comparison{.names = std::move(names), .diff = std::move(*diff), .sample = options.sample};
     if (std::ranges::any_of(comparison.diff.metadata, &is_tokenizer_list, &KeyChange::key)) {
         comparison.tokenizer = compare_tokenizers(a.header(), b.header());
     }
-    if (options.sample != 0) {
-        const auto pairs = common_tensors(a, b);
-        const auto values = measure(a, b, pairs, options, imatrix);
-        if (!values) return fail(values.error());
-        add_sampled(comparison.diff, pairs, *values);
-    }
+    const bool sampled = options.sample != 0;
     const bool with_values = !options.brief || options.html || !options.fail_above.empty();
-    comparison.numbers.resize(comparison.diff.tensors.size());
-    for (std::size_t i = 0; i < comparison.diff.tensors.size(); ++i) {
-        const TensorChange& change = comparison.diff.tensors[i];
-        const TensorPair pair{change.a, change.b};
-        if (!with_values || change.renamed || !has_values_to_compare(pair)) continue;
-        comparison.numbers[i] = comparison.pairs.size();
-        comparison.pairs.push_back(pair);
+    // A sample is looked at to find what differs; otherwise bytes have shown that.
+    if (sampled || (with_values && !comparison.diff.tensors.empty())) {
+        comparison.pairs = common_tensors(a, b);
+        if (!sampled) {
+            const auto numbers = numbers_of(comparison.diff, comparison.pairs);
+            for (TensorPair& pair : comparison.pairs) pair.same = true;
+            for (const auto& number : numbers) {
+                if (number) comparison.pairs[*number].same = false;
+            }
+        }
+        auto values = measure(a, b, comparison.pairs, options, imatrix, stop);
+        if (!values) return fail(std::move(values).error());
+        comparison.values = std::move(*values);
     }
-    auto values = measure(a, b, comparison.pairs, options, imatrix);
-    if (!values) return fail(std::move(values).error());
-    comparison.values = std::move(*values);
+    if (sampled) add_sampled(comparison.diff, comparison.pairs, comparison.values);
+    if (!with_values || comparison.diff.tensors.empty()) {
+        comparison.pairs.clear();
+        comparison.values.clear();
+    }
+    comparison.numbers = numbers_of(comparison.diff, comparison.pairs);
     if (options.blocks) {
         auto blocks = spell_blocks(a, b, comparison);
         if (!blocks) return fail(std::move(blocks).error());
@@ -133,7 +155,8 @@ std::vector<Judged> judged(const Comparison& comparison) {
     for (std::size_t i = 0; i < comparison.diff.tensors.size(); ++i) {
         const TensorChange& change = comparison.diff.tensors[i];
         const ValueDifference* const values = comparison.values_of(i);
-        if (!change.renamed) tensors.push_back({change.name, values == nullptr ? nullptr : &values->sums});
+        if (!change.renamed && !change.scale)
+            tensors.push_back({change.name, values == nullptr ? nullptr : &values->sums});
     }
     return tensors;
 }

@@ -21,14 +21,16 @@ bool Duel::same() const {
            b.total.equal_share() == 1;
 }
 
-Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Options& options, const Imatrix* imatrix) {
+Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Options& options, const Imatrix* imatrix,
+                   const std::stop_token& stop) {
     auto ranking = [&] {
         cli::ProgressBar bar;
         return rank(base, a, b,
                     {.threads = options.threads,
                      .imatrix = imatrix,
                      .sample = options.sample,
-                     .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
+                     .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
+                     .stop = stop});
     }();
     if (!ranking) return fail(std::move(ranking).error());
     Duel duel{.base = cli::shown(options.a),

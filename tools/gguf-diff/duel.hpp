@@ -4,6 +4,7 @@
 #include <ggufkit/diff.hpp>
 #include <limits>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Contender {
     std::string name;
     std::uint64_t bytes = 0;  // of tensor data
     ErrorSums total{};
+    std::string imatrix{};   // that it was quantized with; empty where it names none
     std::uint64_t wins = 0;  // tensors that are nearer to the base than the other's
 };
 
@@ -43,8 +45,9 @@ struct Duel {
     bool same() const;  // both are the base
 };
 
-// With a progress bar.
-Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Options& options, const Imatrix* imatrix);
+// With a progress bar. CANCELLED where a stop was requested.
+Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Options& options, const Imatrix* imatrix,
+                   const std::stop_token& stop);
 
 // For --fail-above: the tensors of A, or of B, that are not those of the base.
 std::vector<Judged> judged(const Duel& duel, const std::vector<ValueDifference>& side);

@@ -14,6 +14,7 @@ namespace {
 
 void write_contender(JsonWriter& json, std::string_view side, const Contender& one) {
     json.key(side).begin_object().field("file", one.name).field("bytes", one.bytes).field("nearer_in", one.wins);
+    write_imatrix(json, "imatrix", one.imatrix);
     json.key("error");
     write_error(json, one.total, nullptr, nullptr);
     json.end_object();

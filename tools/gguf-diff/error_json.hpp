@@ -2,7 +2,9 @@
 #pragma once
 
 #include <ggufkit/diff.hpp>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "common/json.hpp"
@@ -16,6 +18,11 @@ void write_optional(cli::JsonWriter& json, std::string_view name, const auto& va
     } else {
         json.null();
     }
+}
+
+// The file of an importance matrix, or null.
+inline void write_imatrix(cli::JsonWriter& json, std::string_view name, const std::string& file) {
+    write_optional(json, name, file.empty() ? std::nullopt : std::optional<std::string_view>(file));
 }
 
 // An object. `tensor`: whose weight has the greatest error; null in totals. `interval`: null where all was looked at.

@@ -54,6 +54,7 @@ void write_tensor(JsonWriter& json, const TensorChange& change, const ValueDiffe
     write_optional(json, "layer", layer);
     if (change.renamed) json.field("new_name", change.b->info->name);
     json.field("retyped", change.retyped).field("reshaped", change.reshaped).field("bytes_differ", change.bytes_differ);
+    json.field("rescaled", change.rescaled);
     if (change.blocks.differ != 0) {
         json.key("blocks").begin_object().field("count", change.blocks.blocks).field("differ", change.blocks.differ);
         json.field("first", std::span<const std::uint64_t>(change.blocks.first)).end_object();
@@ -109,6 +110,8 @@ void write_json(cli::Output& out, const Comparison& comparison) {
         .field("b", comparison.names.b)
         .field("same", diff.same())
         .field("sample", comparison.sample);
+    write_imatrix(json, "imatrix_a", comparison.imatrix_a);
+    write_imatrix(json, "imatrix_b", comparison.imatrix_b);
     json.key("metadata").begin_array();
     for (const KeyChange& change : diff.metadata) {
         json.begin_object()

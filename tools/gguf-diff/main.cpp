@@ -2,14 +2,19 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <ggufkit/diff.hpp>
 #include <ggufkit/remote.hpp>
 #include <optional>
 #include <span>
+#include <stop_token>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/command_line.hpp"
+#include "common/interrupt.hpp"
 #include "common/open.hpp"
 #include "common/save.hpp"
 #include "common/show.hpp"
@@ -57,10 +62,12 @@ class Command {
             if (!opened) return refuse(cli::sentence(*options_.imatrix, opened.error()));
             imatrix = std::move(*opened);
         }
-        const Imatrix* const weights = imatrix ? &*imatrix : nullptr;
+        interrupt_.emplace();
         const auto a = open(options_.a);
         const auto b = a ? open(options_.b) : std::nullopt;
         if (!a || !b) return trouble;
+        if (imatrix) imatrix = std::move(*imatrix).adapted(*a);
+        const Imatrix* const weights = imatrix ? &*imatrix : nullptr;
         return options_.c.empty() ? compare(*a, *b, weights, *limits) : rank(*a, *b, weights, *limits);
     }
 
@@ -95,30 +102,61 @@ class Command {
         return written.has_value();
     }
 
-    int compare(const Model& a, const Model& b, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) const {
-        const auto comparison =
-            diff::compare_models(a, b, {cli::shown(options_.a), cli::shown(options_.b)}, options_, imatrix);
-        if (!comparison) return refuse(cli::sentence(comparison.error()));
+    int compare(const Model& a, const Model& b, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) {
+        auto comparison = diff::compare_models(a, b, {cli::shown(options_.a), cli::shown(options_.b)}, options_,
+                                               imatrix, interrupt_->token());
+        if (!comparison) return explain(comparison.error());
+        comparison->imatrix_a = imatrix_of(a);
+        comparison->imatrix_b = imatrix_of(b);
         if (!write_page(std::array{&a, &b}, *comparison)) return trouble;
+        interrupt_.reset();
         show(*comparison);
+        if (!comparison->pairs.empty()) note_imatrix(comparison->imatrix_a, comparison->imatrix_b);
         const bool has_a_say = comparison->pairs.empty() || diff::whole(*comparison).iw2 > 0;
         if (!weighed(imatrix, has_a_say) && by_importance(limits)) return trouble;
         return verdict(*comparison, limits);
     }
 
-    int rank(const Model& base, const Model& a, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) const {
+    int rank(const Model& base, const Model& a, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) {
         const auto b = open(options_.c);
         if (!b) return trouble;
-        const auto duel = diff::fight(base, a, *b, options_, imatrix);
-        if (!duel) return refuse(cli::sentence(duel.error()));
+        auto duel = diff::fight(base, a, *b, options_, imatrix, interrupt_->token());
+        if (!duel) return explain(duel.error());
+        duel->a.imatrix = imatrix_of(a);
+        duel->b.imatrix = imatrix_of(*b);
         if (!write_page(std::array{&base, &a, &*b}, *duel)) return trouble;
+        interrupt_.reset();
         show(*duel);
+        if (!duel->same()) note_imatrix(duel->a.imatrix, duel->b.imatrix);
         if (!weighed(imatrix, duel->same() || duel->weighted) && by_importance(limits)) return trouble;
         return verdict(*duel, limits);
     }
 
+    // The importance matrix that a model was quantized with; empty where it names none.
+    static std::string imatrix_of(const Model& model) {
+        return std::string(model.header().get_string("quantize.imatrix.file").value_or(""));
+    }
+
+    // What was made to be good where it matters is judged by an error in which all columns are the same.
+    void note_imatrix(const std::string& of_a, const std::string& of_b) const {
+        if (options_.imatrix || (of_a.empty() && of_b.empty())) return;
+        const std::string& file = of_b.empty() ? of_a : of_b;
+        const std::string_view whose = of_a.empty() ? "B was" : of_b.empty() ? "A was" : "A and B were";
+        const bool two = !of_a.empty() && !of_b.empty() && of_a != of_b;
+        console_.error(
+            fmt::format("note: {} made with an importance matrix ({}{}), but errors here weigh all columns alike; pass "
+                        "--imatrix {} "
+                        "to weigh them by it",
+                        whose, two ? of_a + ", " : "", file, two ? "FILE" : file));
+    }
+
     // Nothing where that failed and was said.
     std::optional<Model> open(const std::string& file) const {
+        // Nothing that has a name is begun yet, and opening cannot be stopped.
+        const std::stop_callback leave(interrupt_->token(), [&] {
+            console_.error("cancelled");
+            std::_Exit(cli::cancelled);
+        });
         // Of one on a server, the data of those tensors alone that have to be compared.
         auto model = cli::open_model(file, {.header_only = is_remote(file), .threads = options_.threads});
         if (model) return std::move(*model);
@@ -186,6 +224,12 @@ class Command {
         return found.empty();
     }
 
+    int explain(const Error& error) const {
+        if (error.code != Errc::cancelled) return refuse(cli::sentence(error));
+        console_.error("cancelled");
+        return cli::cancelled;
+    }
+
     int refuse(const std::string& message) const {
         console_.error(message);
         return trouble;
@@ -194,6 +238,7 @@ class Command {
     const Options& options_;
     const cli::CommandLine& line_;
     cli::Console& console_;
+    std::optional<cli::Interrupt> interrupt_{};  // while models are opened and compared
 };
 
 }  // namespace

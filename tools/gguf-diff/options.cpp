@@ -27,8 +27,12 @@ same, 100 % an error as large as the weights. SQNR is the same in decibels.
 WEIGHTED is the error with every column weighted by an importance matrix. MAX is
 the greatest |e|, AT its weight (column, row); BIAS the mean of e in units of
 the root mean square of w; EQUAL the share of weights that are the same. Totals
-are of the tensors that differ. Pairs of which one is infinite or no number are
-in no sum, but counted.
+are of all tensors that both have, the equal ones too. Pairs of which one is
+infinite or no number are in no sum, but counted. Factors that a file keeps in
+NAME.scale, as NVFP4 files do, are multiplied into the weights.
+
+Models made with an importance matrix are best judged with it: pass it as
+--imatrix. Without it, errors weigh all columns alike, and a note says so.
 
 Of three models the weights decide. Keys of A or B that are not as in BASE are
 shown, but for those that every quantization changes, as general.file_type.
@@ -58,6 +62,7 @@ Exit codes:
      --patch and --apply: done
   1  different
   2  trouble: misuse, or a file that could not be read
+  130  cancelled by Ctrl-C or a request to terminate
 )",
         .examples = {{"What counts", "gguf-diff a.gguf b.gguf --ignore 'tokenizer.*' --tolerance 1e-6"},
                      {"Output", "gguf-diff f16.gguf Q4_K_M.gguf --html diff.html"}},

@@ -47,6 +47,7 @@ std::string tensor_counts(const Diff& diff) {
     tensors.add(count(diff.tensors, [](const Tensor& t) { return t.retyped; }), "retyped");
     tensors.add(count(diff.tensors, [](const Tensor& t) { return t.reshaped; }), "reshaped");
     tensors.add(count(diff.tensors, [](const Tensor& t) { return t.bytes_differ; }), "with other bytes");
+    tensors.add(count(diff.tensors, [](const Tensor& t) { return t.rescaled; }), "with another factor in .scale");
     tensors.add(diff.tensors_equal, "equal");
     return tensors.line();
 }

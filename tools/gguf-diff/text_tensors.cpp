@@ -125,7 +125,11 @@ void print_values(Console& console, const Comparison& comparison, bool in_full) 
 
 void print_parts(Console& console, const Comparison& comparison) {
     const auto parts = totals(comparison.pairs, comparison.values, ValueGrouping::part);
-    if (parts.size() < 2) return;
+    std::vector<const ValueTotal*> order;  // without parts in which nothing differs
+    for (const ValueTotal& part : parts) {
+        if (part.sums.equal_share() < 1) order.push_back(&part);
+    }
+    if (order.size() < 2) return;
     Table table({{},
                  {.title = "PART", .cut = Cut::middle},
                  {.title = "TENSORS", .right = true},
@@ -134,9 +138,6 @@ void print_parts(Console& console, const Comparison& comparison) {
                  {.title = "WEIGHTED", .right = true},
                  {.title = "SQNR", .right = true},
                  {.title = "EQUAL", .right = true}});
-    std::vector<const ValueTotal*> order;
-    order.reserve(parts.size());
-    for (const ValueTotal& part : parts) order.push_back(&part);
     std::ranges::stable_sort(order, std::greater(), [](const ValueTotal* part) { return part->sums.relative_rmse(); });
     const auto add = [&](std::string_view name, std::uint64_t tensors, const ErrorSums& sums) {
         table.add({"", name, grouped(tensors), human_count(sums.elements), error_cell(sums), weighted_text(sums),
@@ -145,7 +146,7 @@ void print_parts(Console& console, const Comparison& comparison) {
     for (std::size_t i = 0; i < std::min(order.size(), most_rows); ++i) {
         add(printable(order[i]->name), order[i]->tensors, order[i]->sums);
     }
-    add("all of them", comparison.pairs.size(), whole(comparison));
+    add("all tensors", comparison.pairs.size(), whole(comparison));
     console.out.write("\n");
     table.print(console, console.width());
 }

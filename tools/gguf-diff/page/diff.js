@@ -23,7 +23,7 @@ const columns = [
   { title: 'Tensor', key: (t) => show.text(t.name), cell: (t) => [dot(t.error ? errorScale.color(errorOf(t)) : 'transparent'), show.text(t.name), t.new_name ? ` → ${show.text(t.new_name)}` : ''] },
   { title: 'Type', hint: 'in A and in B', key: types, cell: types },
   { title: 'Shape', key: (t) => (t.a || t.b).shape.reduce((a, b) => a * b, 1), cell: (t) => show.shape((t.a || t.b).shape) },
-  { title: 'Change', key: (t) => t.change, cell: (t) => t.reshaped ? 'reshaped' : t.retyped ? 'retyped' : t.bytes_differ ? 'other bytes' : t.change },
+  { title: 'Change', key: (t) => t.change, cell: (t) => t.reshaped ? 'reshaped' : t.retyped ? 'retyped' : t.bytes_differ ? 'other bytes' : t.rescaled ? 'another factor' : t.change },
   ...[
     { title: 'Error', hint: 'relative error', of: (e) => errorOf({ error: e }), format: show.percent, more: (e) => e.relative_rmse_95 ? ` ${show.percent(e.relative_rmse_95[0])} to ${show.percent(e.relative_rmse_95[1])}` : '' },
     { title: 'SQNR', of: (e) => number(e.sqnr_db), format: show.decibel, rising: true },
@@ -82,4 +82,4 @@ draw(
     worstSection()],
   diff.tensors.length === 0 ? [] : h('section', {}, h('h2', {}, 'Every tensor that differs'), h('p', { class: 'soft' }, 'A click on a title sorts.'), everything.element),
   diff.metadata.length === 0 ? [] : keySection(),
-  explanations(Object.entries(meanings), 'Tensors that are equal are in no total.'));
+  explanations(Object.entries(meanings), 'Totals are of all tensors that both models have, the equal ones too.'));

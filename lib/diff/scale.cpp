@@ -1,0 +1,64 @@
+#include "diff/scale.hpp"
+
+#include <ggufkit/diff.hpp>
+#include <ggufkit/quantize.hpp>
+#include <string>
+
+#include "core/bytes.hpp"
+#include "diff/bytes.hpp"
+
+namespace ggufkit {
+
+namespace {
+
+constexpr std::string_view weight_suffix = ".weight", scale_suffix = ".scale";
+
+std::string with_suffix(std::string_view name, std::string_view old, std::string_view suffix) {
+    return std::string(name.substr(0, name.size() - old.size())).append(suffix);
+}
+
+std::uint64_t matrices_of(const TensorInfo& tensor) { return tensor.ne[2] * tensor.ne[3]; }
+
+bool is_scale_of(const TensorInfo& scale, const TensorInfo& tensor) {
+    const auto count = scale.elements();
+    if (scale.format == nullptr || scale.format->block_elements != 1 || !can_dequantize(scale.format->type()))
+        return false;
+    return count && *count > 0 && (*count == 1 || *count == matrices_of(tensor));
+}
+
+}  // namespace
+
+namespace diff {
+
+const ModelTensor* find_scale(const Model& model, const ModelTensor& tensor) {
+    const std::string_view name = tensor.info->name;
+    if (!name.ends_with(weight_suffix)) return nullptr;
+    const ModelTensor* const scale = model.find_tensor(with_suffix(name, weight_suffix, scale_suffix));
+    return scale != nullptr && is_scale_of(*scale->info, *tensor.info) ? scale : nullptr;
+}
+
+Result<std::vector<float>> read_scale(const Model& model, const ModelTensor& tensor) {
+    const ModelTensor* const scale = find_scale(model, tensor);
+    if (scale == nullptr) return std::vector<float>();
+    const auto data = model.data(*scale);
+    if (!data) return fail(data.error());
+    const FormatInfo& format = *scale->info->format;
+    std::vector<std::byte> memory;
+    auto bytes = *data;
+    if (order_of(model, *scale) != native_order) bytes = turned(format, bytes, memory);
+    std::vector<float> factors(bytes.size() / format.block_bytes);
+    if (auto done = dequantize_rows(format.type(), bytes, factors); !done) return fail(std::move(done).error());
+    factors.resize(matrices_of(*tensor.info), factors.front());
+    return factors;
+}
+
+}  // namespace diff
+
+bool is_scale(const Model& model, const ModelTensor& tensor) {
+    const std::string_view name = tensor.info->name;
+    if (!name.ends_with(scale_suffix)) return false;
+    const ModelTensor* const weights = model.find_tensor(with_suffix(name, scale_suffix, weight_suffix));
+    return weights != nullptr && diff::find_scale(model, *weights) == &tensor;
+}
+
+}  // namespace ggufkit
