@@ -101,16 +101,25 @@ struct PlannedTensor {
     std::uint64_t offset;    // in that file, absolute
     std::string reason;  // "recipe: attn_v, a layer with more bits", "copied: one-dimensional", "fallback: …", …
     Chooser chooser = Chooser::none;
+    std::optional<TensorType> wanted{};   // the type that was chosen, where rows are no whole number of its blocks
     std::span<const float> importance{};  // ne[0] weights for each matrix, or none; borrowed from the imatrix
+    std::uint32_t unseen = 0;             // matrices of which `importance` knows nothing: the text never reached them
 
     std::uint64_t rows() const { return ne[1] * ne[2] * ne[3]; }
 };
 
 // A tensor that is quantized without importance, though its type needs some or the others have it.
 struct ImatrixGap {
+    enum class Kind : std::uint8_t {
+        no_imatrix,
+        no_entry,
+        uncounted,  // the text never reached any of its matrices
+        other_size  // the imatrix has another shape
+    };
     std::size_t tensor;  // index into Plan::tensors
     bool fatal;          // check_executable() refuses: its type needs it, or the imatrix has another shape
     std::string detail;  // "no entry in the imatrix", "256 weights in the imatrix, not 1024", …
+    Kind kind;
 };
 
 // One of Recipe::overrides that changes nothing, whatever stands before it: most likely a slip of the pen.
@@ -123,6 +132,7 @@ struct Plan {
     const FileType* file_type = nullptr;             // null: a copy
     const Imatrix* imatrix = nullptr;                // borrowed
     std::vector<ImatrixGap> imatrix_gaps{};          // in the order of the tensors
+    std::vector<std::string> unmatched_entries{};    // of the imatrix: they fit no tensor of the model
     std::vector<UnusedOverride> unused_overrides{};  // in the order of the recipe
     Effort effort = Effort::normal;
     std::vector<PlannedTensor> tensors;  // in the output's order
@@ -139,6 +149,26 @@ struct Plan {
 // unless gaps are allowed; layers to prune that the model has not, or all that it has; an override of a split.* key; a
 // provenance of another model; more than 65,535 files), those of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe);
+
+// What a user may not expect of a plan, though it is as the recipe says.
+struct PlanNote {
+    enum class Kind : std::uint8_t {
+        fallback,           // rows are no whole number of blocks of the type, so that tensors get another one
+        forced_fallback,    // those of them whose type the user asked for by name
+        larger,             // matrices that are never quantized, where they take much of the file
+        grown,              // tensors that take more bytes than in the source
+        unseen_experts,     // tensors with experts that the text of the imatrix never reached
+        adapted_entries,    // tensors that take their importance from entries of other names: see Imatrix::adapted()
+        unmatched_entries,  // entries of the imatrix that fit no tensor
+    };
+    Kind kind;
+    std::string text;                // "5 tensors grow (Q4_K to Q8_0)"; without names
+    std::vector<std::string> names;  // of the tensors, or of the entries, in order
+};
+std::string_view name(PlanNote::Kind kind) noexcept;  // "fallback", "forced_fallback", …
+
+// At most one of a kind, in the order of the kinds.
+std::vector<PlanNote> notes_of(const Plan& plan);
 
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose
 // type cannot be read or made, or the first of the fatal gaps in the imatrix and how many more there are.

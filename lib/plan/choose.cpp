@@ -209,7 +209,9 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
             continue;
         }
         choice.chooser = candidate.forced ? Chooser::user : Chooser::file_type;
-        const Verdict verdict = fit_row(tensor, candidate.forced ? *candidate.forced : mix->decide(candidate));
+        const Verdict wanted = candidate.forced ? *candidate.forced : mix->decide(candidate);
+        const Verdict verdict = fit_row(tensor, wanted);
+        if (verdict.type != wanted.type) choice.wanted = wanted.type;
         choice.type = verdict.type;
         choice.reason = choice.type == from.type() ? fmt::format("copied: already {}", from.name) : verdict.reason;
     }

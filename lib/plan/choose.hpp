@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct Choice {
     TensorType type;
     std::string reason;
     Chooser chooser = Chooser::none;
+    std::optional<TensorType> wanted{};  // where the rows do not allow it
 };
 
 // In the output's order: by block number, then by name; tensors of no block come first. Where the split of the source is

@@ -18,23 +18,32 @@ bool is_embedding(const PlannedTensor& tensor) { return role_of(tensor.name, fal
 // Gives a tensor its importance, or says what is missing.
 std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, std::string_view source_name,
                                 const Recipe& recipe) {
+    using enum ImatrixGap::Kind;
     const bool needed = needs_imatrix(tensor.name, tensor.to, *recipe.file_type);
-    const auto gap = [&](bool fatal, std::string detail) {
-        return ImatrixGap{index, fatal && !recipe.imatrix_gaps_allowed, std::move(detail)};
+    const auto gap = [&](ImatrixGap::Kind kind, bool fatal, std::string detail) {
+        return ImatrixGap{index, fatal && !recipe.imatrix_gaps_allowed, std::move(detail), kind};
     };
     const auto need = [&](std::string_view but) {
         return fmt::format("{} needs an imatrix in the file type {}{}", format_of(tensor.to).name,
                            recipe.file_type->name, but);
     };
-    if (recipe.imatrix == nullptr) return needed ? std::optional(gap(true, need(""))) : std::nullopt;
+    if (recipe.imatrix == nullptr) return needed ? std::optional(gap(no_imatrix, true, need(""))) : std::nullopt;
 
-    const std::span<const float> weights = recipe.imatrix->find(source_name);
+    const Imatrix::Entry* const entry = recipe.imatrix->find_entry(source_name);
     const std::uint64_t columns = tensor.ne[0] * tensor.ne[2] * tensor.ne[3];
-    if (weights.empty()) return gap(needed, needed ? need(", which has no entry for it") : "no entry in the imatrix");
-    if (weights.size() != columns) {
-        return gap(!is_embedding(tensor), fmt::format("{} weights in the imatrix, not {}", weights.size(), columns));
+    if (entry == nullptr && recipe.imatrix->is_uncounted(source_name)) {
+        return gap(uncounted, needed,
+                   needed ? need(", whose counts for it are all 0") : "all counts in the imatrix are 0");
     }
-    tensor.importance = weights;
+    if (entry == nullptr) {
+        return gap(no_entry, needed, needed ? need(", which has no entry for it") : "no entry in the imatrix");
+    }
+    if (entry->weights.size() != columns) {
+        return gap(other_size, !is_embedding(tensor),
+                   fmt::format("{} weights in the imatrix, not {}", entry->weights.size(), columns));
+    }
+    tensor.importance = entry->weights;
+    tensor.unseen = static_cast<std::uint32_t>(entry->unseen.size());
     return std::nullopt;
 }
 
@@ -54,8 +63,11 @@ bool needs_imatrix(std::string_view tensor, TensorType type, const FileType& fil
 Result<void> check_same_model(const Model& model, const Recipe& recipe) {
     if (recipe.imatrix == nullptr || recipe.imatrix_gaps_allowed) return {};
     const auto entries = recipe.imatrix->entries();
-    const auto known = [&](const Imatrix::Entry& entry) { return model.find_tensor(entry.tensor) != nullptr; };
-    if (entries.empty() || std::ranges::any_of(entries, known)) return {};
+    const auto known = [&](const ModelTensor& tensor) {
+        return recipe.imatrix->find_entry(tensor.info->name) != nullptr ||
+               recipe.imatrix->is_uncounted(tensor.info->name);
+    };
+    if (entries.empty() || std::ranges::any_of(model.tensors(), known)) return {};
     return fail(
         {.code = Errc::bad_argument,
          .subject = fmt::format("imatrix '{}'", recipe.imatrix->origin().file),
@@ -70,6 +82,10 @@ void assign_importance(Plan& plan, const Model& model, const Recipe& recipe) {
         // An imatrix is of the source, whatever number a block has in the output.
         const std::string_view source_name = model.tensors()[tensor.source].info->name;
         if (auto gap = match(tensor, i, source_name, recipe)) plan.imatrix_gaps.push_back(*std::move(gap));
+    }
+    if (recipe.imatrix == nullptr) return;
+    for (const Imatrix::Entry& entry : recipe.imatrix->entries()) {
+        if (model.find_tensor(entry.tensor) == nullptr) plan.unmatched_entries.push_back(entry.tensor);
     }
 }
 

@@ -41,7 +41,7 @@ void place_tensors(Plan& plan, std::span<const plan::Choice> choices, std::span<
     for (std::uint32_t file = 0; file < tensors_of_file.size(); ++file) {
         const Layout& layout = plan.files[file];
         for (std::size_t i = 0; i < tensors_of_file[file]; ++i) {
-            const auto& [tensor, name, source, bytes, type, reason, chooser] = choices[plan.tensors.size()];
+            const auto& [tensor, name, source, bytes, type, reason, chooser, wanted] = choices[plan.tensors.size()];
             plan.tensors.push_back({.name = name,
                                     .source = source,
                                     .from = tensor->format->type(),
@@ -53,7 +53,8 @@ void place_tensors(Plan& plan, std::span<const plan::Choice> choices, std::span<
                                     .file = file,
                                     .offset = layout.offsets[i],
                                     .reason = reason,
-                                    .chooser = chooser});
+                                    .chooser = chooser,
+                                    .wanted = wanted});
         }
     }
 }

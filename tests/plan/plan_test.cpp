@@ -395,7 +395,7 @@ TEST_CASE("plan: everything that an imatrix lacks is found, and only what cannot
         wanted.imatrix_gaps_allowed = allowed;
         const Plan plan = model.plan(wanted);
         std::string text;
-        for (const auto& [index, fatal, detail] : plan.imatrix_gaps) {
+        for (const auto& [index, fatal, detail, kind] : plan.imatrix_gaps) {
             CHECK(plan.tensors[index].importance.empty());
             text += fmt::format("{}: {}{}\n", plan.tensors[index].name, fatal ? "FATAL " : "", detail);
         }

@@ -23,7 +23,13 @@ void write_tensor(JsonWriter& json, const PlannedTensor& tensor) {
         .field("file", tensor.file)
         .field("offset", tensor.offset)
         .field("reason", tensor.reason)
-        .end_object();
+        .key("wanted");
+    if (tensor.wanted) {
+        json.value(format_of(*tensor.wanted).name);
+    } else {
+        json.null();
+    }
+    json.end_object();
 }
 
 void write_files(JsonWriter& json, const Output& output) {
@@ -52,11 +58,35 @@ void write_imatrix(JsonWriter& json, const Plan& plan) {
             .end_object();
     }
     json.key("imatrix_gaps").begin_array();
-    for (const auto& [tensor, fatal, detail] : plan.imatrix_gaps) {
+    for (const auto& [tensor, fatal, detail, kind] : plan.imatrix_gaps) {
         json.begin_object()
             .field("tensor", plan.tensors[tensor].name)
             .field("fatal", fatal)
             .field("detail", detail)
+            .end_object();
+    }
+    json.end_array();
+}
+
+void write_notes(JsonWriter& json, const Plan& plan) {
+    json.key("notes").begin_array();
+    for (const auto& [kind, text, names] : notes_of(plan)) {
+        json.begin_object().field("kind", name(kind)).field("text", text).key("names").begin_array();
+        for (const std::string& one : names) json.value(std::string_view(one));
+        json.end_array().end_object();
+    }
+    json.end_array();
+}
+
+void write_misfits(JsonWriter& json, const Plan& plan, std::span<const Misfit> misfits) {
+    json.key("misfits").begin_array();
+    for (const auto& [index, row, greatest] : misfits) {
+        const PlannedTensor& tensor = plan.tensors[index];
+        json.begin_object()
+            .field("tensor", tensor.name)
+            .field("type", format_of(tensor.to).name)
+            .field("row", row)
+            .field("greatest", greatest)
             .end_object();
     }
     json.end_array();
@@ -115,7 +145,7 @@ void write_problem(JsonWriter& json, const std::optional<Error>& problem) {
 }  // namespace
 
 void print_json(cli::Console& console, const Request& request, const Output& output, std::optional<double> seconds,
-                const std::optional<Error>& problem) {
+                const std::optional<Error>& problem, std::span<const Misfit> misfits) {
     const Plan& plan = *output.plan;
     JsonWriter json(console.out);
     json.begin_object()
@@ -126,6 +156,8 @@ void print_json(cli::Console& console, const Request& request, const Output& out
     write_files(json, output);
     write_imatrix(json, plan);
     write_unused(json, plan);
+    write_notes(json, plan);
+    write_misfits(json, plan, misfits);
     write_target(json, request.reached);
     json.key("tensors").begin_array();
     for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);

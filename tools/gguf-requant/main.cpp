@@ -57,6 +57,7 @@ class Command {
         }
         auto imatrix = requant::imatrix_of(options_, console_);
         if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
+        if (*imatrix) *imatrix = (**std::move(imatrix)).adapted(*model);
         if (*imatrix) recipe_.imatrix = &**imatrix;
         if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
         for (const auto& wanted : request_.outputs) {
@@ -75,7 +76,9 @@ class Command {
         for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
         if (options_.dry_run) return show(*model, outputs);
         requant::report_unused(console_, plans_.front());  // of all outputs, which have the same tensors
-        for (const Output& output : outputs) requant::report_gaps(console_, *output.plan);
+        bool lacking = false;
+        for (const Output& output : outputs) lacking = requant::report_gaps(console_, *output.plan) || lacking;
+        if (lacking) return failure;
         return options_.shm ? share(*model, outputs.front()) : carry_out(*model, outputs);
     }
 
@@ -226,29 +229,83 @@ class Command {
     int share(const Model& model, const Output& output) const {
         const auto done = requant::share(console_, model, request_, output,
                                          {.name = *options_.shm, .replace = options_.force, .json = options_.json});
-        if (!done) return explain(done.error());
+        if (!done) return name_misfits(model, done.error()) ? failure : explain(done.error());
+        requant::report_notes(console_, {&output, 1});
         const auto saved = save_recipe(model);
         return saved ? 0 : explain(saved.error());
     }
 
     int show(const Model& model, const std::vector<Output>& outputs) const {
-        std::optional<Error> problem;  // the first
+        std::optional<Error> problem;  // the first that was not said yet
+        bool possible = true;
         for (const Output& output : outputs) {
-            const auto executable = check_executable(*output.plan);
+            auto executable = check_executable(*output.plan);
+            const auto misfits = executable ? misfits_if_quick(model, *output.plan) : std::vector<Misfit>();
+            if (!misfits && misfits.error().code == Errc::cancelled) return explain(misfits.error());
+            if (executable && !misfits) executable = fail(misfits.error());
+            if (executable && !misfits->empty()) executable = fail(misfit(*output.plan, misfits->front()));
             const auto fault = executable ? std::nullopt : std::optional(executable.error());
+            const std::span<const Misfit> found =
+                misfits ? std::span<const Misfit>(*misfits) : std::span<const Misfit>();
             if (options_.json) {
-                requant::print_json(console_, request_, output, std::nullopt, fault);
+                requant::print_json(console_, request_, output, std::nullopt, fault, found);
             } else if (!prints_recipe()) {
                 requant::print_plan(console_, request_, output);
             }
             console_.out.flush();  // or what is said of the plan would stand before it
             if (&output == &outputs.front()) requant::report_unused(console_, *output.plan);
-            requant::report_gaps(console_, *output.plan);
-            if (!problem) problem = fault;
+            const bool lacking = requant::report_gaps(console_, *output.plan);
+            if (!found.empty()) requant::report_misfits(console_, *output.plan, found, "nothing was written");
+            possible = possible && !fault;
+            if (!problem && !lacking && found.empty()) problem = fault;
         }
+        requant::report_notes(console_, outputs);
         if (problem) return refuse(cli::sentence(*problem));
+        if (!possible) return failure;
         const auto saved = save_recipe(model);
         return saved ? 0 : explain(saved.error());
+    }
+
+    // All values of a model are looked at before it is written, but not of one that only a plan is wanted for, where that
+    // takes longer than a moment or fetches data.
+    Result<std::vector<Misfit>> misfits_if_quick(const Model& model, const Plan& plan) const {
+        constexpr std::uint64_t quick = std::uint64_t{1} << 30;
+        if (takes_time_to_open() || request_.input.extension() == ".zst" || plan.bytes_in() > quick) {
+            return std::vector<Misfit>();
+        }
+        return find_misfits(model, plan);
+    }
+
+    Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan) const {
+        const cli::Interrupt interrupt;
+        cli::ProgressBar bar;
+        return ggufkit::find_misfits(
+            model, plan,
+            {.threads = request_.threads,
+             .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
+             .stop = interrupt.token()});
+    }
+
+    static Error misfit(const Plan& plan, const Misfit& found) {
+        const PlannedTensor& tensor = plan.tensors[found.tensor];
+        return {.code = Errc::bad_quant,
+                .subject = fmt::format("tensor '{}'", tensor.name),
+                .detail = fmt::format("row {}: values too large for {}", found.row, format_of(tensor.to).name)};
+    }
+
+    // Work ended at the first tensor that does not fit its type: names all. False where that was not the reason.
+    bool name_misfits(const Model& model, const Error& error) const {
+        if (error.code != Errc::bad_quant) return false;
+        const std::string_view written =
+            requant::to_standard_output(request_) ? "the output is incomplete" : "nothing was written";
+        bool any = false;
+        for (const Plan& plan : plans_) {
+            const auto misfits = find_misfits(model, plan);
+            if (!misfits || misfits->empty()) continue;
+            requant::report_misfits(console_, plan, *misfits, written);
+            any = true;
+        }
+        return any;
     }
 
     bool prints_recipe() const { return options_.save_recipe == "-"; }
@@ -285,7 +342,10 @@ class Command {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
         std::vector<QualityReport> quality;
-        if (const auto done = execute_visibly(model, outputs, quality); !done) return explain(done.error());
+        if (const auto done = execute_visibly(model, outputs, quality); !done) {
+            return name_misfits(model, done.error()) ? failure : explain(done.error());
+        }
+        requant::report_notes(console_, outputs);
         if (auto saved = save_recipe(model); !saved) {
             return refuse("the model is written, but not its recipe: " + cli::sentence(saved.error()));
         }

@@ -232,8 +232,9 @@ void add_work(CLI::App& app, Options& options) {
         ->type_name("HOW");
     group(app.add_option("--threads", options.threads, "How many threads work\n(default: one for each CPU)"))
         ->type_name("N");
-    group(
-        app.add_flag("--dry-run", options.dry_run, "Print every tensor's new type and the exact\nsize; write nothing"));
+    group(app.add_flag("--dry-run", options.dry_run,
+                       "Print every tensor's new type and the exact\nsize; write nothing. In models of up to 1 GiB "
+                       "on\ndisk, values too large for a type are found too"));
     group(app.add_flag("--resume", options.resume,
                        "Go on with what an interrupted run left; keep\nwhat is done when interrupted"));
     group(app.add_option("--checkpoint", options.checkpoint,
@@ -350,6 +351,11 @@ Result<std::optional<Imatrix>> imatrix_of(const Options& options, const cli::Con
     if (!options.include_weights.empty()) imatrix = (*std::move(imatrix)).including(options.include_weights);
     if (!options.exclude_weights.empty()) imatrix = (*std::move(imatrix)).excluding(options.exclude_weights);
     if (!imatrix->entries().empty()) return *std::move(imatrix);
+    if (options.include_weights.empty() && options.exclude_weights.empty()) {
+        return fail({.code = Errc::bad_argument,
+                     .subject = *options.imatrix,
+                     .detail = "all its counts are 0: the calibration text reached no tensor"});
+    }
     return fail({.code = Errc::bad_argument,
                  .subject = *options.imatrix,
                  .detail = "has no entry that --include-weights or --exclude-weights leave"});

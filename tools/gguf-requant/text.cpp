@@ -1,4 +1,4 @@
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <ggufkit/quantize.hpp>
@@ -75,33 +75,7 @@ std::string files_text(const ggufkit::Output& output) {
     return paths.size() == 1 ? first : fmt::format("{} to {:05}", first, paths.size());
 }
 
-// "a, b, c, d and 3 more".
-std::string some_of(const std::vector<std::string_view>& names) {
-    constexpr std::size_t shown = 4;
-    if (names.size() <= shown + 1) return fmt::format("{}", fmt::join(names, ", "));
-    return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + shown, ", "), names.size() - shown);
-}
-
 }  // namespace
-
-void report_gaps(const Console& console, const Plan& plan) {
-    std::map<std::string_view, std::vector<std::string_view>> tolerated, fatal_without;
-    for (const auto& [index, fatal, detail] : plan.imatrix_gaps) {
-        const PlannedTensor& tensor = plan.tensors[index];
-        if (fatal && plan.imatrix != nullptr) {
-            console.error(fmt::format("tensor '{}': {}", tensor.name, detail));
-        } else {
-            (fatal ? fatal_without : tolerated)[detail].push_back(tensor.name);
-        }
-    }
-    // Without any imatrix these are all tensors of a type.
-    for (const auto& [detail, names] : fatal_without) {
-        console.error(fmt::format("{}, and there is no --imatrix: {}", detail, some_of(names)));
-    }
-    for (const auto& [detail, names] : tolerated) {
-        console.error(fmt::format("note: made without importance, {}: {}", detail, some_of(names)));
-    }
-}
 
 void report_unused(const Console& console, const Plan& plan) {
     constexpr std::size_t shown = 8;  // of a recipe that was made for another model
