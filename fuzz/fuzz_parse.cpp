@@ -14,6 +14,15 @@ using namespace ggufkit;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto view = parse(std::as_bytes(std::span(data, size)));
+    if (const auto prefix = parse_prefix(std::as_bytes(std::span(data, size)))) {
+        test::Walk{}(*prefix);
+        check_semantics(*prefix);
+        const bool refused = !check_structure(*prefix).valid() && !validate(*prefix).valid();
+        if (prefix->faults().empty() != view.has_value() || (!view && !refused)) {
+            std::fprintf(stderr, "parse() and parse_prefix() disagree\n");
+            std::abort();
+        }
+    }
     if (!view) return 0;
     test::Walk{}(*view);
     check_semantics(*view);

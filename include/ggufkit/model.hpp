@@ -42,14 +42,15 @@ struct KeyValue {
 
 struct TensorInfo {
     std::string_view name;
-    std::uint32_t n_dims = 0;
+    std::uint32_t n_dims = 0;                            // more than max_dims only in views of parse_prefix()
     std::array<std::uint64_t, max_dims> ne{1, 1, 1, 1};  // ne[0] is the row length; unused dimensions are 1
+    const std::uint64_t* all_ne = nullptr;               // all n_dims of them where there are more than max_dims
     std::uint32_t type_id = 0;
     const FormatInfo* format = nullptr;  // null where nobody is known to use type_id
     std::uint64_t offset = 0;            // of the data, from the start of the data section
     std::uint64_t info_offset = 0;       // of this record, in the file
 
-    std::span<const std::uint64_t> shape() const { return {ne.data(), n_dims}; }
+    std::span<const std::uint64_t> shape() const { return {n_dims > max_dims ? all_ne : ne.data(), n_dims}; }
     // Checked; the errors of tensor_bytes() with this tensor's name and place. elements() can only overflow.
     Result<std::uint64_t> elements() const;
     Result<std::uint64_t> bytes() const;
@@ -67,6 +68,16 @@ class ModelView {
     std::uint64_t data_offset() const { return data_offset_; }    // header_bytes() rounded up to the alignment
     std::span<const KeyValue> metadata() const { return metadata_; }
     std::span<const TensorInfo> tensors() const { return tensors_; }
+
+    // What parse() refuses the header for, in order. Always empty in views of parse(); see parse_prefix().
+    std::span<const Error> faults() const { return faults_; }
+    // The counts at the start of the header.
+    std::uint64_t announced_keys() const { return announced_keys_; }
+    std::uint64_t announced_tensors() const { return announced_tensors_; }
+    // Whether every announced record was read. If not, header_bytes() and data_offset() are the end of the last one.
+    bool complete() const { return complete_; }
+    // Whether data_offset() is known: the header is complete, and its alignment is usable. If not, there is no data().
+    bool placed() const { return placed_; }
 
     // O(1). The first one where names repeat.
     const KeyValue* find_key(std::string_view key) const;
@@ -93,12 +104,18 @@ class ModelView {
 
     std::span<const std::byte> file_;
     bool whole_ = true;
+    bool complete_ = true;
+    bool placed_ = true;
     Encoding encoding_;
     std::uint32_t alignment_ = default_alignment;
     std::uint64_t header_bytes_ = 0;
     std::uint64_t data_offset_ = 0;
     std::vector<KeyValue> metadata_;
     std::vector<TensorInfo> tensors_;
+    std::uint64_t announced_keys_ = 0;
+    std::uint64_t announced_tensors_ = 0;
+    std::vector<Error> faults_;
+    std::vector<std::shared_ptr<const std::uint64_t[]>> long_shapes_;  // what TensorInfo::all_ne points to
     detail::NameIndex keys_by_name_;
     detail::NameIndex tensors_by_name_;
 };
@@ -107,6 +124,10 @@ class ModelView {
 // the rest unreadable. Allocation is bounded by the size of `bytes` and by limits.records; time is linear in the size.
 Result<ModelView> parse(std::span<const std::byte> bytes, Limits limits = {});
 
+// Like parse(), but returns what could be read of a faulty header, with its faults(). Reads past impossible counts and
+// tensors of more than max_dims dimensions. Fails only where not even magic and version are those of a GGUF file.
+Result<ModelView> parse_prefix(std::span<const std::byte> bytes, Limits limits = {});
+
 // How a mapping will be used: passed on to the kernel.
 enum class Access : std::uint8_t { normal, sequential, random, will_need, dont_need };
 
@@ -114,6 +135,9 @@ struct OpenOptions {
     Limits limits{};
     bool check_structure = true;  // refuse what check_structure() finds; off for tools that show broken files
     bool follow_shards = true;    // open every shard of a split model, whichever of them is named
+    // Take what can be read, for tools that show broken files: headers as parse_prefix() reads them, and of a split model
+    // the shards that are there and belong to it. What is amiss is in ModelView::faults() and Model::faults().
+    bool partial = false;
 
     // Of files that have to be unpacked or fetched first. `header_only` gets no more than the header where that can be had
     // alone: of files on servers, and of compressed ones that have a seek table. Model::data() gets a tensor then when it
@@ -158,6 +182,14 @@ class Model {
     ~Model();
 
     std::size_t shard_count() const;
+    // How many shards the whole model has: more than shard_count() where one was opened alone, or some are missing.
+    std::uint64_t split_count() const;
+    // A shard's number in the whole model, from 0: its index unless shards are missing.
+    std::uint64_t shard_number(std::size_t index) const;
+    // With OpenOptions::partial, why shards are missing, and where those that are there disagree. Else empty.
+    std::span<const Error> faults() const;
+    // Whether all shards are there, and all their headers complete().
+    bool complete() const;
     // Whether every shard is, rather than its header alone.
     bool whole() const;
     const ModelView& shard(std::size_t index) const;

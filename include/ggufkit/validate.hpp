@@ -52,16 +52,25 @@ struct Rule {
 };
 std::span<const Rule> rules() noexcept;
 
-// Structure only: keys, names, shapes, types, offsets, alignment, bounds. An accepted view's tensors lie inside the
-// file, aligned, disjoint, and of exactly the size that shape and type give. Linear, or n log n in the number of
-// tensors.
+// Structure only: faults() of the view, keys, names, shapes, types, offsets, alignment, bounds. An accepted view's
+// tensors lie inside the file, aligned, disjoint, and of exactly the size that shape and type give. Linear, or n log n in
+// the number of tensors. Where tensors lie is checked only if it is known: ModelView::placed().
 Report check_structure(const ModelView& view, const ValidateOptions& options = {});
 
 // Structure and content: UTF-8, bools, padding, trailing bytes.
 Report validate(const ModelView& view, const ValidateOptions& options = {});
 
+// How much of the data a file still has that was cut short.
+struct CutShort {
+    std::uint64_t bytes;      // the size of the whole file
+    std::size_t whole;        // tensors that are all there
+    const TensorInfo* first;  // in order of position, that is not
+};
+// Empty where every tensor ends inside the file, or where their places are unknown: ModelView::placed().
+std::optional<CutShort> cut_short(const ModelView& view);
+
 // What the metadata says against itself and against the tensors: token ids beyond the vocabulary, arrays of unequal
-// length, no heads, more blocks than tensors.
+// length, no heads, more blocks than tensors. Nothing of a header that is not complete().
 Report check_semantics(const ModelView& view);
 
 }  // namespace ggufkit

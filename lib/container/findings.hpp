@@ -15,6 +15,8 @@ class Findings {
   public:
     explicit Findings(const ValidateOptions& options) : options_(options) {}
 
+    // What parse() refuses is an error in every profile.
+    void add(Error fault) { report_.diagnostics.push_back({Severity::error, std::move(fault)}); }
     void add(R which, std::optional<std::uint64_t> offset, std::string subject, std::string detail);
 
     void about(R which, const TensorInfo& tensor, std::string detail) {

@@ -7,6 +7,7 @@
 namespace ggufkit {
 
 Result<Header> Header::from(const ModelView& view) {
+    if (!view.faults().empty()) return fail(view.faults().front());
     Header header;
     header.byte_order = view.byte_order();
     header.metadata_.reserve(view.metadata().size());

@@ -7,6 +7,7 @@
 #include "container/alignment.hpp"
 #include "container/encode.hpp"
 #include "container/structure.hpp"
+#include "container/tensor_size.hpp"
 #include "core/checked.hpp"
 
 namespace ggufkit {
@@ -28,7 +29,7 @@ Result<std::uint64_t> place_tensors(const Header& header, Layout& layout) {
         const auto refuse = [&](container::Breach broken) {
             return fail(breach(broken.which, {}, subject("tensor", tensor.name), std::move(broken.detail)));
         };
-        if (tensor.n_dims > max_dims) return refuse({R::n_dims, fmt::format("has {} dimensions", tensor.n_dims)});
+        if (tensor.n_dims > max_dims) return refuse({R::n_dims, container::too_many_dims(tensor.n_dims)});
         const auto type_id = static_cast<std::uint32_t>(tensor.type);
         const auto size =
             container::byte_count(type_id, find_format(type_id), std::span(tensor.ne).first(tensor.n_dims));

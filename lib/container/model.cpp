@@ -41,6 +41,7 @@ struct Shard {
     io::Input input;
     ModelView view;
     std::unique_ptr<Filled> filled{};  // null: all is there
+    std::uint64_t number = 0;          // in the whole model
 
     const io::MappedFile& file() const { return input.file; }
 
@@ -76,12 +77,18 @@ bool may_go_on(Errc code) {
            code == Errc::wrong_endian;
 }
 
+Result<ModelView> read_header(std::span<const std::byte> bytes, const OpenOptions& options) {
+    return options.partial ? parse_prefix(bytes, options.limits) : parse(bytes, options.limits);
+}
+
 io::SpoolOptions spool_options(const OpenOptions& options) {
     io::SpoolOptions spool{.threads = options.threads, .progress = options.progress};
     if (options.header_only) {
         spool.enough = [&options](std::span<const std::byte> beginning) {
-            const auto view = parse(beginning, options.limits);
-            return view ? view->data_offset() <= beginning.size() : !may_go_on(view.error().code);
+            const auto view = read_header(beginning, options);
+            if (!view) return !may_go_on(view.error().code);
+            if (!view->complete()) return !may_go_on(view->faults().back().code);
+            return view->data_offset() <= beginning.size();
         };
     }
     return spool;
@@ -89,7 +96,7 @@ io::SpoolOptions spool_options(const OpenOptions& options) {
 
 Result<Shard> make_shard(Result<io::Input> input, const OpenOptions& options) {
     if (!input) return fail(std::move(input).error());
-    auto view = parse(input->file.bytes(), options.limits);
+    auto view = read_header(input->file.bytes(), options);
     if (!view) return fail(std::move(view).error());
     if (options.check_structure) {
         Report report = check_structure(*view);
@@ -179,40 +186,62 @@ Error in_file(const std::string& path, Error error) {
     return error;
 }
 
-// All shards of the model that `first` is one of, in order. `path` is its name.
-Result<std::vector<Shard>> open_siblings(Shard first, const std::string& path, const SplitKeys& keys,
-                                         const Opener& open) {
+Result<Shard> open_sibling(const std::string& name, const SplitKeys& keys, const Opener& open) {
+    const std::string sibling = shown_name(name);
+    auto shard = open(name);
+    if (!shard && shard.error().code == Errc::io_open) {
+        return fail(breach(R::split_files, {}, sibling,
+                           fmt::format("shard {} of {}: {}", keys.number + 1, keys.count, shard.error().detail)));
+    }
+    if (!shard && shard.error().subject.starts_with(sibling)) return fail(std::move(shard).error());
+    if (!shard) return fail(in_file(sibling, std::move(shard).error()));
+    if (container::split_keys(shard->view) != keys) {
+        if (!shard->view.complete()) return fail(in_file(sibling, shard->view.faults().back()));
+        return fail(breach(R::split_agreement, {}, sibling,
+                           fmt::format("does not say that it is shard {} of {}", keys.number + 1, keys.count)));
+    }
+    shard->number = keys.number;
+    return shard;
+}
+
+// The shards of a model in order, and what is wrong with them together.
+struct Shards {
+    std::vector<Shard> opened;
+    std::vector<Error> faults;
+};
+
+// The other shards of the model that `first` is one of. `path` is its name. Where some cannot be opened, says so in
+// `faults` and goes on: as far as `patience` such shards.
+void open_siblings(Shard first, const std::string& path, const SplitKeys& keys, const Opener& open,
+                   std::size_t patience, Shards& shards) {
+    first.number = keys.number;
     const auto name = ShardName::parse(path);
     if (!name || name->number != keys.number + 1 || name->count != keys.count) {
-        return fail(breach(R::split_files, {}, shown_name(path),
-                           fmt::format("is shard {} of {} by its keys: its name must end in -{:05}-of-{:05}.gguf",
-                                       keys.number + 1, keys.count, keys.number + 1, keys.count)));
+        shards.faults.push_back(
+            breach(R::split_files, {}, shown_name(path),
+                   fmt::format("is shard {} of {} by its keys: its name must end in -{:05}-of-{:05}.gguf",
+                               keys.number + 1, keys.count, keys.number + 1, keys.count)));
+        return shards.opened.push_back(std::move(first));
     }
-    std::vector<Shard> shards;
-    for (std::uint64_t i = 0; i < keys.count; ++i) {
+    for (std::uint64_t i = 0; i < keys.count && shards.faults.size() < patience; ++i) {
         if (i == keys.number) continue;
-        const std::string sibling = shown_name(name->sibling(i));
-        auto shard = open(name->sibling(i));
-        if (!shard && shard.error().code == Errc::io_open) {
-            return fail(breach(R::split_files, {}, sibling,
-                               fmt::format("shard {} of {}: {}", i + 1, keys.count, shard.error().detail)));
+        auto shard = open_sibling(name->sibling(i), {i, keys.count}, open);
+        if (shard) {
+            shards.opened.push_back(std::move(*shard));
+        } else {
+            shards.faults.push_back(std::move(shard).error());
         }
-        if (!shard && shard.error().subject.starts_with(sibling)) return fail(std::move(shard).error());
-        if (!shard) return fail(in_file(sibling, std::move(shard).error()));
-        if (container::split_keys(shard->view) != SplitKeys{i, keys.count}) {
-            return fail(breach(R::split_agreement, {}, sibling,
-                               fmt::format("does not say that it is shard {} of {}", i + 1, keys.count)));
-        }
-        shards.push_back(std::move(*shard));
     }
-    shards.insert(shards.begin() + static_cast<std::ptrdiff_t>(keys.number), std::move(first));
-    return shards;
+    const auto after = std::ranges::upper_bound(shards.opened, keys.number, {}, &Shard::number);
+    shards.opened.insert(after, std::move(first));
 }
 
 }  // namespace
 
 struct Model::State {
     std::vector<Shard> shards;
+    std::uint64_t split_count = 1;
+    std::vector<Error> faults;
     std::vector<ModelTensor> tensors;
     detail::NameIndex by_name;
 
@@ -220,10 +249,16 @@ struct Model::State {
     static Result<Model> open(Result<Shard> first, const std::string& name, const OpenOptions& options,
                               const Opener& opener);
 
+    bool complete() const {
+        return shards.size() == split_count &&
+               std::ranges::all_of(shards, [](const Shard& shard) { return shard.view.complete(); });
+    }
+
     std::string_view name_of(std::uint32_t tensor) const { return tensors[tensor].info->name; }
 
-    // Lists the tensors of all shards; a name that comes twice is refused where a split model has it in two files.
+    // Lists the tensors of all shards. A fault: a name that a split model has more than once.
     Result<void> index_tensors() {
+        Result<void> unique;
         std::size_t count = 0;
         for (const Shard& shard : shards) count += shard.view.tensors().size();
         tensors.reserve(count);
@@ -232,18 +267,21 @@ struct Model::State {
             for (const TensorInfo& info : shards[i].view.tensors()) {
                 tensors.push_back({&info, i});
                 const auto at = static_cast<std::uint32_t>(tensors.size() - 1);
-                if (by_name.insert(at, [this](std::uint32_t t) { return name_of(t); }) || shards.size() == 1) continue;
-                return fail(in_file(shards[i].file().path().string(),
-                                    breach(R::split_unique, info.info_offset, subject("tensor", info.name),
-                                           "is in more than one place of the model")));
+                if (by_name.insert(at, [this](std::uint32_t t) { return name_of(t); }) || shards.size() == 1 ||
+                    !unique) {
+                    continue;
+                }
+                unique = fail(in_file(shards[i].file().path().string(),
+                                      breach(R::split_unique, info.info_offset, subject("tensor", info.name),
+                                             "is in more than one place of the model")));
             }
         }
-        return {};
+        return unique;
     }
 
-    Result<void> check_tensor_count() const {
+    Result<void> check_tensor_count() {
         constexpr std::string_view key = "split.tensors.count";
-        if (shards.size() == 1) return {};
+        if (shards.size() == 1 || !complete()) return {};
         for (const Shard& shard : shards) {
             const KeyValue* said = shard.view.find_key(key);
             if (said == nullptr || said->value.as_unsigned() == tensors.size()) continue;
@@ -279,15 +317,24 @@ Result<Model> Model::State::open(Result<Shard> first, const std::string& name, c
     if (!first) return fail(std::move(first).error());
     auto state = std::make_unique<State>();
     const auto keys = container::split_keys(first->view);
+    if (keys) state->split_count = keys->count;
     if (options.follow_shards && keys) {
-        auto shards = open_siblings(std::move(*first), name, *keys, opener);
-        if (!shards) return fail(std::move(shards).error());
-        state->shards = std::move(*shards);
+        // Of files that are not there, a hundred are enough to hear of; a server is not asked again.
+        const std::size_t patience = !options.partial || is_remote(name) ? 1 : 100;
+        Shards shards;
+        open_siblings(std::move(*first), name, *keys, opener, patience, shards);
+        state->shards = std::move(shards.opened);
+        state->faults = std::move(shards.faults);
+        if (!options.partial && !state->faults.empty()) return fail(std::move(state->faults.front()));
     } else {
         state->shards.push_back(std::move(*first));
+        if (keys) state->shards.front().number = keys->number;
     }
-    if (auto indexed = state->index_tensors(); !indexed) return fail(std::move(indexed).error());
-    if (auto counted = state->check_tensor_count(); !counted) return fail(std::move(counted).error());
+    for (const auto check : {&State::index_tensors, &State::check_tensor_count}) {
+        auto passed = (state.get()->*check)();
+        if (!passed && !options.partial) return fail(std::move(passed).error());
+        if (!passed) state->faults.push_back(std::move(passed).error());
+    }
     for (Shard& shard : state->shards) shard.view.whole_ = !shard.filled;
     return Model(std::move(state));
 }
@@ -298,6 +345,10 @@ Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
 std::size_t Model::shard_count() const { return state_->shards.size(); }
+std::uint64_t Model::split_count() const { return state_->split_count; }
+std::uint64_t Model::shard_number(std::size_t index) const { return state_->shards[index].number; }
+std::span<const Error> Model::faults() const { return state_->faults; }
+bool Model::complete() const { return state_->complete(); }
 bool Model::whole() const {
     return std::ranges::all_of(state_->shards, [](const Shard& shard) { return shard.view.whole(); });
 }

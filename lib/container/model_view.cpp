@@ -67,6 +67,12 @@ Result<std::span<const std::byte>> ModelView::data(const TensorInfo& tensor) con
 }
 
 Result<std::span<const std::byte>> ModelView::place(const TensorInfo& tensor) const {
+    if (!placed_) {
+        return fail({.code = Errc::not_found,
+                     .subject = subject("tensor", tensor.name),
+                     .detail = complete_ ? "the place of its data is unknown: general.alignment cannot be used"
+                                         : "the place of its data is unknown: the header cannot be read to its end"});
+    }
     const auto extent = container::extent_of(*this, tensor).map_error(of_tensor(tensor));
     if (!extent) return fail(extent.error());
     const auto [begin, end] = *extent;

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <ggufkit/model.hpp>
+#include <memory>
+#include <utility>
 
 #include "container/alignment.hpp"
 #include "container/rules.hpp"
+#include "container/tensor_size.hpp"
 #include "container/walk.hpp"
 #include "core/checked.hpp"
 #include "core/cursor.hpp"
@@ -16,17 +19,24 @@ using container::breach;
 using container::R;
 using container::subject;
 
+// What to do about a fault that does not hide what follows it.
+enum class OnFault : std::uint8_t { stop, go_on };
+
 // One step a part of the header, in file order; the first that fails ends it.
 class Parser {
   public:
-    Parser(std::span<const std::byte> bytes, Limits limits) : in_(bytes, {}), limits_(limits) { view_.file_ = bytes; }
+    Parser(std::span<const std::byte> bytes, Limits limits, OnFault on_fault)
+        : in_(bytes, {}), limits_(limits), on_fault_(on_fault) {
+        view_.file_ = bytes;
+    }
 
     Result<ModelView> run() {
-        return preamble()
-            .and_then([this] { return counts(); })
-            .and_then([this] { return metadata(); })
-            .and_then([this] { return tensor_infos(); })
-            .map([this] { return finish(); });
+        if (auto known = preamble(); !known) return fail(std::move(known).error());
+        auto read = counts().and_then([this] { return metadata(); }).and_then([this] { return tensor_infos(); });
+        view_.complete_ = read.has_value();
+        if (!read && on_fault_ == OnFault::stop) return fail(std::move(read).error());
+        if (!read) view_.faults_.push_back(std::move(read).error());
+        return finish();
     }
 
   private:
@@ -39,6 +49,12 @@ class Parser {
 
     static tl::unexpected<Error> cut(std::size_t at, std::string about) {
         return fail(breach(R::complete, at, std::move(about), "the file ends before or inside this field"));
+    }
+
+    Result<void> pass_over(Error fault) {
+        if (on_fault_ == OnFault::stop) return fail(std::move(fault));
+        view_.faults_.push_back(std::move(fault));
+        return {};
     }
 
     Result<void> preamble() {
@@ -61,6 +77,7 @@ class Parser {
         view_.encoding_ = {big ? ByteOrder::big : ByteOrder::little,
                            static_cast<std::uint8_t>(big ? swapped : version)};
         in_ = Cursor(view_.file_, view_.encoding_, in_.at());
+        view_.header_bytes_ = in_.at();
         return {};
     }
 
@@ -68,27 +85,29 @@ class Parser {
 
     Result<void> counts() {
         const std::size_t tensors_at = in_.at();
-        if (!in_.read_length(tensor_count_)) return cut(tensors_at, "tensor count");
+        if (!in_.read_length(view_.announced_tensors_)) return cut(tensors_at, "tensor count");
         const std::size_t keys_at = in_.at();
-        if (!in_.read_length(key_count_)) return cut(keys_at, "key-value count");
+        if (!in_.read_length(view_.announced_keys_)) return cut(keys_at, "key-value count");
+        view_.header_bytes_ = in_.at();
 
-        if (fits(tensor_count_, key_count_)) return {};
+        const std::uint64_t tensors = view_.announced_tensors_, keys = view_.announced_keys_;
+        if (fits(tensors, keys)) return {};
         const bool narrow = view_.encoding_.version == 1;
         const auto other_order = [narrow](std::uint64_t value) {
             return narrow ? swap_bytes(static_cast<std::uint32_t>(value)) : swap_bytes(value);
         };
-        if (fits(other_order(tensor_count_), other_order(key_count_))) {
+        if (fits(other_order(tensors), other_order(keys))) {
             return fail(breach(R::byte_order, tensors_at, "counts",
                                "make sense only in the byte order opposite to the version's"));
         }
         const auto impossible = [this](R which, std::size_t at, std::string about, std::uint64_t count) {
-            return fail(breach(which, at, std::move(about),
-                               count > limits_.records
-                                   ? fmt::format("is {}, where the reader's limit is {}", count, limits_.records)
-                                   : fmt::format("is {}, where {} bytes follow", count, in_.remaining())));
+            return pass_over(breach(which, at, std::move(about),
+                                    count > limits_.records
+                                        ? fmt::format("is {}, where the reader's limit is {}", count, limits_.records)
+                                        : fmt::format("is {}, where {} bytes follow", count, in_.remaining())));
         };
-        if (!fits(tensor_count_, 0)) return impossible(R::tensor_count, tensors_at, "tensor count", tensor_count_);
-        return impossible(R::kv_count, keys_at, "key-value count", key_count_);
+        if (!fits(tensors, 0)) return impossible(R::tensor_count, tensors_at, "tensor count", tensors);
+        return impossible(R::kv_count, keys_at, "key-value count", keys);
     }
 
     bool fits(std::uint64_t tensors, std::uint64_t keys) const {
@@ -99,14 +118,21 @@ class Parser {
     }
 
     Result<void> metadata() {
-        view_.metadata_.reserve(std::min(key_count_, reserve_limit));
-        for (std::uint64_t i = 0; i < key_count_; ++i) {
-            if (auto read = key_value(); !read) {
+        view_.metadata_.reserve(std::min(view_.announced_keys_, reserve_limit));
+        for (std::uint64_t i = 0; i < view_.announced_keys_; ++i) {
+            auto read = i < limits_.records ? key_value() : too_many(R::kv_count);
+            if (!read) {
                 if (read.error().subject.empty()) read.error().subject = fmt::format("key #{}", i);
                 return read;
             }
+            view_.header_bytes_ = in_.at();
         }
         return {};
+    }
+
+    // Only where counts() passed over a count: it knows the limit too.
+    Result<void> too_many(R which) const {
+        return fail(breach(which, in_.at(), {}, fmt::format("is beyond the reader's limit of {}", limits_.records)));
     }
 
     Result<void> key_value() {
@@ -135,12 +161,14 @@ class Parser {
     }
 
     Result<void> tensor_infos() {
-        view_.tensors_.reserve(std::min(tensor_count_, reserve_limit));
-        for (std::uint64_t i = 0; i < tensor_count_; ++i) {
-            if (auto read = tensor_info(); !read) {
+        view_.tensors_.reserve(std::min(view_.announced_tensors_, reserve_limit));
+        for (std::uint64_t i = 0; i < view_.announced_tensors_; ++i) {
+            auto read = i < limits_.records ? tensor_info() : too_many(R::tensor_count);
+            if (!read) {
                 if (read.error().subject.empty()) read.error().subject = fmt::format("tensor #{}", i);
                 return read;
             }
+            view_.header_bytes_ = in_.at();
         }
         return {};
     }
@@ -155,20 +183,35 @@ class Parser {
         std::size_t at = in_.at();
         if (!in_.read(tensor.n_dims)) return cut(at, "number of dimensions of " + subject("tensor", *name));
         if (tensor.n_dims > max_dims) {
-            return fail(
-                breach(R::n_dims, at, subject("tensor", *name), fmt::format("has {} dimensions", tensor.n_dims)));
+            const Error fault =
+                breach(R::n_dims, at, subject("tensor", *name), container::too_many_dims(tensor.n_dims));
+            if (auto passed = pass_over(fault); !passed) return passed;
         }
-        for (std::uint32_t i = 0; i < tensor.n_dims; ++i) {
-            at = in_.at();
-            if (!in_.read_length(tensor.ne[i]))
-                return cut(at, fmt::format("ne[{}] of {}", i, subject("tensor", *name)));
-        }
+        if (auto read = shape(tensor); !read) return read;
         at = in_.at();
         if (!in_.read(tensor.type_id)) return cut(at, "type of " + subject("tensor", *name));
         tensor.format = find_format(tensor.type_id);
         at = in_.at();
         if (!in_.read(tensor.offset)) return cut(at, "offset of " + subject("tensor", *name));
         view_.tensors_.push_back(tensor);
+        return {};
+    }
+
+    Result<void> shape(TensorInfo& tensor) {
+        std::uint64_t* ne = tensor.ne.data();
+        if (tensor.n_dims > max_dims) {
+            if (tensor.n_dims > in_.remaining() / in_.encoding().length_size()) {
+                return cut(in_.at(), "dimensions of " + subject("tensor", tensor.name));
+            }
+            auto all = std::make_shared<std::uint64_t[]>(tensor.n_dims);
+            tensor.all_ne = ne = all.get();
+            view_.long_shapes_.push_back(std::move(all));
+        }
+        for (std::uint32_t i = 0; i < tensor.n_dims; ++i) {
+            const std::size_t at = in_.at();
+            if (!in_.read_length(ne[i])) return cut(at, fmt::format("ne[{}] of {}", i, subject("tensor", tensor.name)));
+        }
+        if (tensor.n_dims > max_dims) std::copy_n(ne, max_dims, tensor.ne.begin());
         return {};
     }
 
@@ -183,20 +226,27 @@ class Parser {
         }
         if (const KeyValue* entry = view_.find_key(container::alignment_key)) {
             view_.alignment_ = container::usable_alignment(entry->value);
+            view_.placed_ = container::has_usable_alignment(entry->value);
         }
-        view_.header_bytes_ = in_.at();
+        view_.placed_ = view_.placed_ && view_.complete();
         // Cannot wrap: a file in memory is far smaller than 2^63, an alignment at most 2^30.
-        view_.data_offset_ = *checked_align(view_.header_bytes_, view_.alignment_);
+        view_.data_offset_ =
+            view_.complete() ? *checked_align(view_.header_bytes_, view_.alignment_) : view_.header_bytes_;
         return std::move(view_);
     }
 
     ModelView view_;
     Cursor in_;
     Limits limits_;
-    std::uint64_t tensor_count_ = 0;
-    std::uint64_t key_count_ = 0;
+    OnFault on_fault_;
 };
 
-Result<ModelView> parse(std::span<const std::byte> bytes, Limits limits) { return Parser(bytes, limits).run(); }
+Result<ModelView> parse(std::span<const std::byte> bytes, Limits limits) {
+    return Parser(bytes, limits, OnFault::stop).run();
+}
+
+Result<ModelView> parse_prefix(std::span<const std::byte> bytes, Limits limits) {
+    return Parser(bytes, limits, OnFault::go_on).run();
+}
 
 }  // namespace ggufkit

@@ -231,6 +231,7 @@ class SemanticCheck {
 }  // namespace container
 
 Report check_semantics(const ModelView& view) {
+    if (!view.complete()) return {};  // what seems to be missing may follow
     container::Findings findings({});
     container::SemanticCheck(view, findings).run();
     return findings.take();

@@ -21,15 +21,20 @@ bool is_key_text(std::string_view key) {
     return std::ranges::all_of(key, [](signed char c) { return c > 0; });  // ASCII without NUL
 }
 
+constexpr std::string_view unplaced = "(where tensors lie is unknown, and not checked)";
+
 void check_alignment(const KeyValue& entry, Findings& findings) {
     if (entry.value.type() != ValueType::uint32) {
-        return findings.about_value(R::align_type, entry, fmt::format("is {}", name(entry.value.type())));
+        return findings.about_value(R::align_type, entry,
+                                    fmt::format("is {}; it must be u32 {}", name(entry.value.type()), unplaced));
     }
     const std::uint64_t value = *entry.value.as_unsigned();
     if (!is_alignment(value)) {
-        findings.about_value(R::align_value, entry, fmt::format("is {}", value));
+        findings.about_value(R::align_value, entry,
+                             fmt::format("is {}; it must be a power of two, at most {} {}", value,
+                                         grouped(largest_alignment), unplaced));
     } else if (value % 8 != 0) {
-        findings.about_value(R::align_small, entry, fmt::format("is {}", value));
+        findings.about_value(R::align_small, entry, fmt::format("is {}; it should be a multiple of 8", value));
     }
 }
 
@@ -43,7 +48,8 @@ void check_key(const ModelView& view, const KeyValue& entry, Findings& findings)
     if (entry.key.empty()) findings.about_key(R::key_empty, entry, "is empty");
     if (!is_key_text(entry.key)) findings.about_key(R::key_ascii, entry, "holds NUL or bytes beyond ASCII");
     if (entry.key.size() > longest_key)
-        findings.about_key(R::key_length, entry, fmt::format("has {} bytes", entry.key.size()));
+        findings.about_key(R::key_length, entry,
+                           fmt::format("has {} bytes; GGUF allows at most {}", entry.key.size(), grouped(longest_key)));
     if (const KeyValue* first = view.find_key(entry.key); first != &entry) {
         findings.about_key(R::key_unique, entry, fmt::format("is there already, at 0x{:x}", first->offset));
     }
@@ -62,9 +68,13 @@ void check_name(const ModelView& view, const TensorInfo& tensor, Findings& findi
     if (name.find('\0') != name.npos) findings.about(R::name_text, tensor, "has a NUL in its name");
     if (!is_utf8(name)) findings.about(R::name_text, tensor, "has a name that is not UTF-8");
     if (name.size() > longest_name) {
-        findings.about(R::name_length, tensor, fmt::format("has a name of {} bytes", name.size()));
+        findings.about(R::name_length, tensor,
+                       fmt::format("has a name of {} bytes; GGUF allows at most {} (llama.cpp {})", name.size(),
+                                   longest_name, longest_name_llama));
     } else if (name.size() > longest_name_llama) {
-        findings.about(R::name_length_llama, tensor, fmt::format("has a name of {} bytes", name.size()));
+        findings.about(
+            R::name_length_llama, tensor,
+            fmt::format("has a name of {} bytes; llama.cpp allows at most {}", name.size(), longest_name_llama));
     }
     if (const TensorInfo* first = view.find_tensor(name); first != &tensor) {
         findings.about(R::name_unique, tensor, fmt::format("is there already, at 0x{:x}", first->info_offset));
@@ -75,7 +85,7 @@ void check_name(const ModelView& view, const TensorInfo& tensor, Findings& findi
 class TensorCheck {
   public:
     TensorCheck(const ModelView& view, std::uint64_t file_bytes, Findings& findings)
-        : view_(view), file_bytes_(file_bytes), findings_(findings) {}
+        : view_(view), file_bytes_(file_bytes), findings_(findings), next_known_(view.placed()) {}
 
     void check(const TensorInfo& tensor) {
         check_name(view_, tensor, findings_);
@@ -93,20 +103,33 @@ class TensorCheck {
         next_ = next.value_or(0);
     }
 
+    // One finding for a file that was cut short, however many tensors that concerns.
+    void finish() {
+        const auto cut = absent_ ? cut_short(view_, file_bytes_) : std::nullopt;
+        if (!cut) return;
+        const std::size_t all = view_.tensors().size();
+        findings_.about(
+            R::inside_file, *cut->first,
+            fmt::format("{} of {} bytes are there, {} of {} tensors are whole, this is the first that is not",
+                        grouped(file_bytes_), grouped(cut->bytes), grouped(cut->whole), grouped(all)));
+    }
+
   private:
     std::optional<Extent> place(const TensorInfo& tensor) {
-        if (tensor.offset % view_.alignment() != 0) {
+        if (view_.placed() && tensor.offset % view_.alignment() != 0) {
             findings_.about(R::aligned, tensor,
                             fmt::format("offset {} is no multiple of {}", tensor.offset, view_.alignment()));
         }
         const auto negative = std::ranges::find_if(tensor.shape(), [](std::uint64_t n) { return n >= size_limit; });
         if (negative != tensor.shape().end()) {
             findings_.about(R::dim_range, tensor,
-                            fmt::format("ne[{}] is {}", negative - tensor.shape().begin(), *negative));
+                            fmt::format("ne[{}] is {}; GGUF allows numbers below 2^63",
+                                        negative - tensor.shape().begin(), *negative));
             return std::nullopt;
         }
         auto extent = extent_of(view_, tensor);
         if (!extent) {
+            if (extent.error().which == R::offset_sum && !view_.placed()) return std::nullopt;
             findings_.about(extent.error().which, tensor, std::move(extent.error().detail));
             return std::nullopt;
         }
@@ -115,10 +138,12 @@ class TensorCheck {
         }
         const std::uint64_t size = extent->end - extent->begin;
         if (*checked_align(size, view_.alignment()) >= size_limit) {
-            findings_.about(R::byte_count, tensor, fmt::format("{} bytes and their padding", size));
+            findings_.about(R::byte_count, tensor,
+                            fmt::format("{} bytes and their padding; GGUF allows fewer than 2^63", size));
             return std::nullopt;
         }
-        if (extent->end > file_bytes_) findings_.about(R::inside_file, tensor, past_end(*extent, file_bytes_));
+        if (!view_.placed()) return std::nullopt;
+        absent_ |= extent->end > file_bytes_;
         return *extent;
     }
 
@@ -126,7 +151,8 @@ class TensorCheck {
     std::uint64_t file_bytes_;
     Findings& findings_;
     std::uint64_t next_ = 0;
-    bool next_known_ = true;
+    bool next_known_;
+    bool absent_ = false;  // some tensor ends past the end of the file
 };
 
 // Each tensor that begins before all those ahead of it in the file have ended.
@@ -161,12 +187,30 @@ Placement placement_of(const ModelView& view) {
     return placement;
 }
 
+std::optional<CutShort> cut_short(const ModelView& view, std::uint64_t file_bytes) {
+    if (!view.placed()) return std::nullopt;
+    CutShort cut{.bytes = 0, .whole = 0, .first = nullptr};
+    for (const TensorInfo& tensor : view.tensors()) {
+        const auto extent = extent_of(view, tensor);
+        if (!extent) continue;
+        cut.bytes = std::max(cut.bytes, extent->end);
+        if (extent->end <= file_bytes) {
+            ++cut.whole;
+        } else if (cut.first == nullptr || tensor.offset < cut.first->offset) {
+            cut.first = &tensor;
+        }
+    }
+    return cut.first == nullptr ? std::nullopt : std::optional(cut);
+}
+
 void check_structure(const ModelView& view, std::uint64_t file_bytes, Findings& findings) {
+    for (const Error& fault : view.faults()) findings.add(fault);
     for (const KeyValue& entry : view.metadata()) check_key(view, entry, findings);
-    check_split_keys(view, findings);
+    if (view.complete()) check_split_keys(view, findings);
     TensorCheck tensors(view, file_bytes, findings);
     for (const TensorInfo& tensor : view.tensors()) tensors.check(tensor);
-    check_overlap(placement_of(view), findings);
+    tensors.finish();
+    if (view.placed()) check_overlap(placement_of(view), findings);
 }
 
 }  // namespace ggufkit::container

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <ggufkit/model.hpp>
@@ -13,6 +14,7 @@ namespace ggufkit::container {
 
 // `file_bytes` is the size of the whole file, of which `view` may have been given the header only.
 void check_structure(const ModelView& view, std::uint64_t file_bytes, Findings& findings);
+std::optional<CutShort> cut_short(const ModelView& view, std::uint64_t file_bytes);
 
 // A tensor that has bytes, and where.
 struct Placed {

@@ -27,7 +27,8 @@ tl::expected<std::uint64_t, Breach> element_count(std::span<const std::uint64_t>
     for (const std::uint64_t extent : shape) {
         const auto next = checked_mul(product, extent);
         if (!next || *next >= size_limit) {
-            return broken(R::element_count, fmt::format("{} elements", fmt::join(shape, " x ")));
+            return broken(R::element_count,
+                          fmt::format("{} elements; GGUF allows fewer than 2^63", fmt::join(shape, " x ")));
         }
         product = *next;
     }
@@ -42,7 +43,7 @@ tl::expected<std::uint64_t, Breach> byte_count(std::uint32_t type_id, const Form
     if (!size) {
         return broken(rule_of(size.error().code), fmt::format("type {}: {}", format->name, size.error().detail));
     }
-    if (*size >= size_limit) return broken(R::byte_count, fmt::format("{} bytes", *size));
+    if (*size >= size_limit) return broken(R::byte_count, fmt::format("{} bytes; GGUF allows fewer than 2^63", *size));
     return *size;
 }
 
@@ -55,6 +56,10 @@ tl::expected<Extent, Breach> extent_of(const ModelView& view, const TensorInfo& 
             return broken(R::offset_sum,
                           fmt::format("data at {} + offset {} + {} bytes", view.data_offset(), tensor.offset, size));
         });
+}
+
+std::string too_many_dims(std::uint32_t n_dims) {
+    return fmt::format("has {} dimensions; GGUF allows at most {}", n_dims, max_dims);
 }
 
 std::string past_end(Extent extent, std::uint64_t file_bytes) {

@@ -33,6 +33,9 @@ struct Extent {
 };
 tl::expected<Extent, Breach> extent_of(const ModelView& view, const TensorInfo& tensor);
 
+// What to say of a tensor with more than max_dims dimensions.
+std::string too_many_dims(std::uint32_t n_dims);
+
 // What to say where the extent is not inside a file of that size.
 std::string past_end(Extent extent, std::uint64_t file_bytes);
 

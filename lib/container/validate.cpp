@@ -135,6 +135,7 @@ class PaddingCheck {
     PaddingCheck(const ModelView& view, Findings& findings) : view_(view), findings_(findings) {}
 
     void run() {
+        if (!view_.placed()) return;
         check_zero("header", view_.header_bytes(), view_.data_offset());
         const Placement placement = placement_of(view_);
         const TensorInfo* last = nullptr;
@@ -197,6 +198,8 @@ Report check_structure(const ModelView& view, const ValidateOptions& options) {
     container::check_structure(view, view.file().size(), findings);
     return findings.take();
 }
+
+std::optional<CutShort> cut_short(const ModelView& view) { return container::cut_short(view, view.file().size()); }
 
 Report validate(const ModelView& view, const ValidateOptions& options) {
     container::Findings findings(options);

@@ -139,4 +139,10 @@ std::string printable_lines(std::string_view text) {
     return lines;
 }
 
+std::string grouped(std::uint64_t number) {
+    std::string digits = std::to_string(number);
+    for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
+    return digits;
+}
+
 }  // namespace ggufkit

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -30,5 +31,8 @@ std::string printable(std::string_view text);
 
 // The same, but line ends stay, and the last line has one.
 std::string printable_lines(std::string_view text);
+
+// A number for people: 5,240,064.
+std::string grouped(std::uint64_t number);
 
 }  // namespace ggufkit

@@ -34,6 +34,12 @@ void try_file(std::span<const std::byte> file, Tally& tally) {
     const HeapWatch watch;
     {
         const auto view = parse({exact.get(), file.size()});
+        if (const auto prefix = parse_prefix({exact.get(), file.size()})) {
+            Walk{}(*prefix);
+            check_semantics(*prefix);
+            CHECK_UNARY(prefix->faults().empty() == view.has_value());
+            CHECK_UNARY((view || !validate(*prefix).valid()));
+        }
         if (!view) {
             ++tally.unreadable;
             if (view.error().rule.empty() || view.error().message().empty())

@@ -107,12 +107,6 @@ std::string elide_middle(std::string_view text, std::size_t width) {
                        text.substr(fitting_end(text, width - 1 - head)));
 }
 
-std::string grouped(std::uint64_t number) {
-    std::string digits = std::to_string(number);
-    for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
-    return digits;
-}
-
 std::string human_bytes(std::uint64_t bytes) {
     static constexpr Unit units[] = {{0x1p60, "EiB"}, {0x1p50, "PiB"}, {0x1p40, "TiB"},
                                      {0x1p30, "GiB"}, {0x1p20, "MiB"}, {0x1p10, "KiB"}};

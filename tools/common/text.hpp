@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/text.hpp"
+
 namespace ggufkit::cli {
 
 // Columns that well-formed UTF-8 takes on a terminal: East Asian wide characters and emoji two, combining marks none.
@@ -18,7 +20,7 @@ std::string elide(std::string_view text, std::size_t width);
 // The same with the ellipsis in the middle, for names that differ at both ends.
 std::string elide_middle(std::string_view text, std::size_t width);
 
-std::string grouped(std::uint64_t number);                             // 5,240,064
+using ggufkit::grouped;                                                // 5,240,064
 std::string human_bytes(std::uint64_t bytes);                          // 5.3 MiB
 std::string human_count(std::uint64_t number);                         // 5.24 M
 std::string counted(std::uint64_t number, std::string_view singular);  // 1 tensor, 5,240 tensors

@@ -27,10 +27,11 @@ class HeaderDump {
     void print() {
         field(4, "magic: GGUF");
         field(4, fmt::format("version {}", view_.version()));
-        field(length_size_, fmt::format("number of tensors: {}", grouped(view_.tensors().size())));
-        field(length_size_, fmt::format("number of keys: {}", grouped(view_.metadata().size())));
+        field(length_size_, fmt::format("number of tensors: {}", grouped(view_.announced_tensors())));
+        field(length_size_, fmt::format("number of keys: {}", grouped(view_.announced_keys())));
         for (const KeyValue& entry : view_.metadata()) key(entry);
         for (const TensorInfo& info : view_.tensors()) tensor(info);
+        if (!view_.complete()) return rest();
         const std::uint64_t end = std::min<std::uint64_t>(view_.data_offset(), view_.file().size());
         if (end > at_) field(end - at_, fmt::format("padding up to a multiple of {}", view_.alignment()));
         if (!view_.tensors().empty())
@@ -38,6 +39,11 @@ class HeaderDump {
     }
 
   private:
+    void rest() {
+        console_.out.write("\n");
+        field(view_.file().size() - at_, "from here on the header cannot be read");
+    }
+
     void key(const KeyValue& entry) {
         console_.out.write("\n");
         field(length_size_, fmt::format("length of the key: {}", entry.key.size()));
@@ -64,7 +70,8 @@ class HeaderDump {
         field(length_size_, fmt::format("length of the tensor's name: {}", info.name.size()));
         field(info.name.size(), printable(info.name));
         field(type_size, fmt::format("number of dimensions: {}", info.n_dims));
-        for (std::size_t i = 0; i < info.n_dims; ++i) field(length_size_, fmt::format("ne[{}] = {}", i, info.ne[i]));
+        for (std::size_t i = 0; i < info.n_dims; ++i)
+            field(length_size_, fmt::format("ne[{}] = {}", i, info.shape()[i]));
         field(type_size, fmt::format("type {}: {}", info.type_id, type_text(info)));
         field(8, fmt::format("offset of its data: {}", info.offset));
     }

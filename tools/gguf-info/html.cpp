@@ -78,7 +78,7 @@ void write_tensors(JsonWriter& json, const Model& model) {
             .field("elements", elements ? std::optional(*elements) : std::nullopt)
             .field("bytes", bytes ? std::optional(*bytes) : std::nullopt)
             .field("offset", info.offset)
-            .field("shard", tensor.shard + 1)
+            .field("shard", model.shard_number(tensor.shard) + 1)
             .end_object();
     }
     json.end_array();
@@ -102,7 +102,7 @@ std::string html(const Inspection& inspection, const std::optional<MemoryChart>&
     const auto chat_template = model.header().get_string("tokenizer.chat_template");
     cli::Output out(cli::Output::Sink::memory);
     JsonWriter json(out);
-    json.begin_object().field("tool", tool).field("file", title).field("shards", model.shard_count());
+    json.begin_object().field("tool", tool).field("file", title).field("shards", model.split_count());
     write_facts(json, inspection);
     write_sums(json, inspection);
     write_problems(json, inspection);

@@ -12,21 +12,10 @@ namespace ggufkit::info {
 
 namespace {
 
-// The whole model, or where its other shards are at fault the one file that was named.
-std::optional<Model> open_leniently(const std::filesystem::path& path, bool header_only,
-                                    std::vector<Diagnostic>& diagnostics) {
-    OpenOptions options{.check_structure = false, .header_only = header_only};
-    for (const bool follow_shards : {true, false}) {
-        if (follow_shards && path == "-") continue;  // what comes from a pipe has no siblings, and comes once
-        options.follow_shards = follow_shards;
-        auto model = cli::open_model(path, options);
-        if (model) return std::move(*model);
-        // What is wrong with the file itself is so without the others, and a server need not be asked twice.
-        const bool alone = model.error().code != Errc::bad_split && model.error().subject == cli::shown(path);
-        if (follow_shards || path == "-") diagnostics.push_back({Severity::error, std::move(model).error()});
-        if (alone) break;
-    }
-    return std::nullopt;
+Error in_shard(const Model& model, std::size_t shard, Error error) {
+    if (model.shard_count() > 1)
+        error.subject = fmt::format("{}: {}", model.shard_path(shard).filename().string(), error.subject);
+    return error;
 }
 
 std::vector<Diagnostic> check_shard(const Model& model, std::size_t shard, const ValidateOptions& options) {
@@ -36,10 +25,7 @@ std::vector<Diagnostic> check_shard(const Model& model, std::size_t shard, const
         std::ranges::move(semantics.diagnostics, std::back_inserter(found));
     }
     std::ranges::stable_sort(found, {}, [](const Diagnostic& d) { return d.error.offset.value_or(0); });
-    if (model.shard_count() > 1) {
-        const std::string file = model.shard_path(shard).filename().string();
-        for (Diagnostic& d : found) d.error.subject = fmt::format("{}: {}", file, d.error.subject);
-    }
+    for (Diagnostic& d : found) d.error = in_shard(model, shard, std::move(d.error));
     return found;
 }
 
@@ -57,10 +43,22 @@ std::uint64_t Inspection::file_bytes() const {
 
 Inspection inspect(const std::filesystem::path& path, const ValidateOptions& options, bool header_only) {
     Inspection inspection{.path = path};
-    inspection.model = open_leniently(path, header_only, inspection.diagnostics);
-    for (std::size_t i = 0; inspection.model && i < inspection.model->shard_count(); ++i) {
-        std::ranges::move(check_shard(*inspection.model, i, options), std::back_inserter(inspection.diagnostics));
+    const bool from_pipe = path == "-";  // which has no siblings
+    auto model = cli::open_model(
+        path, {.check_structure = false, .follow_shards = !from_pipe, .partial = true, .header_only = header_only});
+    if (!model) {
+        inspection.diagnostics.push_back({Severity::error, std::move(model).error()});
+        return inspection;
     }
+    for (const Error& fault : model->faults()) {
+        inspection.diagnostics.push_back({Severity::error, fault});
+        inspection.faults.push_back(fault);
+    }
+    for (std::size_t i = 0; i < model->shard_count(); ++i) {
+        std::ranges::move(check_shard(*model, i, options), std::back_inserter(inspection.diagnostics));
+        for (const Error& fault : model->shard(i).faults()) inspection.faults.push_back(in_shard(*model, i, fault));
+    }
+    inspection.model = std::move(*model);
     return inspection;
 }
 

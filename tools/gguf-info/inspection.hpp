@@ -11,8 +11,9 @@ namespace ggufkit::info {
 
 struct Inspection {
     std::filesystem::path path;
-    std::optional<Model> model{};           // absent where not even the header could be read
+    std::optional<Model> model{};           // what can be read of it; absent where that is nothing
     std::vector<Diagnostic> diagnostics{};  // of every shard, in their order; by place within a shard
+    std::vector<Error> faults{};            // those of them that hide something or keep the header from being loaded
 
     std::size_t count(Severity severity) const;
     bool valid() const { return count(Severity::error) == 0; }

@@ -14,13 +14,18 @@ namespace {
 // The fields of a file as a whole; null where its header could not be read.
 void write_container(JsonWriter& json, const ModelView* view) {
     if (view == nullptr) {
-        for (const auto* key : {"version", "byte_order", "alignment", "data_offset"}) json.key(key).null();
+        for (const auto* key :
+             {"version", "byte_order", "alignment", "data_offset", "announced_keys", "announced_tensors"}) {
+            json.key(key).null();
+        }
         return;
     }
     json.field("version", view->version())
         .field("byte_order", view->byte_order() == ByteOrder::little ? "little" : "big")
         .field("alignment", view->alignment())
-        .field("data_offset", view->data_offset());
+        .field("data_offset", view->placed() ? std::optional(view->data_offset()) : std::nullopt)
+        .field("announced_keys", view->announced_keys())
+        .field("announced_tensors", view->announced_tensors());
 }
 
 std::optional<std::uint64_t> known(const Result<std::uint64_t>& number) {
@@ -49,7 +54,7 @@ void write_sums(JsonWriter& json, const Inspection& inspection) {
 void write_shards(JsonWriter& json, const Model& model) {
     json.key("shards").begin_array();
     for (std::size_t i = 0; i < model.shard_count(); ++i) {
-        json.begin_object().field("path", model.shard_path(i).string());
+        json.begin_object().field("number", model.shard_number(i) + 1).field("path", model.shard_path(i).string());
         write_container(json, &model.shard(i));
         json.field("tensors", model.shard(i).tensors().size()).end_object();
     }
@@ -97,8 +102,12 @@ void print_json(cli::Console& console, const Inspection& inspection) {
     const Model* model = inspection.model ? &*inspection.model : nullptr;
     json.begin_object();
     write_container(json, model == nullptr ? nullptr : &model->header());
+    json.field("complete", model != nullptr && model->complete());
     write_sums(json, inspection);
-    if (model != nullptr && model->shard_count() > 1) write_shards(json, *model);
+    if (model != nullptr && model->split_count() > 1) {
+        json.field("split_count", model->split_count());
+        write_shards(json, *model);
+    }
     json.key("metadata").begin_array();
     if (model != nullptr) write_metadata(json, model->header());
     json.end_array().key("tensors").begin_array();

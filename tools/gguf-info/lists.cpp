@@ -100,7 +100,7 @@ bool print_metadata(Console& console, const Model& model, const Selection& selec
 bool print_tensors(Console& console, const Model& model, const Selection& selection) {
     const auto tensors = selected(model, selection);
     if (tensors.empty() && !model.tensors().empty()) return false;
-    const bool split = model.shard_count() > 1;
+    const bool split = model.split_count() > 1;
     std::vector<Column> columns{{.title = "TENSOR", .cut = Cut::middle},
                                 {.title = "TYPE"},
                                 {.title = "SHAPE"},
@@ -116,10 +116,12 @@ bool print_tensors(Console& console, const Model& model, const Selection& select
         const TensorInfo& info = *tensor.info;
         const std::string offset = std::to_string(info.offset);
         std::vector<Cell> row{printable(info.name), type_text(info), shape_text(info.shape()),
-                              split ? fmt::format("{}:{}", tensor.shard + 1, offset) : offset, bytes_text(info)};
+                              split ? fmt::format("{}:{}", model.shard_number(tensor.shard) + 1, offset) : offset,
+                              bytes_text(info)};
         if (selection.in_full) {
             const auto elements = info.elements();
-            const auto place = checked_add(model.shard(tensor.shard).data_offset(), info.offset);
+            const ModelView& shard = model.shard(tensor.shard);
+            const auto place = shard.placed() ? checked_add(shard.data_offset(), info.offset) : std::nullopt;
             row.insert(row.end(), {elements ? std::to_string(*elements) : "?",
                                    info.format != nullptr ? fmt::format("{:.4f}", info.format->bpw()) : "?",
                                    place ? fmt::format("0x{:x}", *place) : "?"});

@@ -1,9 +1,11 @@
 // gguf-info: look at a GGUF file.
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "check_data.hpp"
 #include "common/show.hpp"
+#include "common/text.hpp"
 #include "options.hpp"
 #include "verify.hpp"
 #include "views.hpp"
@@ -28,16 +30,33 @@ info::Selection select(const std::optional<std::string>& pattern, const Options&
         .pattern = pattern.value_or("").empty() ? "*" : *pattern, .sort = order->second, .in_full = options.in_full};
 }
 
-// The sections that were asked for, one after the other. Whether all of them were there.
+// Why not all of the model is shown.
+void report_faults(const Options& options, const info::Inspection& inspection, cli::Console& console) {
+    console.out.flush();  // what was read stands above it
+    constexpr std::size_t most = 3;
+    const std::size_t count = inspection.faults.size(), shown = std::min(count, most);
+    for (const Error& fault : std::span(inspection.faults).first(shown)) {
+        console.error(cli::sentence(options.file, fault));
+    }
+    if (shown < count) {
+        console.error(fmt::format("{}: and {} more; --check lists them", cli::shown(options.file),
+                                  cli::counted(count - shown, "error")));
+    }
+}
+
+// The sections that were asked for, one after the other.
 class Sections {
   public:
     Sections(const Options& options, const info::Inspection& inspection, cli::Console& console)
         : options_(options), inspection_(inspection), console_(console) {}
 
+    // Whether all of them were there. What could not be read is told after them, unless they tell it themselves.
     bool print() {
         if (inspection_.model) print_model(*inspection_.model);
         section("Problems", options_.check, [&] { info::print_diagnostics(console_, inspection_, profile(options_)); });
-        if (!any_ && options_.html.empty()) info::print_summary(console_, inspection_);
+        const bool summary = !any_ && options_.html.empty();
+        if (summary) info::print_summary(console_, inspection_);
+        if (!summary && !options_.check) report_faults(options_, inspection_, console_);
         return found_;
     }
 
@@ -84,7 +103,9 @@ class Sections {
 
 int save_page(const Options& options, const info::Inspection& inspection, const cli::CommandLine& line,
               cli::Console& console) {
-    const auto memory = info::make_memory_chart(*inspection.model, options.fit);
+    // No estimate of a part of a model.
+    const bool whole = inspection.model->complete() && inspection.faults.empty();
+    const auto memory = whole ? info::make_memory_chart(*inspection.model, options.fit) : std::nullopt;
     if (!memory) return line.refuse(console, memory.error().detail);
     const auto saved = info::save_html(options.html, inspection, *memory, line.version(), options.force);
     if (saved) return 0;
@@ -93,7 +114,16 @@ int save_page(const Options& options, const info::Inspection& inspection, const 
     return 1;
 }
 
-int fit(const Options& options, const Model& model, const cli::CommandLine& line, cli::Console& console) {
+int fit(const Options& options, const info::Inspection& inspection, const cli::CommandLine& line,
+        cli::Console& console) {
+    const Model& model = *inspection.model;
+    report_faults(options, inspection, console);
+    if (!inspection.faults.empty()) return 1;
+    if (!model.complete()) {
+        console.error(fmt::format("{}: --fit needs the whole model: this is {}", cli::shown(options.file),
+                                  info::shards_text(model)));
+        return 1;
+    }
     const auto fit = info::make_fit(model, options.fit);
     if (!fit && fit.error().code == Errc::bad_argument) return line.refuse(console, fit.error().detail);
     if (!fit) console.error(cli::sentence(options.file, fit.error()));
@@ -109,15 +139,17 @@ int look_at_header(const Options& options, const cli::CommandLine& line, cli::Co
         if (const int failed = info::check_data(console, inspection, options.numbers.threads); failed != 0)
             return failed;
     }
-    const int code = !inspection.model || (options.check && !inspection.valid()) ? 1 : 0;
+    const bool broken = !inspection.model || !inspection.faults.empty();
+    const int code = broken || (options.check && !inspection.valid()) ? 1 : 0;
     if (!options.html.empty() && inspection.model) {
         if (const int failed = save_page(options, inspection, line, console); failed != 0) return failed;
     }
-    if (options.fit.wanted() && inspection.model) return fit(options, *inspection.model, line, console);
+    if (options.fit.wanted() && inspection.model) return fit(options, inspection, line, console);
     if (!options.get.empty() && inspection.model) {
         const auto printed = info::print_one(console, *inspection.model, options.get, options.json);
         if (!printed) console.error(cli::sentence(options.file, printed.error()));
-        return printed ? 0 : 1;
+        report_faults(options, inspection, console);
+        return printed ? code : 1;
     }
     if (options.json && options.get.empty()) {
         info::print_json(console, inspection);

@@ -66,7 +66,8 @@ cli::Manual manual() {
             "                                    has the hashes of a manifest\n"
             "  gguf-info --list-types\n",
         .epilogue = R"(Any shard of a split model stands for all of it. Files that break the rules are
-shown as far as they can be read. On a terminal long names and values are cut to
+shown as far as they can be read; where the header cannot be read to its end, or
+shards are missing, the exit code is 1. On a terminal long names and values are cut to
 its width (or to COLUMNS); in a pipe names and strings are whole, and --json has
 every array in full. GLOB is a pattern of the shell: quote it.
 

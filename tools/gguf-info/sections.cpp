@@ -114,7 +114,9 @@ bool print_tokenizer(Console& console, const Inspection& inspection) {
     for (const Diagnostic& found : inspection.diagnostics) {
         if (found.error.subject.find("tokenizer.") != std::string::npos) faults.push_back(&found.error);
     }
-    table.add({"consistent", faults.empty() ? Cell("yes", Style::green) : Cell("no", Style::red)});
+    table.add({"consistent", !faults.empty()    ? Cell("no", Style::red)
+                             : !view.complete() ? Cell("not known: the header cannot be read to its end", Style::red)
+                                                : Cell("yes", Style::green)});
     table.print(console, console.width());
     print_special_tokens(console, view);
     if (!faults.empty()) console.out.write("\n");

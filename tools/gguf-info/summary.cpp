@@ -90,8 +90,11 @@ std::string file_type(const Facts& facts, const Tally& all) {
 std::string size(const Inspection& inspection) {
     const std::uint64_t bytes = inspection.file_bytes();
     const std::size_t shards = inspection.model->shard_count();
+    const bool missing = shards < inspection.model->split_count();
     return fmt::format("{}{}{}", human_bytes(bytes), bytes < 1024 ? "" : fmt::format(" ({} bytes)", grouped(bytes)),
-                       shards == 1 ? "" : fmt::format(" in {}", counted(shards, "shard")));
+                       missing       ? fmt::format(" in {}", shards_text(*inspection.model))
+                       : shards == 1 ? ""
+                                     : fmt::format(" in {}", counted(shards, "shard")));
 }
 
 std::string container(const ModelView& view) {
@@ -158,6 +161,47 @@ std::string active(const Model& model) {
                        counted(experts->count, "expert"));
 }
 
+// What is not there of a model: shards, records of its header, data. Of several shards, the first of each kind.
+class MissingRows {
+  public:
+    std::vector<Row> of(const Model& model) {
+        if (model.shard_count() < model.split_count())
+            add("incomplete", fmt::format("only {}: all figures are of this part", shards_text(model)));
+        for (std::size_t i = 0; i < model.shard_count(); ++i) {
+            const std::string where =
+                model.split_count() == 1 ? "" : fmt::format("shard {}: ", model.shard_number(i) + 1);
+            if (!header_) add_header(model.shard(i), where);
+            if (!data_) add_data(model.shard(i), where);
+        }
+        return std::move(rows_);
+    }
+
+  private:
+    void add_header(const ModelView& view, const std::string& where) {
+        if (view.complete()) return;
+        header_ = true;
+        add("header", fmt::format("{}only {} of {} keys, {} of {} tensors can be read", where,
+                                  grouped(view.metadata().size()), grouped(view.announced_keys()),
+                                  grouped(view.tensors().size()), grouped(view.announced_tensors())));
+    }
+
+    void add_data(const ModelView& view, const std::string& where) {
+        const auto cut = cut_short(view);
+        if (!cut) return;
+        data_ = true;
+        add("incomplete",
+            fmt::format("{}{} of {} bytes are there", where, grouped(view.file().size()), grouped(cut->bytes)));
+        add("whole tensors", fmt::format("{} of {}; the first that is not: {}", grouped(cut->whole),
+                                         grouped(view.tensors().size()), printable(cut->first->name)));
+    }
+
+    void add(std::string_view label, std::string text) { rows_.push_back({label, Cell(std::move(text), Style::red)}); }
+
+    std::vector<Row> rows_;
+    bool header_ = false;
+    bool data_ = false;
+};
+
 std::vector<Row> rows(const Inspection& inspection, const Tally& all) {
     const Model& model = *inspection.model;
     const Facts facts(model.header());
@@ -180,6 +224,8 @@ std::vector<Row> rows(const Inspection& inspection, const Tally& all) {
         {"licence", facts.text("general.license")},
     };
     std::erase_if(rows, [](const Row& row) { return row.cell.text.empty(); });
+    const std::vector<Row> missing = MissingRows().of(model);
+    rows.insert(rows.begin(), missing.begin(), missing.end());
     return rows;
 }
 
@@ -193,9 +239,11 @@ std::vector<Row> problem_rows(const Inspection& inspection) {
     std::string text = errors == 0 ? "" : counted(errors, "error");
     if (warnings != 0) text += (errors == 0 ? "" : ", ") + counted(warnings, "warning");
     const Severity worst = errors == 0 ? Severity::warning : Severity::error;
-    const auto first = std::ranges::find(inspection.diagnostics, worst, &Diagnostic::severity);
+    const Error& first = !inspection.faults.empty()
+                             ? inspection.faults.front()
+                             : std::ranges::find(inspection.diagnostics, worst, &Diagnostic::severity)->error;
     return {{"problems", Cell(text + "; --check lists them", errors == 0 ? Style::yellow : Style::red)},
-            {"", first->error.message()}};
+            {"", first.message()}};
 }
 
 void print_rows(Console& console, const std::vector<Row>& rows, std::size_t width) {
@@ -233,6 +281,18 @@ void print_types(Console& console, Histogram types, std::size_t lines) {
 }
 
 }  // namespace
+
+std::string shards_text(const Model& model) {
+    std::string text;
+    for (std::size_t i = 0; i < model.shard_count();) {
+        std::size_t end = i + 1;
+        while (end < model.shard_count() && model.shard_number(end) == model.shard_number(end - 1) + 1) ++end;
+        text += fmt::format("{}{}", i == 0 ? "" : ", ", model.shard_number(i) + 1);
+        if (end - i > 1) text += fmt::format("{}{}", end - i > 2 ? " to " : ", ", model.shard_number(end - 1) + 1);
+        i = end;
+    }
+    return fmt::format("{} {} of {}", model.shard_count() == 1 ? "shard" : "shards", text, model.split_count());
+}
 
 std::vector<Row> summary_rows(const Inspection& inspection) {
     if (!inspection.model) return {};

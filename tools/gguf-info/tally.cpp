@@ -35,7 +35,7 @@ Layer layer_of(std::string_view name) {
 // All experts of a layer in one tensor, "ffn_up_exps", or in older files one each, "ffn_up.7".
 bool holds_experts(const TensorInfo& tensor, const Experts& experts) {
     const std::string part = place_of(tensor.name).part;
-    if (part.find("_exps") != part.npos) return tensor.n_dims > 0 && tensor.ne[tensor.n_dims - 1] == experts.count;
+    if (part.find("_exps") != part.npos) return tensor.n_dims > 0 && tensor.shape().back() == experts.count;
     const std::size_t dot = part.rfind('.');
     return part.starts_with("ffn_") && dot != part.npos && dot + 1 < part.size() &&
            part.find_first_not_of("0123456789", dot + 1) == part.npos;

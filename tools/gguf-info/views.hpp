@@ -21,6 +21,9 @@ struct Row {
 };
 std::vector<Row> summary_rows(const Inspection& inspection);
 
+// Of a split model, which shards are there: "shard 2 of 3", "shards 1 to 4, 6 of 7".
+std::string shards_text(const Model& model);
+
 // On one screen of 80 by 24.
 void print_summary(cli::Console& console, const Inspection& inspection);
 
