@@ -69,6 +69,7 @@ enum class R : std::uint8_t {
     per_block_arrays,
     quantization_version,
     known_keys,
+    llama_types,
     count_
 };
 

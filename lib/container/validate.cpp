@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "container/findings.hpp"
+#include "container/llama_keys.hpp"
 #include "container/structure.hpp"
 #include "container/walk.hpp"
 #include "core/checked.hpp"
@@ -206,6 +207,7 @@ Report validate(const ModelView& view, const ValidateOptions& options) {
     container::check_structure(view, view.file().size(), findings);
     for (const KeyValue& entry : view.metadata()) container::ContentCheck(entry, findings).run();
     container::PaddingCheck(view, findings).run();
+    if (options.profile == Profile::llama) container::check_llama_keys(view, findings);
     return findings.take();
 }
 
