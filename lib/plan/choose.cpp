@@ -62,16 +62,22 @@ std::string why_kept(const TensorInfo& tensor, const Recipe& recipe) {
     return why_kept(tensor);
 }
 
-// The type that the user asked for, if any; the more special wish first.
+// The type that the user asked for, if any: the flag for embeddings or output goes before --tensor-type, but for
+// per_layer_token_embd.weight, where it goes after, as in llama.cpp.
 Result<std::optional<Verdict>> wish(const Candidate& candidate, const Recipe& recipe, const Overrides& overrides) {
-    const bool embeds = role_of(candidate.name, false).role == Role::token_embd;
-    if (embeds && recipe.token_embedding_type) return Verdict{*recipe.token_embedding_type, "--token-embedding-type"};
-    if (candidate.role.role == Role::output && recipe.output_type) {
-        return Verdict{*recipe.output_type, "--output-tensor-type"};
-    }
+    const auto by_flag = [&]() -> std::optional<Verdict> {
+        const bool embeds = role_of(candidate.name, false).role == Role::token_embd;
+        if (embeds && recipe.token_embedding_type)
+            return Verdict{*recipe.token_embedding_type, "--token-embedding-type"};
+        if (candidate.role.role == Role::output && recipe.output_type)
+            return Verdict{*recipe.output_type, "--output-tensor-type"};
+        return std::nullopt;
+    };
+    const bool flag_first = candidate.name != "per_layer_token_embd.weight";
+    if (auto verdict = flag_first ? by_flag() : std::nullopt) return verdict;
     const auto match = overrides.find(candidate.name);
     if (!match) return fail(match.error());
-    if (*match == nullptr) return std::nullopt;
+    if (*match == nullptr) return flag_first ? std::nullopt : by_flag();
     const auto& [pattern, type, from] = **match;
     return Verdict{type, from.empty() ? "--tensor-type " + pattern : from};
 }

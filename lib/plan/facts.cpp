@@ -45,6 +45,7 @@ std::uint64_t blocks_named(const Model& model) {
 }  // namespace
 
 bool ModelFacts::is_70b() const {
+    if (architecture == "jais2") return layers == 68;
     if (layers != 80) return false;
     if (architecture == "llama" || architecture == "llama-embed") return heads != kv_heads;
     return architecture == "deci" || architecture == "olmo" || architecture == "qwen2";

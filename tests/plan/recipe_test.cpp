@@ -113,6 +113,37 @@ TEST_CASE("recipe: the type of output and embeddings, and its reason") {
           "Q8_0 (fallback: ne[0] 96 is no multiple of 256)");
 }
 
+// As llama-quantize of v0.5.0 has it: --token-embedding-type goes before --tensor-type for token_embd.weight, after it for
+// per_layer_token_embd.weight.
+TEST_CASE("recipe: --tensor-type and the embeddings of each layer") {
+    SmallModel model;
+    model.set("general.architecture", "gemma3n");
+    for (const char* name : {"token_embd.weight", "per_layer_token_embd.weight", "output.weight"})
+        model.tensor(name, TensorType::F32, {256, 4});
+    Recipe recipe = recipe_for("Q4_K_M");
+    recipe.token_embedding_type = TensorType::Q8_0;
+    const Plan by_flag = planned(model, recipe);
+    CHECK(shown(by_flag, "token_embd.weight") == "Q8_0 (--token-embedding-type)");
+    CHECK(shown(by_flag, "per_layer_token_embd.weight") == "Q8_0 (--token-embedding-type)");
+    recipe.overrides = {{"token_embd", TensorType::Q5_1}};
+    const Plan by_both = planned(model, recipe);
+    CHECK(shown(by_both, "token_embd.weight") == "Q8_0 (--token-embedding-type)");
+    CHECK(shown(by_both, "per_layer_token_embd.weight") == "Q5_1 (--tensor-type token_embd)");
+}
+
+TEST_CASE("recipe: what llama.cpp takes for a 70B model") {
+    const auto value_type = [](std::string_view architecture, std::uint32_t layers) {
+        SyntheticModel model(architecture);
+        model.set("block_count", layers).set("attention.head_count", 8U).set("attention.head_count_kv", 8U);
+        for (int layer = 0; layer <= 20; ++layer) model.matrix(fmt::format("blk.{}.attn_v.weight", layer), {256, 256});
+        return shown(planned(model, recipe_for("Q4_K_S")), "blk.20.attn_v.weight").substr(0, 4);
+    };
+    CHECK(value_type("jais2", 68) == "Q5_K");
+    CHECK(value_type("jais2", 80) == "Q4_K");
+    CHECK(value_type("qwen2", 80) == "Q5_K");
+    CHECK(value_type("qwen2", 68) == "Q4_K");
+}
+
 TEST_CASE("recipe: patterns that change nothing are listed as they were written") {
     Recipe recipe = recipe_for("Q4_K_M");
     recipe.pruned_layers = {1};
