@@ -14,6 +14,7 @@
 #include "quant/iq/blocks.hpp"
 #include "quant/k/blocks.hpp"
 #include "quant/legacy/blocks.hpp"
+#include "quant/other_meaning.hpp"
 #include "quant/plain/blocks.hpp"
 #include "quant/ternary/blocks.hpp"
 
@@ -208,6 +209,13 @@ constexpr std::array table{
     row<BlockQ1_0>(Q1_0, "Q1_0", Family::ternary, q1_0, {.fallback = Q4_0}),
     row<BlockQ2_0>(Q2_0, "Q2_0", Family::ternary, q2_0, {.fallback = Q4_0}),
 
+    foreign(43, "FORK_43"),
+    foreign(44, "FORK_44"),
+    foreign(45, "FORK_45"),
+    foreign(46, "FORK_46"),
+    foreign(47, "FORK_47"),
+    foreign(48, "FORK_48"),
+
     foreign(97, "Q8_0_X4"),
     foreign(98, "Q8_1_X4"),
     foreign(99, "Q8_2_X4"),
@@ -220,6 +228,8 @@ constexpr std::array table{
     foreign(139, "IQ4_K"),
     foreign(140, "IQ5_K"),
     foreign(141, "IQ6_K"),
+    foreign(142, "PQ2_0"),
+    foreign(143, "PTQ1_0"),
     foreign(144, "IQ4_KS"),
     foreign(145, "IQ2_KS"),
     foreign(146, "IQ4_KSS"),
@@ -235,6 +245,9 @@ constexpr std::array table{
     foreign(156, "IQ3_KS"),
     foreign(157, "IQ2_KL"),
     foreign(158, "IQ1_KT"),
+    foreign(159, "Q1_0_G128_R8"),
+    foreign(160, "PQ2_0_R8"),
+    foreign(161, "PTQ1_0_R8"),
     foreign(202, "Q4_0_R8"),
     foreign(206, "Q5_0_R4"),
     foreign(208, "Q8_0_R8"),
@@ -260,12 +273,42 @@ constexpr std::array table{
     foreign(339, "IQ4_K_R4"),
     foreign(340, "IQ5_K_R4"),
     foreign(344, "IQ4_KS_R4"),
+    foreign(345, "IQ4_KS_R16"),
     foreign(352, "IQ5_KS_R4"),
+    foreign(353, "MXFP4_R8"),
+    foreign(397, "Q8_K_R16"),
     foreign(398, "Q8_KV_R8"),
     foreign(399, "Q8_K_R8"),
 };
 
 static_assert(std::ranges::adjacent_find(table, std::ranges::greater_equal{}, &FormatInfo::id) == table.end());
+
+// Ids that mean something else in some fork of llama.cpp, as its headers had it in 2026.
+struct Meaning {
+    std::uint32_t id;
+    std::string_view text;
+};
+constexpr std::array meanings{
+    Meaning{36, "I2_S in ik_llama.cpp and BitNet"},
+    Meaning{41, "Q1_0_G128 in ik_llama.cpp; TURBO3_0, TURBO4_0 or TQ3_0 in forks with TurboQuant"},
+    Meaning{42, "TURBO2_0, TURBO3_0, TURBO4_0 or TQ4_0 in forks with TurboQuant"},
+    Meaning{43, "TURBO2_0, TURBO3_0 or another, as the fork has it"},
+    Meaning{44, "TURBO3_0, TURBO4_0 or another, as the fork has it"},
+    Meaning{45, "TURBO2_0, TURBO4_0, TQ3_1S or another, as the fork has it"},
+    Meaning{46, "TQ3_1S, TQ4_1S, TQ3_4S or another, as the fork has it"},
+    Meaning{47, "TQ4_1S, TQ4P_D128, RQ3_0 or another, as the fork has it"},
+    Meaning{48, "TQ4P_D256, RQ4_0 or another, as the fork has it"},
+    Meaning{142, "IQ2_TN in ik_llama.cpp before 2026"},
+    Meaning{143, "IQ1_TN in ik_llama.cpp before 2026"},
+};
+
+std::string why_unusable(const FormatInfo& format) {
+    const std::string_view other = other_meaning(format);
+    if (is_ambiguous(format)) return fmt::format("type id {} is of a fork of llama.cpp: {}", format.id, other);
+    if (format.standing == Standing::foreign)
+        return fmt::format("type id {} is one of ik_llama.cpp, not of llama.cpp", format.id);
+    return fmt::format("type id {} was removed from the format{}{}", format.id, other.empty() ? "" : "; it is ", other);
+}
 
 // Row of an id, or `no_row`.
 constexpr std::uint8_t no_row = 255;
@@ -298,15 +341,20 @@ const FormatInfo* find_format(std::string_view name) noexcept {
     return found == table.end() ? nullptr : &*found;
 }
 
+std::string_view other_meaning(const FormatInfo& format) noexcept {
+    const auto found = std::ranges::find(meanings, format.id, &Meaning::id);
+    return found == meanings.end() ? std::string_view() : found->text;
+}
+
+bool is_ambiguous(const FormatInfo& format) noexcept { return format.name.starts_with("FORK_"); }
+
 const FormatInfo& format_of(TensorType type) noexcept { return *find_format(static_cast<std::uint32_t>(type)); }
 
 Result<std::uint64_t> row_bytes(const FormatInfo& format, std::uint64_t ne0) { return tensor_bytes(format, {&ne0, 1}); }
 
 Result<std::uint64_t> tensor_bytes(const FormatInfo& format, std::span<const std::uint64_t> ne) {
     if (!format.usable()) {
-        const std::string_view why = format.standing == Standing::removed ? "was removed from the format"
-                                                                          : "is one of ik_llama.cpp, not of llama.cpp";
-        return size_error(format, Errc::bad_tensor_type, fmt::format("type id {} {}", format.id, why));
+        return size_error(format, Errc::bad_tensor_type, why_unusable(format));
     }
     const std::uint64_t ne0 = ne.empty() ? 1 : ne[0];
     if (ne0 % format.block_elements != 0) {

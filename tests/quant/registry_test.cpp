@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "quant/other_meaning.hpp"
+
 using namespace ggufkit;
 
 namespace {
@@ -103,13 +105,23 @@ TEST_CASE("removed and foreign ids have names and no layout") {
         if (row.standing == Standing::removed) {
             ++n_removed;
             CHECK(removed.at(row.id) == row.name);
+        } else if (is_ambiguous(row)) {
+            CHECK(row.name == fmt::format("FORK_{}", row.id));
+            CHECK(other_meaning(row).find("as the fork has it") != std::string_view::npos);
         } else {
             CHECK(row.standing == Standing::foreign);
-            CHECK(row.id > 42);
+            CHECK(row.id > 48);
         }
         CHECK(row_bytes(row, 256).error().code == Errc::bad_tensor_type);
     }
     CHECK(n_removed == removed.size());
+    for (std::uint32_t id = 43; id <= 48; ++id) CHECK(is_ambiguous(*find_format(id)));
+    CHECK(other_meaning(*find_format(41U)).starts_with("Q1_0_G128 in ik_llama.cpp"));
+    CHECK(other_meaning(*find_format(2U)).empty());
+    CHECK(name_of(142) == "PQ2_0");
+    CHECK(name_of(143) == "PTQ1_0");
+    CHECK(name_of(353) == "MXFP4_R8");
+    CHECK(name_of(397) == "Q8_K_R16");
     CHECK(name_of(97) == "Q8_0_X4");
     CHECK(name_of(139) == "IQ4_K");
     CHECK(name_of(212) == "Q4_K_R4");
@@ -253,7 +265,9 @@ TEST_CASE("spec/quant-formats.md lists exactly the registry") {
                                            fallback));
         } else {
             expected.push_back(fmt::format("| {} | {} | {} |", row.id, row.name,
-                                           row.standing == Standing::removed ? "removed" : "ik_llama.cpp"));
+                                           row.standing == Standing::removed     ? "removed"
+                                           : is_ambiguous(row) ? "forks"
+                                                                                 : "ik_llama.cpp"));
         }
     }
     std::ranges::sort(listed);

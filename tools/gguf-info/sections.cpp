@@ -10,6 +10,7 @@
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
+#include "quant/other_meaning.hpp"
 #include "tally.hpp"
 #include "views.hpp"
 
@@ -82,6 +83,31 @@ void print_special_tokens(Console& console, const ModelView& view) {
     table.print(console, console.width());
 }
 
+// tokenizer.ggml.suppress_tokens: ids that are never generated, with the first few texts.
+void add_suppressed(Table& table, const ModelView& view) {
+    constexpr std::size_t shown_at_most = 8;
+    const auto ids = view.get_array("tokenizer.ggml.suppress_tokens");
+    if (!ids || ids->size() == 0) return;
+    const auto tokens = view.get_array("tokenizer.ggml.tokens");
+    std::string text = fmt::format("{}:", counted(ids->size(), "token"));
+    for (std::size_t i = 0; i < std::min<std::size_t>(shown_at_most, ids->size()); ++i) {
+        const auto id = ids->at(i)->as_unsigned();
+        const bool known = id && tokens && *id < tokens->size();
+        text += fmt::format("{} {}", i == 0 ? "" : ",", known ? element_text(*tokens->at(*id)) : "no such token");
+    }
+    table.add({"suppressed", text + (ids->size() > shown_at_most ? ", …" : "")});
+}
+
+// Truths under tokenizer.ggml: add_bos_token, normalizer.lowercase.
+void add_switches(Table& table, const ModelView& view) {
+    constexpr std::string_view prefix = "tokenizer.ggml.";
+    for (const KeyValue& entry : view.metadata()) {
+        const auto truth = entry.value.as_bool();
+        if (truth && entry.key.starts_with(prefix))
+            table.add({printable(entry.key.substr(prefix.size())), *truth ? "yes" : "no"});
+    }
+}
+
 std::string count_of(const ModelView& view, std::string_view key) {
     const auto array = view.get_array(key);
     return array ? grouped(array->size()) : "none";
@@ -110,6 +136,8 @@ bool print_tokenizer(Console& console, const Inspection& inspection) {
     add_token_kinds(table, view);
     table.add({"scores", count_of(view, "tokenizer.ggml.scores")});
     table.add({"merges", count_of(view, "tokenizer.ggml.merges")});
+    add_suppressed(table, view);
+    add_switches(table, view);
     std::vector<const Error*> faults;
     for (const Diagnostic& found : inspection.diagnostics) {
         if (found.error.subject.find("tokenizer.") != std::string::npos) faults.push_back(&found.error);
@@ -135,17 +163,19 @@ void print_known_types(Console& console) {
                  {.title = "BLOCK", .right = true},
                  {.title = "BYTES", .right = true},
                  {.title = "FOR"},
-                 {.title = "HERE"}});
+                 {.title = "HERE"},
+                 {.title = "ELSEWHERE", .cut = Cut::end}});
     for (const FormatInfo& format : formats()) {
         const bool usable = format.usable();
         const bool decoded = usable && can_dequantize(format.type()), encoded = usable && can_quantize(format.type());
         table.add({std::to_string(format.id), format.name, usable ? fmt::format("{:.4f}", format.bpw()) : "",
                    usable ? std::to_string(format.block_elements) : "",
                    usable ? std::to_string(format.block_bytes) : "",
-                   standings[static_cast<std::size_t>(format.standing)],
+                   is_ambiguous(format) ? "of forks" : standings[static_cast<std::size_t>(format.standing)],
                    encoded && decoded ? "read and made"
                    : decoded          ? "read"
-                                      : "named"});
+                                      : "named",
+                   other_meaning(format)});
     }
     table.print(console, console.width());
     console.out.write("\n");

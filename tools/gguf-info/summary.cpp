@@ -139,7 +139,22 @@ std::string chat_template(const Facts& facts) {
 
 std::string model_type(const Facts& facts) {
     const std::string type = facts.text("general.type");
-    return type == "model" ? "" : type;
+    if (type != "adapter") return type == "model" ? "" : type;
+    const auto invocation = facts.view().get_array("adapter.alora.invocation_tokens");
+    return type + with(", ", facts.text("adapter.type")) +
+           (invocation ? fmt::format(", activated by {} (aLoRA)", counted(invocation->size(), "token")) : "");
+}
+
+// What the makers recommend: "temp 0.7, top_k 20".
+std::string sampling(const Facts& facts) {
+    constexpr std::string_view prefix = "general.sampling.";
+    std::string text;
+    for (const KeyValue& entry : facts.view().metadata()) {
+        if (!entry.key.starts_with(prefix)) continue;
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", printable(entry.key.substr(prefix.size())),
+                            element_text(entry.value));
+    }
+    return text;
 }
 
 // ---------------------------------------------------------------- the screen
@@ -221,6 +236,7 @@ std::vector<Row> rows(const Inspection& inspection, const Tally& all) {
         {"heads", heads(facts)},
         {"vocabulary", vocabulary(facts)},
         {"chat template", chat_template(facts)},
+        {"sampling", sampling(facts)},
         {"licence", facts.text("general.license")},
     };
     std::erase_if(rows, [](const Row& row) { return row.cell.text.empty(); });

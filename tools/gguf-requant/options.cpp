@@ -237,6 +237,9 @@ void add_work(CLI::App& app, Options& options) {
                        "on\ndisk, values too large for a type are found too"));
     group(app.add_flag("--resume", options.resume,
                        "Go on with what an interrupted run left; keep\nwhat is done when interrupted"));
+    group(app.add_option("--max-buffer-size", options.max_buffer_size,
+                         "Has no effect: memory does not grow with the\nmodel. For command lines of llama-quantize"))
+        ->type_name("SIZE");
     group(app.add_option("--checkpoint", options.checkpoint,
                          "How often what is done is made durable, for\n--resume (default: every 2 seconds)"))
         ->type_name("SECONDS")

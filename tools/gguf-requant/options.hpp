@@ -54,6 +54,7 @@ struct Options {
     std::string effort = "default";
     bool dry_run = false;
     bool resume = false;
+    std::optional<std::string> max_buffer_size;  // not used
     std::optional<double> checkpoint;
     bool json = false;
     bool list_types = false;
