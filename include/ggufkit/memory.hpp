@@ -22,9 +22,12 @@ namespace ggufkit {
 // The types that llama.cpp offers for its KV cache (--cache-type-k, --cache-type-v).
 std::span<const TensorType> cache_types() noexcept;
 
+// llama.cpp computes no more tokens at once than its --batch-size, whatever --ubatch-size says: this many by default.
+inline constexpr std::uint64_t largest_ubatch = 2048;
+
 struct MemoryOptions {
     std::uint64_t context = 0;   // tokens (--ctx-size); 0: as many as the model was trained for
-    std::uint64_t ubatch = 512;  // tokens computed at once (--ubatch-size)
+    std::uint64_t ubatch = 512;  // tokens computed at once (--ubatch-size), at most largest_ubatch
     TensorType cache_k = TensorType::F16;
     TensorType cache_v = TensorType::F16;  // a quantized one needs flash attention
     bool flash_attention = true;
@@ -57,6 +60,8 @@ struct MemoryEstimate {
     std::uint64_t device_weights() const;   // the bytes of device_elements
     std::uint64_t besides_weights() const;  // cache, state and compute buffer
     std::uint64_t total() const;            // all of it in one memory
+    std::uint64_t on_device() const;        // with all layers on one device: what the host keeps is not counted
+    std::uint64_t on_host() const;          // what the host then keeps
 };
 
 // Works on headers alone: no tensor data is read. Errors: NOT_FOUND (no architecture, no block count), OUT_OF_RANGE (more

@@ -52,33 +52,36 @@ constexpr std::array special{
     Architecture{.name = "rwkv6qwen2", .layers = recur},
     Architecture{.name = "rwkv7", .layers = recur},
     // No memory of earlier tokens.
-    Architecture{.name = "bert", .layers = remember_nothing},
     Architecture{.name = "dream", .layers = remember_nothing},
-    Architecture{.name = "eurobert", .layers = remember_nothing},
-    Architecture{.name = "gemma-embedding", .layers = remember_nothing},
-    Architecture{.name = "jina-bert-v2", .layers = remember_nothing},
-    Architecture{.name = "jina-bert-v3", .layers = remember_nothing},
     Architecture{.name = "llada", .layers = remember_nothing},
     Architecture{.name = "llada-moe", .layers = remember_nothing},
-    Architecture{.name = "modern-bert", .layers = remember_nothing},
-    Architecture{.name = "neo-bert", .layers = remember_nothing},
-    Architecture{.name = "nomic-bert", .layers = remember_nothing},
-    Architecture{.name = "nomic-bert-moe", .layers = remember_nothing},
     Architecture{.name = "rnd1", .layers = remember_nothing},
-    Architecture{.name = "t5encoder", .layers = remember_nothing},
+    // No language head: encoders, most of them without memory of earlier tokens.
+    Architecture{.name = "bert", .layers = remember_nothing, .head = false, .gate = false},
+    Architecture{.name = "eurobert", .layers = remember_nothing, .head = false},
+    Architecture{.name = "gemma-embedding", .layers = remember_nothing, .period = 6, .head = false},
+    Architecture{.name = "jina-bert-v2", .layers = remember_nothing, .head = false},
+    Architecture{.name = "jina-bert-v3", .layers = remember_nothing, .head = false, .gate = false},
+    Architecture{.name =.head = false},
+    Architecture{.name = "modern-bert", .layers = remember_nothing, .period = 3, .full_first = true, .head = false},
+    Architecture{.name = "neo-bert", .layers = remember_nothing, .head = false},
+    Architecture{.name = "nomic-bert", .layers = remember_nothing, .head = false},
+    Architecture{.name = "nomic-bert-moe", .layers = remember_nothing, .head = false, .gate = false},
+    Architecture{.name = "t5encoder", .head = false, .position_bias = true},
+    // Attention with a bias.
+    Architecture{.name = "t5", .position_bias = true},
 };
 
 // Those whose memory the metadata tells in full.
 constexpr std::array plain = std::to_array<std::string_view>({
-    "apertus",  "arcee",        "arctic",      "baichuan", "bailingmoe", "bailingmoe2",   "bitnet",      "bloom",
-    "chatglm",  "codeshell",    "command-r",   "dbrx",     "deci",       "deepseek",      "deepseek2",   "dots1",
-    "ernie4_5", "ernie4_5-moe", "exaone",      "falcon",   "gemma",      "glm4",          "glm4moe",     "gpt2",
-    "gptneox",  "granite",      "granitemoe",  "grok",     "grovemoe",   "hunyuan-dense", "hunyuan-moe", "internlm2",
-    "jais",     "llama",        "llama-embed", "minicpm",  "minicpm3",   "minimax-m2",    "mistral3",    "mpt",
-    "nemotron", "olmo",         "olmoe",       "openelm",  "orion",      "phi2",          "phi3",        "phimoe",
-    "plamo",    "plm",          "qwen",        "qwen2",    "qwen2moe",   "qwen2vl",       "qwen3",       "qwen3moe",
-    "qwen3vl",  "qwen3vlmoe",   "refact",      "seed_oss", "smollm3",    "stablelm",      "starcoder",   "starcoder2",
-    "t5",       "xverse",
+    "apertus",    "arcee",        "arctic",     "baichuan", "bailingmoe", "bailingmoe2",   "bitnet",      "bloom",
+    "chatglm",    "codeshell",    "command-r",  "dbrx",     "deci",       "deepseek",      "deepseek2",   "dots1",
+    "ernie4_5",   "ernie4_5-moe", "exaone",     "falcon",   "gemma",      "glm4",          "glm4moe",     "gpt2",
+    "gptneox",    "granite",      "granitemoe", "grok",     "grovemoe",   "hunyuan-dense", "hunyuan-moe", "internlm2",
+    "jais",       "llama",        "minicpm",    "minicpm3", "minimax-m2", "mistral3",      "mpt",         "nemotron",
+    "olmo",       "olmoe",        "openelm",    "orion",    "phi2",       "phi3",          "phimoe",      "plamo",
+    "plm",        "qwen",         "qwen2",      "qwen2moe", "qwen2vl",    "qwen3",         "qwen3moe",    "qwen3vl",
+    "qwen3vlmoe", "refact",       "seed_oss",   "smollm3",  "stablelm",   "starcoder",     "starcoder2",  "xverse",
 });
 constexpr Architecture plain_one{.name = "", .layers = attend};
 

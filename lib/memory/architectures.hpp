@@ -13,8 +13,10 @@ enum class Layers : std::uint8_t {
     both,               // each does both
     recur_without_kv,   // those without key-value heads have state
     recur_without_any,  // those without key-value heads and without a feed-forward network have state
-    recur_but_every,    // every full_attention_interval-th attends, the others have state
+    recur_but_every,    // attention.recurrent_layers says which have state; without it all but every
+                        // full_attention_interval-th
     remember_nothing,   // no cache at all: encoders, diffusion models
+    unknown,            // the metadata and the tensors of the file tell
 };
 
 struct Architecture {
@@ -29,6 +31,9 @@ struct Architecture {
     bool window_fixed = false;      // attention.sliding_window is not looked at
     std::uint64_t only_layers = 0;  // windows only in models of so many layers; 0: in all
     std::uint64_t kv_layers = 0;    // only the first so many have a cache of their own; 0: all
+    bool head = true;               // a language head: probabilities of all tokens come out, not an embedding
+    bool gate = true;               // in the feed-forward network, where there are no tensors to tell
+    bool position_bias = false;     // added to the attention, which rules out flash attention
 };
 
 // Null for a name that is not known.

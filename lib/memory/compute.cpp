@@ -37,13 +37,14 @@ std::uint64_t attention_width(const ModelShape& shape) {
 
 std::uint64_t feed_forward_width(const ModelShape& shape) {
     if (shape.wkv) return plus(times(2, shape.feed_forward), times(6, shape.embedding));
-    return plus(times(3, shape.feed_forward), times(4, shape.embedding));
+    return plus(times(shape.gate ? 3 : 1, shape.feed_forward), times(shape.head ? 4 : 3, shape.embedding));
 }
 
 std::uint64_t expert_width(const ModelShape& shape) {
     if (shape.experts_used == 0) return 0;
     const std::uint64_t inside = times(shape.experts_used, shape.expert_forward);
     const std::uint64_t outside = times(shape.experts_used, shape.embedding);
+    if (!shape.gate) return plus(inside, times(4, shape.embedding));
     return std::max(plus(times(3, inside), times(4, shape.embedding)), plus(times(2, inside), times(2, outside)));
 }
 
@@ -59,7 +60,9 @@ std::uint64_t embedding_width(const ModelShape& shape) {
     return plus(times(times(4, shape.per_layer_embedding), shape.layers.size()), times(2, shape.embedding));
 }
 
-std::uint64_t output_width(const ModelShape& shape) { return plus(shape.vocabulary, times(2, shape.embedding)); }
+std::uint64_t output_width(const ModelShape& shape) {
+    return plus(shape.head ? shape.vocabulary : 0, times(2, shape.embedding));
+}
 
 // The moments of a batch, of which the one that takes most decides.
 struct Moments {
@@ -69,9 +72,10 @@ struct Moments {
 Moments moments(const ModelShape& shape, const Batch& batch) {
     const bool attends = std::ranges::any_of(shape.layers, [](const auto& layer) { return layer.kv_heads != 0; });
     const bool slides = std::ranges::any_of(shape.layers, &LayerShape::sliding);
-    const std::uint64_t cells = shape.encoder ? batch.ubatch : attends ? batch.cells : 0;
-    const std::uint64_t masked = plus(cells, slides ? batch.sliding_cells : 0);
-    const std::uint64_t mask_bytes = batch.flash_attention ? half_bytes : float_bytes;
+    const bool flash_attention = batch.flash_attention && !shape.position_bias;
+    const std::uint64_t cells = !shape.head || shape.encoder ? batch.ubatch : attends ? batch.cells : 0;
+    const std::uint64_t masked = plus(cells, slides ? std::min(cells, batch.sliding_cells) : 0);
+    const std::uint64_t mask_bytes = flash_attention ? half_bytes : float_bytes;
     const auto [keys, values] = cache_width(shape);
 
     Moments at;
@@ -79,10 +83,10 @@ Moments moments(const ModelShape& shape, const Batch& batch) {
     for (Sum* const moment : {&at.inputs, &at.attention, &at.rest}) moment->add({masked, batch.ubatch, mask_bytes});
     at.inputs.add({shape.embedding, batch.ubatch, float_bytes});
     at.attention.add({attention_width(shape), batch.ubatch, float_bytes});
-    if (batch.flash_attention) {
+    if (flash_attention) {
         at.attention.add({cells, plus(batch.f32_keys ? keys : 0, batch.f32_values ? values : 0), half_bytes});
     } else {  // every head has a number for each token and cell
-        at.attention.add({cells, shape.heads, batch.ubatch, float_bytes});
+        at.attention.add({cells, shape.heads, batch.ubatch, shape.position_bias ? 3U : 1U, float_bytes});
     }
     at.rest.add(
         {std::max({feed_forward_width(shape), expert_width(shape), recurrent_width(shape), embedding_width(shape)}),

@@ -56,8 +56,8 @@ class Weighing {
     bool tied_;
 };
 
-Result<void> weigh(MemoryEstimate& estimate, const Model& model, const Plan* plan) {
-    Weighing weighing(estimate, model.find_tensor("output.weight") == nullptr);
+Result<void> weigh(MemoryEstimate& estimate, const Model& model, bool head, const Plan* plan) {
+    Weighing weighing(estimate, head && model.find_tensor("output.weight") == nullptr);
     if (plan != nullptr) {
         for (const PlannedTensor& tensor : plan->tensors)
             weighing.add(tensor.name, tensor.bytes_out, memory::saturating_mul(tensor.ne[0], tensor.rows()));
@@ -132,17 +132,27 @@ std::uint64_t MemoryEstimate::besides_weights() const {
 
 std::uint64_t MemoryEstimate::total() const { return memory::saturating_add(weights(), besides_weights()); }
 
+std::uint64_t MemoryEstimate::on_device() const { return memory::saturating_add(device_weights(), besides_weights()); }
+
+std::uint64_t MemoryEstimate::on_host() const { return memory::saturating_add(input_weights, compute_inputs); }
+
 Result<MemoryEstimate> estimate_memory(const Model& model, const MemoryOptions& options) {
     if (auto sound = check_options(options); !sound) return fail(std::move(sound).error());
     MemoryEstimate estimate;
     const auto shape = memory::read_shape(model, estimate.assumptions);
     if (!shape) return fail(shape.error());
     estimate.layers.resize(shape->layers.size());
-    if (auto weighed = weigh(estimate, model, options.plan); !weighed) return fail(std::move(weighed).error());
+    if (auto weighed = weigh(estimate, model, shape->head, options.plan); !weighed)
+        return fail(std::move(weighed).error());
 
     const std::uint64_t wanted = options.context == 0 ? shape->context : options.context;
     const auto cells = checked_align(wanted, context_step);
-    const std::uint64_t ubatch = std::clamp<std::uint64_t>(options.ubatch, 1, std::max<std::uint64_t>(wanted, 1));
+    if (options.ubatch > largest_ubatch) {
+        estimate.assumptions.push_back(fmt::format(
+            "no more than {} tokens are computed at once: llama.cpp's --batch-size is not raised", largest_ubatch));
+    }
+    const std::uint64_t ubatch =
+        std::clamp<std::uint64_t>(options.ubatch, 1, std::min(largest_ubatch, std::max<std::uint64_t>(wanted, 1)));
     const auto reach = checked_add(shape->window, ubatch);
     const auto window_cells = reach ? checked_align(*reach, context_step) : std::nullopt;
     if (!cells) return fail({.code = Errc::size_overflow, .detail = "the context is too large to count"});

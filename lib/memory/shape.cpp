@@ -10,10 +10,31 @@
 #include "memory/architectures.hpp"
 #include "memory/bytes.hpp"
 #include "memory/keys.hpp"
+#include "plan/roles.hpp"
 
 namespace ggufkit::memory {
 
 namespace {
+
+// What the tensors of a layer are for.
+struct LayerParts {
+    bool attention = false, state = false;
+};
+
+std::vector<LayerParts> layer_parts(const Model& model) {
+    std::vector<LayerParts> layers;
+    for (const ModelTensor& tensor : model.tensors()) {
+        const std::string_view name = tensor.info->name;
+        const auto layer = plan::block_of(name);
+        if (!layer || *layer >= max_layers) continue;
+        if (*layer >= layers.size()) layers.resize(*layer + 1);
+        const auto has = [&](const char* part) { return name.find(part) != std::string_view::npos; };
+        LayerParts& parts = layers[*layer];
+        parts.attention = parts.attention || has(".attn_k.") || has(".attn_k_b.") || has(".attn_kv");
+        parts.state = parts.state || has(".ssm_") || has(".shortconv.") || has(".time_mix_");
+    }
+    return layers;
+}
 
 class Reader {
   public:
@@ -23,8 +44,7 @@ class Reader {
         if (known != nullptr) {
             architecture_ = *known;
         } else {
-            assume("the architecture {} is not known: every layer is taken to attend to the whole context",
-                   printable(name));
+            guess_architecture(name);
         }
     }
 
@@ -35,26 +55,51 @@ class Reader {
     void assume(fmt::format_string<Values...> format, Values&&... values) {
         assumptions_.push_back(fmt::format(format, std::forward<Values>(values)...));
     }
+    void guess_architecture(std::string_view name);
     Result<void> check_arrays(std::uint64_t layers) const;
     void read_sizes(ModelShape& shape);
     void read_windows(ModelShape& shape);
     void read_attention(ModelShape& shape);
     Result<void> read_state(ModelShape& shape);
     std::uint64_t vocabulary();
+    bool has_gate() const;
     bool recurs(std::uint64_t layer) const;
+    bool lists_layers() const;
+    bool recurs_by_file(std::uint64_t layer) const;
+    bool attends(std::uint64_t layer) const;
 
     const Model& model_;
     Keys keys_;
     std::vector<std::string>& assumptions_;
     Architecture architecture_{};
-    std::uint64_t caching_ = 0;  // the first so many layers may have a cache
+    std::vector<LayerParts> parts_;  // of an architecture that is not known
+    std::uint64_t main_ = 0;         // the first so many layers take part in every token
+    std::uint64_t caching_ = 0;      // and the first so many of those may have a cache
 };
 
+// The names of an architecture that llama.cpp has not are still its conventions: states have tensors and keys of their
+// own, an encoder is not causal and has no output matrix.
+void Reader::guess_architecture(std::string_view name) {
+    const auto has_key = [&](const char* key) { return keys_.number(key).value_or(0) != 0; };
+    if (keys_.number("attention.causal").value_or(1) == 0 && model_.find_tensor("output.weight") == nullptr) {
+        architecture_ = {.name = "", .layers = Layers::remember_nothing, .head = false};
+        assume("the architecture {} is not known: attention.causal is false, so it is taken to be an encoder",
+               printable(name));
+    } else if (has_key("ssm.state_size") || has_key("wkv.head_size") || has_key("shortconv.l_cache") ||
+               has_key("kda.head_dim")) {
+        architecture_ = {.name = "", .layers = Layers::unknown};
+        parts_ = layer_parts(model_);
+        assume("the architecture {} is not known: its metadata and tensors decide which layers have a recurrent state",
+               printable(name));
+    } else {
+        assume("the architecture {} is not known: every layer is taken to attend to the whole context",
+               printable(name));
+    }
+}
+
 constexpr std::array per_layer{
-    "attention.head_count",
-    "attention.head_count_kv",
-    "feed_forward_length",
-    "attention.sliding_window_pattern",
+    "attention.head_count", "attention.head_count_kv",          "attention.recurrent_layers",
+    "feed_forward_length",  "attention.sliding_window_pattern",
 };
 
 Result<void> Reader::check_arrays(std::uint64_t layers) const {
@@ -80,6 +125,21 @@ std::uint64_t Reader::vocabulary() {
     return 0;
 }
 
+// A gate is a tensor of its own or in the same one as the way up, which then has more rows.
+bool Reader::has_gate() const {
+    const std::uint64_t width = keys_.greatest("feed_forward_length");
+    bool up = false;
+    for (const ModelTensor& tensor : model_.tensors()) {
+        const std::string_view name = tensor.info->name;
+        const auto has = [&](const char* part) { return name.find(part) != std::string_view::npos; };
+        if (has(".ffn_gate.") || has(".ffn_gate_exps.") || has(".ffn_gate_up_exps.")) return true;
+        if (!has(".ffn_up.weight")) continue;
+        if (tensor.info->ne[1] > width) return true;
+        up = true;
+    }
+    return up ? false : architecture_.gate;
+}
+
 void Reader::read_sizes(ModelShape& shape) {
     shape.context = keys_.number("context_length").value_or(0);
     if (shape.context == 0) {
@@ -97,6 +157,9 @@ void Reader::read_sizes(ModelShape& shape) {
     }
     shape.vocabulary = vocabulary();
     shape.encoder = architecture_.layers == Layers::remember_nothing;
+    shape.head = architecture_.head;
+    shape.gate = has_gate();
+    shape.position_bias = architecture_.position_bias;
 }
 
 void Reader::read_windows(ModelShape& shape) {
@@ -116,7 +179,20 @@ void Reader::read_windows(ModelShape& shape) {
     for (std::uint64_t i = 0; i < layers; ++i) shape.layers[i].sliding = period == 1 || i % period != full;
 }
 
+bool Reader::lists_layers() const {
+    return keys_.is_array("attention.recurrent_layers") || keys_.number("full_attention_interval");
+}
+
+// Layers without key-value heads, with the tensors of a state, or without keys.
+bool Reader::recurs_by_file(std::uint64_t layer) const {
+    if (keys_.is_array("attention.head_count_kv"))
+        return keys_.number("attention.head_count_kv", layer).value_or(0) == 0;
+    if (layer < parts_.size()) return parts_[layer].state || !parts_[layer].attention;
+    return true;
+}
+
 bool Reader::recurs(std::uint64_t layer) const {
+    if (layer >= main_) return false;
     const auto none = [&](const char* key) { return keys_.number(key, layer).value_or(0) == 0; };
     switch (architecture_.layers) {
         case Layers::attend:
@@ -126,9 +202,21 @@ bool Reader::recurs(std::uint64_t layer) const {
         case Layers::recur_without_kv: return none("attention.head_count_kv");
         case Layers::recur_without_any: return none("attention.head_count_kv") && none("feed_forward_length");
         case Layers::recur_but_every: break;
+        case Layers::unknown:
+            if (!lists_layers()) return recurs_by_file(layer);
+            break;
     }
+    if (keys_.is_array("attention.recurrent_layers"))
+        return keys_.number("attention.recurrent_layers", layer).value_or(0) != 0;
     const std::uint64_t every = std::max<std::uint64_t>(1, keys_.number("full_attention_interval").value_or(4));
     return layer % every != every - 1;
+}
+
+bool Reader::attends(std::uint64_t layer) const {
+    if (layer >= caching_) return false;
+    if (architecture_.layers == Layers::both || !recurs(layer)) return true;
+    if (architecture_.layers != Layers::unknown) return false;
+    return layer < parts_.size() ? parts_[layer].attention : parts_.empty() && !lists_layers();
 }
 
 void Reader::read_attention(ModelShape& shape) {
@@ -137,9 +225,8 @@ void Reader::read_attention(ModelShape& shape) {
     const std::uint64_t latent_key = keys_.number("attention.key_length_mla").value_or(0);
     const std::uint64_t latent_value = keys_.number("attention.value_length_mla").value_or(0);
     const bool latent = latent_key != 0 && latent_value != 0;
-    const bool attends = architecture_.layers != Layers::recur && !shape.encoder;
-    if (attends && !keys_.number("attention.head_count")) assume("no attention.head_count: no KV cache is counted");
-    const bool exclusive = architecture_.layers != Layers::both;
+    const bool caches = architecture_.layers != Layers::recur && !shape.encoder;
+    if (caches && !keys_.number("attention.head_count")) assume("no attention.head_count: no KV cache is counted");
     for (std::uint64_t i = 0; i < shape.layers.size(); ++i) {
         LayerShape& layer = shape.layers[i];
         const auto length = [&](const char* name, const char* sliding_name) {
@@ -157,7 +244,7 @@ void Reader::read_attention(ModelShape& shape) {
                                                            saturating_add(saturating_mul(2, latent_key), latent_value));
             shape.latent_width = std::max(shape.latent_width, saturating_mul(heads, of_a_head));
         }
-        if (!attends || i >= caching_ || (exclusive && recurs(i))) continue;
+        if (!caches || !attends(i)) continue;
         layer.kv_heads = keys_.number("attention.head_count_kv", i).value_or(heads);
     }
 }
@@ -205,7 +292,8 @@ Result<ModelShape> Reader::read() {
     // Layers that predict further tokens do not take part; layers that share the cache of another have none.
     const std::uint64_t aside = keys_.number("nextn_predict_layers").value_or(0);
     const std::uint64_t sharing = keys_.number("attention.shared_kv_layers").value_or(0);
-    caching_ = *layers - std::min(aside, *layers);
+    main_ = *layers - std::min(aside, *layers);
+    caching_ = main_;
     caching_ -= std::min(caching_, architecture_.kv_layers == 0 ? sharing : 0);
     if (architecture_.kv_layers != 0) caching_ = std::min(caching_, architecture_.kv_layers);
     read_sizes(shape);

@@ -33,7 +33,10 @@ struct ModelShape {
     std::uint64_t group_state = 0;   // their groups times the size of their state
     bool wkv = false;                // RWKV layers
     std::uint64_t vocabulary = 0;
-    bool encoder = false;  // keeps no cache whatever the context
+    bool encoder = false;        // keeps no cache whatever the context
+    bool head = true;            // probabilities of all tokens come out
+    bool gate = true;            // in the feed-forward network
+    bool position_bias = false;  // no flash attention
 };
 
 // What the file does not say is added to `assumptions`.

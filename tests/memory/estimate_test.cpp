@@ -1,83 +1,19 @@
 // Estimates beside numbers that are known: published sizes, and what llama.cpp prints as it loads a model.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <ggufkit/memory.hpp>
 
-#include "support/synthetic_model.hpp"
+#include "memory/sized_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
 
 namespace {
 
-constexpr std::uint64_t mebibyte = 1 << 20;
-
-struct Size {
-    std::uint32_t layers, embedding, feed_forward, heads, kv_heads, vocabulary;
-};
-
-// The metadata of a model; `tensors` adds those of llama.
-SyntheticModel sized(std::string_view architecture, const Size& size, bool tensors = false) {
-    SyntheticModel model(architecture);
-    model.set("block_count", size.layers)
-        .set("context_length", 8192U)
-        .set("embedding_length", size.embedding)
-        .set("feed_forward_length", size.feed_forward)
-        .set("attention.head_count", size.heads)
-        .set("attention.head_count_kv", size.kv_heads)
-        .set("vocab_size", size.vocabulary);
-    if (!tensors) return model;
-    const std::uint64_t kv_width = size.embedding / size.heads * size.kv_heads;
-    model.matrix("token_embd.weight", {size.embedding, size.vocabulary})
-        .vector("output_norm.weight", size.embedding)
-        .matrix("output.weight", {size.embedding, size.vocabulary});
-    for (std::uint32_t i = 0; i < size.layers; ++i) {
-        const std::string layer = fmt::format("blk.{}.", i);
-        model.vector(layer + "attn_norm.weight", size.embedding)
-            .vector(layer + "ffn_norm.weight", size.embedding)
-            .matrix(layer + "attn_q.weight", {size.embedding, size.embedding})
-            .matrix(layer + "attn_k.weight", {size.embedding, kv_width})
-            .matrix(layer + "attn_v.weight", {size.embedding, kv_width})
-            .matrix(layer + "attn_output.weight", {size.embedding, size.embedding})
-            .matrix(layer + "ffn_gate.weight", {size.embedding, size.feed_forward})
-            .matrix(layer + "ffn_up.weight", {size.embedding, size.feed_forward})
-            .matrix(layer + "ffn_down.weight", {size.feed_forward, size.embedding});
-    }
-    return model;
-}
-
 constexpr Size llama_2_7b{32, 4096, 11008, 32, 32, 32000}, llama_3_8b{32, 4096, 14336, 32, 8, 128256},
     llama_3_70b{80, 8192, 28672, 64, 8, 128256}, llama_3_405b{126, 16384, 53248, 128, 8, 128256},
     qwen_72b{80, 8192, 29568, 64, 8, 152064}, tiny{2, 256, 512, 8, 2, 1024};
-
-// Of a file in memory, with a hole for data.
-Model opened(const SyntheticModel& model) {
-    const auto layout = make_layout(model.header());
-    REQUIRE_MESSAGE(layout, layout.error().message());
-    const int fd = ::memfd_create("model", MFD_CLOEXEC);
-    REQUIRE(::write(fd, layout->header.data(), layout->header.size()) == std::ssize(layout->header));
-    REQUIRE(::ftruncate(fd, static_cast<off_t>(layout->file_bytes)) == 0);
-    ::lseek(fd, 0, SEEK_SET);
-    auto open = Model::read(fd, "model.gguf");
-    ::close(fd);
-    REQUIRE_MESSAGE(open, open.error().message());
-    return std::move(*open);
-}
-
-MemoryEstimate estimate(const SyntheticModel& model, const MemoryOptions& options = {}) {
-    const auto estimate = estimate_memory(opened(model), options);
-    REQUIRE_MESSAGE(estimate, estimate.error().message());
-    return *estimate;
-}
-
-Error error_of(const SyntheticModel& model, const MemoryOptions& options = {}) {
-    const auto estimate = estimate_memory(opened(model), options);
-    REQUIRE(!estimate);
-    return estimate.error();
-}
 
 SyntheticModel with_window(SyntheticModel model, std::uint32_t window) {
     return model.set("attention.sliding_window", window);

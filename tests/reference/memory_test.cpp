@@ -76,6 +76,7 @@ struct Keys {
             .set("attention.layer_norm_rms_epsilon", 1e-5F)
             .set("attention.layer_norm_epsilon", 1e-5F)
             .set("vocab_size", std::uint32_t{1024});
+        model.header().set("tokenizer.ggml.token_type_count", Value::of_unsigned(ValueType::uint32, 2));
     }
     template <class T>
     Keys& set(std::string_view key, const T& value) {
@@ -124,10 +125,21 @@ struct Keys {
 
 const std::vector<std::uint32_t> third_attends{0, 0, 4, 0};
 
+Value sections(std::initializer_list<std::int32_t> lengths) {
+    std::vector<Value> values;
+    for (const std::int32_t length : lengths) values.push_back(Value::of_signed(ValueType::int32, length));
+    return Value::of_array(ValueType::int32, values).value();
+}
+
 // One for every row of lib/memory/architectures.cpp that is not like another.
 std::vector<Keys> models() {
     const auto window = [](Keys keys, std::uint32_t size) { return keys.set("attention.sliding_window", size); };
     const std::vector<std::uint32_t> pattern{1, 1, 1, 0, 1, 1, 1, 0};
+    const std::vector<std::uint32_t> all_but_every_eighth{1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 0};
+    const auto hybrid = [](Keys keys) {
+        keys.model.header().set("qwen35.rope.dimension_sections", sections({11, 11, 10, 0}));
+        return keys.state_space(512, 64, 8, 2);
+    };
     return {
         Keys("llama", 4),
         window({"llama", 4}, 1000),  // not looked at
@@ -163,6 +175,20 @@ std::vector<Keys> models() {
         Keys("jamba", 4).state_space(512, 16, 16).set("attention.head_count_kv", third_attends),
         Keys("granitehybrid", 4).granite().state_space(512, 16, 16, 2).set("attention.head_count_kv", third_attends),
         Keys("falcon-h1", 4).state_space(512, 16, 16, 2),
+        hybrid({"qwen35", 16}).set("attention.recurrent_layers", all_but_every_eighth),
+        hybrid({"qwen35", 16}).set("full_attention_interval", 8U),
+        hybrid({"qwen35", 17}).set("full_attention_interval", 4U).set("nextn_predict_layers", 1U),
+        Keys("bert", 4),
+        Keys("jina-bert-v3", 4),
+        Keys("nomic-bert", 4),
+        Keys("nomic-bert-moe", 4).set("expert_count", 4U).set("expert_used_count", 2U).set("moe_every_n_layers", 2U),
+        window({"modern-bert", 6}, 128).set("rope.freq_base_swa", 1e4F),
+        Keys("neo-bert", 4),
+        Keys("eurobert", 4),
+        window({"gemma-embedding", 12}, 512),
+        Keys("llama-embed", 4),
+        Keys("dream", 4),
+        Keys("gpt2", 4),
         Keys("lfm2", 4).set("shortconv.l_cache", 3U).set("attention.head_count_kv", third_attends),
         Keys("qwen3next", 8).state_space(512, 64, 8, 2).experts(4, 2, 64),
         Keys("kimi-linear", 4)

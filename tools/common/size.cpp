@@ -14,6 +14,8 @@ namespace ggufkit::cli {
 
 namespace {
 
+constexpr std::uint64_t least_without_unit = 1 << 20;
+
 std::optional<std::uint64_t> whole_number(std::string_view text) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -53,6 +55,11 @@ Result<std::uint64_t> read_size(std::string_view text) {
     const auto count = read_decimal(text.substr(0, digits));
     if (!count) return refuse();
     const std::string_view suffix = text.substr(digits);
+    // Nobody means 24 bytes by 24.
+    if (suffix.empty() && count->whole < least_without_unit && (count->whole != 0 || count->millionths != 0)) {
+        return fail({.code = Errc::bad_argument,
+                     .detail = fmt::format("'{0}' has no unit: write {0}GiB or {0}MiB ({0}B for bytes)", text)});
+    }
     std::uint64_t decimal = 1, binary = 1;
     for (const std::string_view unit : {"", "K", "M", "G", "T"}) {
         const bool is_decimal = equal_in_any_case(suffix, unit) || equal_in_any_case(suffix, fmt::format("{}B", unit));

@@ -8,7 +8,8 @@
 namespace ggufkit::cli {
 
 // Bytes: "4G" is 4,000,000,000 of them, "4GiB" 4,294,967,296, "1.5K" 1500; parts of a byte are cut off. K, M, G, T in
-// any case, with or without a B. BAD_ARGUMENT.
+// any case, with or without a B. A number without a unit is of bytes, and at least a MiB: "24" alone is a mistake.
+// BAD_ARGUMENT.
 Result<std::uint64_t> read_size(std::string_view text);
 
 }  // namespace ggufkit::cli

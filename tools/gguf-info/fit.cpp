@@ -61,10 +61,12 @@ bool is_for_any_model(const FileType& type) { return format_of(type.default_type
 std::vector<Candidate> candidates(const Model& model, const Fit& fit, std::span<const std::uint64_t> sizes) {
     std::vector<Candidate> rows;
     for (const Variant& one : variants(model, fit.options)) {
+        const Placement placement = place_layers(one.estimate, sizes, fit.margin);
         rows.push_back({.type = one.type,
                         .bpw = one.bpw,
                         .weights = one.estimate.weights(),
-                        .fits = place_layers(one.estimate, sizes, fit.margin).whole(),
+                        .devices = needed_on_devices(one.estimate, placement),
+                        .fits = placement.whole(),
                         .needs_imatrix = one.needs_imatrix});
     }
     return rows;
@@ -108,9 +110,9 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
     detail(app.add_option("--ctx", options.context,
                           "Tokens of context; 0: all that the model was\ntrained for (default: 8192 of them)"),
            "N");
-    detail(
-        app.add_option("--batch", options.ubatch, "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512)"),
-        "N")
+    detail(app.add_option("--batch", options.ubatch,
+                          "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512; at most 2048)"),
+           "N")
         ->check(CLI::Range(1, 1 << 20));
     detail(app.add_option("--kv-type", options.cache_type, "Type of the KV cache: f16 (default), q8_0, q4_0, …"),
            "TYPE")
@@ -167,6 +169,13 @@ std::vector<Variant> variants(const Model& model, const MemoryOptions& options) 
     return variants;
 }
 
+std::uint64_t needed_on_devices(const MemoryEstimate& estimate, const Placement& placement) {
+    if (!placement.whole()) return estimate.on_device();
+    std::uint64_t bytes = 0;
+    for (const DeviceLoad& device : placement.devices) bytes = sum(bytes, device.total());
+    return bytes;
+}
+
 Result<Fit> make_fit(const Model& model, const FitOptions& options) {
     if (model.tensors().empty())
         return fail({.code = Errc::not_found, .detail = "has no tensors: there is nothing to run"});
@@ -182,6 +191,7 @@ Result<Fit> make_fit(const Model& model, const FitOptions& options) {
     if (!estimate) return fail(std::move(estimate).error());
     fit.estimate = std::move(*estimate);
     fit.placement = place_layers(fit.estimate, sizes, fit.margin);
+    fit.fits_without_margin = place_layers(fit.estimate, sizes).whole();
     fit.largest_bpw = largest_bpw(fit);
     fit.largest_context = largest_context(model, fit, sizes);
     fit.candidates = candidates(model, fit, sizes);

@@ -47,6 +47,7 @@ struct Candidate {
     const FileType* type;   // null: as it is
     double bpw;             // of all weights
     std::uint64_t weights;  // bytes
+    std::uint64_t devices;  // bytes that all layers take on the devices
     bool fits;              // all layers are on devices
     bool needs_imatrix;     // quantizing it that far without an importance matrix is refused
 };
@@ -57,10 +58,14 @@ struct Fit {
     std::uint64_t margin = 0;
     MemoryEstimate estimate;
     Placement placement;
+    bool fits_without_margin = false;
     double largest_bpw = 0;             // of what goes onto devices, that would fit; 0: not even without weights
     std::uint64_t largest_context = 0;  // with which the model as it is fits, up to that of training; 0: with none
     std::vector<Candidate> candidates;  // the largest first
 };
+
+// The bytes that all layers take on the devices: as placed where they all are, else as on a single device.
+std::uint64_t needed_on_devices(const MemoryEstimate& estimate, const Placement& placement);
 
 // The errors of estimate_memory(), and NOT_FOUND where there are no tensors.
 Result<Fit> make_fit(const Model& model, const FitOptions& options);

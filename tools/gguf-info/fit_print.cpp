@@ -8,7 +8,6 @@
 #include "common/show.hpp"
 #include "common/table.hpp"
 #include "common/text.hpp"
-#include "core/checked.hpp"
 #include "core/text.hpp"
 #include "fit.hpp"
 
@@ -44,8 +43,10 @@ void print_parts(Console& console, const Fit& fit) {
     if (estimate.kv_cache != 0) row("KV cache", cache_text(fit));
     if (estimate.recurrent != 0) row("state", human_bytes(estimate.recurrent));
     row("compute", fmt::format("about {}, for {} tokens at once", human_bytes(estimate.compute),
-                               grouped(std::min(fit.options.ubatch, fit.estimate.context))));
-    row("all", human_bytes(estimate.total()));
+                               grouped(std::min({fit.options.ubatch, largest_ubatch, estimate.context}))));
+    row("all",
+        fmt::format("{} on {}, {} on the host", human_bytes(needed_on_devices(estimate, fit.placement)),
+                    fit.placement.devices.size() == 1 ? "the device" : "the devices", human_bytes(estimate.on_host())));
     for (const std::string& assumption : estimate.assumptions) row("assumed", assumption);
     table.print(console, console.width());
 }
@@ -92,6 +93,13 @@ std::string bits_text(double bpw) {
     return fmt::format("up to about {:.2f} bits a weight would fit:", bpw);
 }
 
+void print_margin(Console& console, const Fit& fit) {
+    if (fit.placement.whole() || fit.margin == 0) return;
+    console.out.print("  --margin keeps {} of {} free; {}.\n", human_bytes(fit.margin),
+                      fit.placement.devices.size() == 1 ? "the device" : "each device",
+                      fit.fits_without_margin ? "without it, all layers fit" : "without it, not all layers fit either");
+}
+
 void print_verdict(Console& console, const Fit& fit) {
     const Placement& placement = fit.placement;
     const std::string all = placement.whole()
@@ -99,6 +107,7 @@ void print_verdict(Console& console, const Fit& fit) {
                                 : console.paint(Style::yellow, fmt::format("{} of {} layers fit.", placement.gpu_layers,
                                                                            placement.all_layers));
     console.out.print("\n  {}\n", all);
+    print_margin(console, fit);
     if (fit.largest_context == 0) {
         console.out.write("  However short the context, not all of it would.\n");
     } else if (fit.largest_context < fit.trained_context) {
@@ -112,14 +121,13 @@ void print_candidates(Console& console, const Fit& fit) {
     Table table({{.title = "FILE TYPE"},
                  {.title = "BPW", .right = true},
                  {.title = "WEIGHTS", .right = true},
-                 {.title = "ALL", .right = true},
+                 {.title = "ON DEVICES", .right = true},
                  {.title = "FITS"},
                  {.cut = Cut::drop, .style = Style::dim}},
                 "  ");
     for (const Candidate& one : fit.candidates) {
         table.add({one.type == nullptr ? Cell("as it is", Style::bold) : Cell(one.type->name),
-                   fmt::format("{:.2f}", one.bpw), human_bytes(one.weights),
-                   human_bytes(checked_add(one.weights, fit.estimate.besides_weights()).value_or(~std::uint64_t{0})),
+                   fmt::format("{:.2f}", one.bpw), human_bytes(one.weights), human_bytes(one.devices),
                    one.fits ? Cell("yes", Style::green) : Cell("no", Style::dim),
                    one.needs_imatrix ? "needs an imatrix" : ""});
     }
@@ -160,6 +168,7 @@ void write_candidates(JsonWriter& json, const Fit& fit) {
         }
         json.field("bpw", one.bpw)
             .field("weights", one.weights)
+            .field("devices", one.devices)
             .field("fits", one.fits)
             .field("needs_imatrix", one.needs_imatrix)
             .end_object();
@@ -199,6 +208,7 @@ void print_json(Console& console, const Model& model, const Fit& fit) {
     for (const std::string& assumption : estimate.assumptions) json.value(std::string_view(assumption));
     json.end_array()
         .field("fits", fit.placement.whole())
+        .field("fits_without_margin", fit.fits_without_margin)
         .field("gpu_layers", fit.placement.gpu_layers)
         .field("all_layers", fit.placement.all_layers)
         .key("devices")
