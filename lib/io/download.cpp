@@ -69,7 +69,8 @@ class Download {
             complete_ = there == size;
             if (complete_ || !may_be_gguf(bytes)) return {};
             if (options.enough(bytes)) {
-                if (!*same || there != known->header.size()) cache.keep(file_->url(), *file_->identity(), bytes);
+                const bool kept_already = *same && there == known->header.size();
+                if (there > first_part && !kept_already) cache.keep(file_->url(), *file_->identity(), bytes);
                 return {};
             }
             if (there >= options.most) return fail(options.too_much());

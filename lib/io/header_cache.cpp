@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -16,6 +18,7 @@
 #include "core/cursor.hpp"
 #include "io/mapped_file.hpp"
 #include "io/read_at.hpp"
+#include "io/side_file.hpp"
 #include "io/write_at.hpp"
 
 #define XXH_INLINE_ALL
@@ -29,7 +32,6 @@ namespace {
 
 constexpr std::string_view magic = "ggufkit header 1";
 constexpr std::string_view suffix = ".header";
-constexpr std::string_view unfinished = ".tmp-";
 constexpr std::size_t checksum_size = 16;
 constexpr std::uint64_t least_entries = 8;  // that have room: none may take more than this part of the cache
 constexpr std::size_t longest_etag = 1024;
@@ -79,10 +81,26 @@ std::optional<HeaderCache::Entry> decode(std::span<const std::byte> bytes) {
     return entry;
 }
 
-// Nothing else in the folder is ever touched.
-bool is_ours(const fs::path& path) {
-    const std::string name = path.filename().string();
-    return name.ends_with(suffix) || name.starts_with(unfinished);
+constexpr std::size_t digits = 2 * sizeof(XXH128_canonical_t::digest);  // in a name
+
+std::string name_of(std::span<const unsigned char, digits / 2> bytes) {
+    std::string name;
+    for (const unsigned char byte : bytes) name += fmt::format("{:02x}", byte);
+    return name.append(suffix);
+}
+
+// The name of no URL's entry, for an entry that is not complete yet. A run that is killed leaves an entry that nobody asks
+// for; it goes when room is needed.
+std::optional<std::string> unused_name() {
+    std::array<unsigned char, digits / 2> bytes{};
+    if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return std::nullopt;
+    return name_of(bytes);
+}
+
+// Nothing else in the folder is ever touched: 32 hexadecimal digits and ".header", as name_of() makes them.
+bool is_name_of_entry(std::string_view name) {
+    return name.size() == digits + suffix.size() && name.ends_with(suffix) &&
+           name.find_first_not_of("0123456789abcdef") == digits;
 }
 
 }  // namespace
@@ -90,22 +108,27 @@ bool is_ours(const fs::path& path) {
 HeaderCache::HeaderCache(fs::path folder, std::uint64_t limit) : folder_(std::move(folder)), limit_(limit) {}
 
 // The URL itself may hold a password.
-fs::path HeaderCache::path_of(std::string_view url) const {
-    std::string name;
-    for (const unsigned char byte : hash(url.data(), url.size()).digest) name += fmt::format("{:02x}", byte);
-    return folder_ / name.append(suffix);
+std::string HeaderCache::entry_of(std::string_view url) { return name_of(hash(url.data(), url.size()).digest); }
+
+// Whoever else may write there could put any header into the cache.
+FileHandle HeaderCache::open_folder() const {
+    FileHandle folder(folder_.empty() ? -1 : ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    struct stat status {};
+    const bool private_one = folder.get() >= 0 && ::fstat(folder.get(), &status) == 0 && status.st_uid == ::geteuid() &&
+                             (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    return private_one ? std::move(folder) : FileHandle();
 }
 
 std::optional<HeaderCache::Entry> HeaderCache::find(std::string_view url) const {
-    if (folder_.empty()) return std::nullopt;
-    const FileHandle file(::open(path_of(url).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    struct stat status {};
-    if (file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-    const auto size = static_cast<std::uint64_t>(status.st_size);
-    if (size > limit_) return std::nullopt;
-    std::vector<std::byte> bytes(size);
-    if (!read_at(file.get(), 0, bytes)) return std::nullopt;
-    ::futimens(file.get(), nullptr);  // used now
+    const FileHandle folder = open_folder();
+    if (folder.get() < 0) return std::nullopt;
+    const auto file = open_side_file(entry_of(url), SideAccess::read, folder.get());
+    if (!file) return std::nullopt;
+    const auto size = file_size(file->get());
+    if (!size || *size > limit_) return std::nullopt;
+    std::vector<std::byte> bytes(static_cast<std::size_t>(*size));
+    if (!read_at(file->get(), 0, bytes)) return std::nullopt;
+    ::futimens(file->get(), nullptr);  // used now
     return decode(bytes);
 }
 
@@ -117,35 +140,41 @@ void HeaderCache::keep(std::string_view url, const RemoteIdentity& identity, std
         fs::create_directories(folder_.parent_path(), failed);
         ::mkdir(folder_.c_str(), 0700);  // headers may be of models that are not public
     }
-    std::string name = (folder_ / fmt::format("{}XXXXXX", unfinished)).string();
-    const FileHandle file(::mkostemp(name.data(), O_CLOEXEC));
+    const FileHandle folder = open_folder();
+    const auto name = unused_name();
+    if (folder.get() < 0 || !name) return;
+    constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    const FileHandle file(::openat(folder.get(), name->c_str(), flags, 0600));
     if (file.get() < 0) return;
     const bool written = write_at(file.get(), 0, encode(identity, header)).has_value();
-    if (!written || ::rename(name.c_str(), path_of(url).c_str()) != 0) ::unlink(name.c_str());
-    make_room();
+    if (!written || ::renameat(folder.get(), name->c_str(), folder.get(), entry_of(url).c_str()) != 0) {
+        ::unlinkat(folder.get(), name->c_str(), 0);
+    }
+    make_room(folder.get());
 }
 
 // Others may do the same at the same time: a file that is gone already is what was wanted.
-void HeaderCache::make_room() const {
+void HeaderCache::make_room(int folder) const {
     struct File {
-        fs::file_time_type used;
+        std::pair<std::int64_t, std::int64_t> used;  // seconds, nanoseconds
         std::uint64_t size;
-        fs::path path;
+        std::string name;
     };
     std::vector<File> files;
     std::error_code failed;
     for (fs::directory_iterator entry(folder_, failed), end; !failed && entry != end; entry.increment(failed)) {
-        std::error_code gone;
-        const auto size = entry->file_size(gone);
-        if (!is_ours(entry->path()) || gone) continue;
-        const auto used = entry->last_write_time(gone);
-        if (!gone) files.push_back({used, size, entry->path()});
+        const std::string name = entry->path().filename().string();
+        struct stat status {};
+        if (!is_name_of_entry(name) || ::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid()) continue;
+        files.push_back(
+            {{status.st_mtim.tv_sec, status.st_mtim.tv_nsec}, static_cast<std::uint64_t>(status.st_size), name});
     }
     std::ranges::sort(files, std::ranges::greater(), &File::used);
     std::uint64_t sum = 0;
     for (const File& file : files) {
         sum += file.size;
-        if (sum > limit_) fs::remove(file.path, failed);
+        if (sum > limit_) ::unlinkat(folder, file.name.c_str(), 0);
     }
 }
 

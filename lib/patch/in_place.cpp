@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,7 +21,8 @@ using patch::Rebuild;
 // Of what differs: it is kept in memory and written twice.
 constexpr std::uint64_t most_bytes = 64 << 20;
 
-// Locked for as long as it is open. Links are not followed: what is behind them may be shared.
+// Locked for as long as it is open. Links are not followed, and a file with several names is refused: others may use what
+// is behind them.
 Result<io::FileHandle> open_to_write(const std::filesystem::path& path) {
     const auto refuse = [&](Errc code, std::string detail) {
         return fail({.code = code, .subject = path.string(), .detail = std::move(detail)});
@@ -28,6 +30,14 @@ Result<io::FileHandle> open_to_write(const std::filesystem::path& path) {
     io::FileHandle file(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (file.get() < 0 && errno == ELOOP) return refuse(Errc::io_open, "is a symbolic link: name the file itself");
     if (file.get() < 0) return refuse(Errc::io_open, "cannot open to write: " + std::generic_category().message(errno));
+    struct stat status {};
+    if (::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink > 1) {
+        return refuse(
+            Errc::io_open,
+            fmt::format("has {} names (hard links), and all would change: copy it, or name a new file instead "
+                        "of --in-place",
+                        status.st_nlink));
+    }
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return refuse(Errc::io_busy, "another run is at work on it");
     return file;
 }

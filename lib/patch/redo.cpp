@@ -15,6 +15,7 @@
 #include "core/hasher.hpp"
 #include "io/mapped_file.hpp"
 #include "io/output_file.hpp"
+#include "io/side_file.hpp"
 #include "io/write_at.hpp"
 
 namespace ggufkit::patch {
@@ -42,8 +43,9 @@ std::vector<std::byte> encode(std::uint64_t identity, std::span<const Edit> edit
     return bytes;
 }
 
-// What is wrong, or nothing.
-std::string_view decode(std::span<const std::byte> bytes, std::uint64_t identity, std::vector<Edit>& edits) {
+// What is wrong, or nothing. `file_bytes`: the size of the file that the edits are for.
+std::string_view decode(std::span<const std::byte> bytes, std::uint64_t identity, std::uint64_t file_bytes,
+                        std::vector<Edit>& edits) {
     constexpr std::size_t number = sizeof(std::uint64_t);
     if (bytes.size() < magic.size() + 3 * number) return "is damaged";
     const auto content = bytes.first(bytes.size() - number);
@@ -57,6 +59,7 @@ std::string_view decode(std::span<const std::byte> bytes, std::uint64_t identity
         std::uint64_t offset = 0, size = 0;
         std::span<const std::byte> next;
         if (!cursor.read(offset) || !cursor.read(size) || !cursor.read_bytes(size, next)) return "is damaged";
+        if (offset > file_bytes || size > file_bytes - offset) return "writes past the end of the file";
         edits.push_back({offset, {next.begin(), next.end()}});
     }
     return "";
@@ -70,7 +73,7 @@ Error failure(const std::filesystem::path& file, std::string_view doing) {
 
 }  // namespace
 
-std::filesystem::path note_of(const std::filesystem::path& file) { return file.string() + ".ggufkit-redo"; }
+std::filesystem::path note_of(const std::filesystem::path& file) { return io::side_path(file, ".ggufkit-redo"); }
 
 Redo::Redo(int fd, const std::filesystem::path& path) : Redo(fd, path, io::write_at) {}
 
@@ -78,22 +81,24 @@ Redo::Redo(int fd, const std::filesystem::path& path, WriteAt write)
     : fd_(fd), file_(path), note_(note_of(path)), write_(std::move(write)) {}
 
 // Another file of the same name is not the one that the note is about.
-Result<std::uint64_t> Redo::identity() const {
+Result<Redo::About> Redo::about() const {
     struct stat status {};
     if (::fstat(fd_, &status) != 0) return fail(failure(file_, "look at"));
-    const std::uint64_t what[] = {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size)};
-    return hash64(std::as_bytes(std::span(what)));
+    const auto bytes = static_cast<std::uint64_t>(status.st_size);
+    const std::uint64_t what[] = {status.st_dev, status.st_ino, bytes};
+    return About{hash64(std::as_bytes(std::span(what))), bytes};
 }
 
 Result<void> Redo::recover() const {
-    std::error_code unknown;
-    if (!std::filesystem::exists(note_, unknown)) return {};
-    const auto mine = identity();
+    auto file = io::open_side_file(note_, io::SideAccess::read);
+    if (!file && file.error().code == Errc::not_found) return {};
+    if (!file) return fail(std::move(file).error());
+    const auto mine = about();
     if (!mine) return fail(mine.error());
-    const auto note = io::MappedFile::open(note_);
+    const auto note = io::MappedFile::adopt(*std::move(file), note_);
     if (!note) return fail(note.error());
     std::vector<Edit> edits;
-    if (const auto fault = decode(note->bytes(), *mine, edits); !fault.empty()) {
+    if (const auto fault = decode(note->bytes(), mine->identity, mine->bytes, edits); !fault.empty()) {
         return fail({.code = Errc::bad_patch, .subject = note_.string(), .detail = std::string(fault)});
     }
     return make(edits);
@@ -106,9 +111,9 @@ Result<void> Redo::perform(std::span<const Edit> edits) const {
 }
 
 Result<void> Redo::note(std::span<const Edit> edits) const {
-    const auto mine = identity();
+    const auto mine = about();
     if (!mine) return fail(mine.error());
-    const std::vector<std::byte> bytes = encode(*mine, edits);
+    const std::vector<std::byte> bytes = encode(mine->identity, edits);
     auto file = io::OutputFile::create(note_, bytes.size(), {.overwrite = false});
     if (!file) return fail(std::move(file).error());
     return file->write(0, bytes).and_then([&] { return file->commit(); });

@@ -32,15 +32,20 @@ class Redo {
     Redo(int fd, const std::filesystem::path& path);
     Redo(int fd, const std::filesystem::path& path, WriteAt write);
 
-    // Finishes what an earlier run has begun, where one has. Errors: IO_OPEN, IO_READ, IO_WRITE, IO_NO_SPACE; BAD_PATCH
-    // where the note is damaged or of another file.
+    // Finishes what an earlier run began, if there is a note. Errors: IO_OPEN, also if this user's ggufkit cannot have made
+    // the note (see io::open_side_file()); IO_READ, IO_WRITE, IO_NO_SPACE; BAD_PATCH if the note is damaged, is of another
+    // file, or would write past the end of this one. The file is then unchanged, unless writing to it failed.
     Result<void> recover() const;
 
     // Notes the edits, makes them, and takes the note away. Errors: those of an output.
     Result<void> perform(std::span<const Edit> edits) const;
 
   private:
-    Result<std::uint64_t> identity() const;
+    struct About {
+        std::uint64_t identity;
+        std::uint64_t bytes;  // the size
+    };
+    Result<About> about() const;
     Result<void> note(std::span<const Edit> edits) const;
     Result<void> make(std::span<const Edit> edits) const;
 

@@ -1,12 +1,15 @@
 #include <doctest/doctest.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <ggufkit/patch.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -73,10 +76,9 @@ std::vector<patch::Edit> edits_between(const Bytes& was, const Bytes& is) {
 TEST_CASE("in place: a fix in which nothing moves") {
     const Files files;
     CHECK(files.summary.in_place);
-    fs::create_hard_link(files.file, files.folder / "same.gguf");
+    const auto same = io::MappedFile::open(files.file);
     REQUIRE(apply_in_place(files.patch, files.file));
-    CHECK(fs::hard_link_count(files.file) == 2);  // it is the same file still
-    CHECK(bytes_of_file(files.folder / "same.gguf") == bytes_of_file(files.new_file));
+    CHECK(std::ranges::equal(same->bytes(), bytes_of_file(files.new_file)));  // it is the same file still
     CHECK_FALSE(fs::exists(files.note));
     // Once more changes nothing.
     REQUIRE(apply_in_place(files.patch, files.file));
@@ -102,6 +104,12 @@ TEST_CASE("in place: what cannot be done is refused, and the file stays as it is
     const auto through_link = apply_in_place(files.patch, link);
     REQUIRE_FALSE(through_link);
     CHECK(through_link.error().code == Errc::io_open);
+
+    fs::create_hard_link(files.file, files.folder / "second.gguf");
+    const Error shared = files.refusal();
+    CHECK(shared.code == Errc::io_open);
+    CHECK(shared.detail.starts_with("has 2 names (hard links)"));
+    fs::remove(files.folder / "second.gguf");
 
     const auto other = io::MappedFile::open(files.file);
     REQUIRE(::flock(other->fd(), LOCK_SH | LOCK_NB) == 0);
@@ -183,4 +191,53 @@ TEST_CASE("in place: a note that is damaged, or of another file, is not acted on
     CHECK(files.refusal().detail == "is of another file");
     fs::remove(files.note);
     REQUIRE(apply_in_place(files.patch, files.file));
+}
+
+TEST_CASE("in place: a note that this user's ggufkit cannot have made is not acted on") {
+    const Files files;
+    const Bytes was = bytes_of_file(files.file), is = bytes_of_file(files.new_file);
+    const auto leave_note = [&](std::span<const patch::Edit> edits) {
+        const auto fails = [](int, std::uint64_t, std::span<const std::byte>) -> Result<void> {
+            return fail({.code = Errc::io_write, .detail = "no"});
+        };
+        const int fd = ::open(files.file.c_str(), O_RDWR | O_CLOEXEC);
+        CHECK_FALSE(patch::Redo(fd, files.file, fails).perform(edits));
+        ::close(fd);
+        REQUIRE(fs::exists(files.note));
+    };
+    const fs::path elsewhere = files.folder / "elsewhere";
+
+    SUBCASE("a symbolic link") {
+        leave_note(edits_between(was, is));
+        fs::rename(files.note, elsewhere);
+        fs::create_symlink(elsewhere, files.note);
+        CHECK(files.refusal().code == Errc::io_open);
+    }
+    SUBCASE("a hard link") {
+        leave_note(edits_between(was, is));
+        fs::create_hard_link(files.note, elsewhere);
+        CHECK(files.refusal().code == Errc::io_open);
+    }
+    SUBCASE("a FIFO, which is not waited for") {
+        REQUIRE(::mkfifo(files.note.c_str(), 0600) == 0);
+        CHECK(files.refusal().code == Errc::io_open);
+    }
+    SUBCASE("a note of another user, where this test may make one") {
+        leave_note(edits_between(was, is));
+        if (::geteuid() != 0) return;
+        REQUIRE(::chown(files.note.c_str(), 65534, 65534) == 0);
+        CHECK(files.refusal().code == Errc::io_open);
+    }
+    SUBCASE("edits past the end of the file") {
+        const patch::Edit edits[] = {{0, Bytes(4, std::byte{'E'})}, {was.size() - 1, Bytes(2, std::byte{'E'})}};
+        leave_note(edits);
+        const Error error = files.refusal();
+        CHECK(error.code == Errc::bad_patch);
+        CHECK(error.detail == "writes past the end of the file");
+    }
+    SUBCASE("an edit whose end overflows") {
+        const patch::Edit edits[] = {{~std::uint64_t{0}, Bytes(2, std::byte{'E'})}};
+        leave_note(edits);
+        CHECK(files.refusal().code == Errc::bad_patch);
+    }
 }

@@ -1,5 +1,6 @@
 // The cache of headers, of a server that counts what it is asked.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -192,4 +193,68 @@ TEST_CASE("the cache stays within its size, what was used last stays, and nothin
     CHECK(fs::exists(folder / "mine"));
     cache.keep("large", identity, Content(50'000));
     CHECK_FALSE(cache.find("large"));
+}
+
+TEST_CASE("a header that came with one request is not kept") {
+    const Cached cached;
+    const Content small = small_llama().tensor("large.weight", TensorType::Q8_0, {1024, 2048}).file({});
+    const ScriptedServer server([&](const HttpRequestSeen& request) { return part_of(small, request, "\"1\""); });
+    CHECK(cached.holds(server, small));
+    CHECK_FALSE(fs::exists(cached.options.cache));
+}
+
+TEST_CASE("the cache removes entries, and never a file that only looks like one") {
+    const TemporaryFolder folder;
+    const io::HeaderCache cache(folder.path(), 100'000);
+    const io::RemoteIdentity identity{1 << 20, "\"1\"", ""};
+    const std::string digits(32, '0');
+    const std::vector<std::string> names = {"notes.header",      ".tmp-mine",
+                                            ".header",           "x" + digits + ".header",
+                                            digits + "0.header", digits.substr(1) + "g.header"};
+    const auto leave = [&](const std::string& name) {
+        std::ofstream(folder / name) << std::string(200'000, 'x');
+        fs::last_write_time(folder / name, fs::file_time_type::clock::now() - std::chrono::hours(1000));
+    };
+    for (const std::string& name : names) leave(name);
+    leave(digits + ".header");  // what a killed run left
+    for (int i = 0; i < 3; ++i) cache.keep(std::to_string(i), identity, Content(10'000, std::byte{7}));
+    for (const std::string& name : names) {
+        CAPTURE(name);
+        CHECK(fs::exists(folder / name));
+    }
+    CHECK_FALSE(fs::exists(folder / (digits + ".header")));
+    CHECK(cache.find("2"));
+}
+
+TEST_CASE("an entry that another user can have made is not believed") {
+    const TemporaryFolder folder;
+    const io::HeaderCache cache(folder.path(), 100'000);
+    const io::RemoteIdentity identity{1 << 20, "\"1\"", ""};
+    cache.keep("url", identity, Content(10'000, std::byte{7}));
+    REQUIRE(cache.find("url"));
+    const fs::path entry = fs::directory_iterator(folder.path())->path();
+
+    for (const fs::perms open : {fs::perms::group_write, fs::perms::others_write}) {
+        fs::permissions(folder.path(), open, fs::perm_options::add);
+        CHECK_FALSE(cache.find("url"));
+        cache.keep("other", identity, Content(10'000, std::byte{7}));
+        fs::permissions(folder.path(), open, fs::perm_options::remove);
+        CHECK_FALSE(cache.find("other"));
+    }
+    CHECK(cache.find("url"));
+
+    fs::create_hard_link(entry, folder / "second");
+    CHECK_FALSE(cache.find("url"));
+    fs::remove(entry);
+    fs::create_symlink(folder / "second", entry);
+    CHECK_FALSE(cache.find("url"));
+    fs::remove(entry);
+    fs::rename(folder / "second", entry);
+    CHECK(cache.find("url"));
+    if (::geteuid() != 0) return;
+    REQUIRE(::chown(entry.c_str(), 65534, 65534) == 0);
+    CHECK_FALSE(cache.find("url"));
+    REQUIRE(::chown(entry.c_str(), 0, 0) == 0);
+    REQUIRE(::chown(folder.path().c_str(), 65534, 65534) == 0);
+    CHECK_FALSE(cache.find("url"));
 }
