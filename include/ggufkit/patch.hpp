@@ -1,16 +1,19 @@
 // Patches: what turns one GGUF file into another, in as few bytes as that takes.
 //
 // Purpose: make_patch() writes down how a file NEW differs from a file OLD; apply_patch() rebuilds NEW from OLD, byte for
-//   byte; apply_in_place() turns OLD itself into NEW where nothing in it has to move.
+//   byte; apply_in_place() turns OLD itself into NEW where nothing in it has to move. make_patch_to() and
+//   apply_patch_to() pass their bytes on, for a pipe.
 // Ownership: plain values; paths name files, which are open only during a call.
 // Thread-safety: make_patch() runs its own threads. Its callback, like those of the others, is called from one thread at
 //   a time and must not throw.
-// Source: spec/patch.md. A library built without zstd refuses all three (UNSUPPORTED).
+// Source: spec/patch.md. A library built without zstd refuses all of them (UNSUPPORTED).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <stop_token>
 #include <string_view>
 
@@ -53,6 +56,14 @@ struct PatchOptions {
 Result<PatchSummary> make_patch(const Model& old_model, const Model& new_model, const std::filesystem::path& patch,
                                 const PatchOptions& options = {});
 
+// Takes the next bytes of a stream. What it returns as an error ends the work.
+using PatchSink = std::function<Result<void>(std::span<const std::byte>)>;
+
+// Like make_patch(), but passes the patch on once it is complete. Until then its bytes are in a file without a name in
+// TMPDIR, or else /var/tmp, because the head of a patch is known last. Errors: those of make_patch() and of the sink.
+Result<PatchSummary> make_patch_to(const Model& old_model, const Model& new_model, const PatchSink& sink,
+                                   const PatchOptions& options = {});
+
 // What a patch says of itself. Errors: IO_OPEN, IO_READ, BAD_PATCH (no patch, or a damaged one).
 Result<PatchSummary> read_patch(const std::filesystem::path& patch);
 
@@ -60,6 +71,11 @@ Result<PatchSummary> read_patch(const std::filesystem::path& patch);
 // not the one that the patch was made for.
 Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::filesystem::path& old_file,
                                  const std::filesystem::path& new_file, const PatchOptions& options = {});
+
+// Like apply_patch(), but passes the new file on while it is made. The old file is checked before the first byte; the new
+// one's digest is checked after the last, so that an error means that what was passed on is not the new file.
+Result<PatchSummary> apply_patch_to(const std::filesystem::path& patch, const std::filesystem::path& old_file,
+                                    const PatchSink& sink, const PatchOptions& options = {});
 
 // Only the bytes that differ are written, after they were noted in FILE.ggufkit-redo: where that was left behind by a run
 // that was killed or lost power, the next call finishes its work first. A file that is the new one already stays as it

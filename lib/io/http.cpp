@@ -11,6 +11,7 @@
 #include <array>
 #include <csignal>
 #include <ctime>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <type_traits>
@@ -201,6 +202,7 @@ class Transfer {
             code = curl().easy_perform(handle_);
         }
         curl().easy_setopt(handle_, CURLOPT_HTTPHEADER, nullptr);  // it goes now
+        if (thrown_) std::rethrow_exception(thrown_);
         if (options_.stop.stop_requested()) {
             return tl::unexpected(HttpFailure{{.code = Errc::cancelled, .detail = "stopped on request"}});
         }
@@ -299,9 +301,16 @@ class Transfer {
         return taken.has_value();
     }
 
-    static std::size_t on_bytes(char* bytes, std::size_t one, std::size_t count, void* self) {
+    // No exception may pass through libcurl, which is C.
+    static std::size_t on_bytes(char* bytes, std::size_t one, std::size_t count, void* self) noexcept {
         const std::span given(reinterpret_cast<const std::byte*>(bytes), one * count);
-        return static_cast<Transfer*>(self)->take(given) ? given.size() : 0;
+        auto& transfer = *static_cast<Transfer*>(self);
+        try {
+            return transfer.take(given) ? given.size() : 0;
+        } catch (...) {
+            transfer.thrown_ = std::current_exception();
+            return 0;
+        }
     }
     static int on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
         return static_cast<Transfer*>(self)->options_.stop.stop_requested() ? 1 : 0;
@@ -314,6 +323,7 @@ class Transfer {
     bool token_sent_ = false;
     std::optional<HttpAnswer> answer_;
     std::optional<Error> refused_;
+    std::exception_ptr thrown_;  // by take_
 };
 
 }  // namespace

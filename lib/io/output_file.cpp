@@ -112,7 +112,7 @@ Result<void> OutputFile::State::open_folder() {
 Result<void> OutputFile::State::check_inputs() {
     struct stat target {};
     if (::fstatat(folder->get(), name.c_str(), &target, 0) != 0) return {};
-    if (is_one_of(target, options.inputs)) return fail(refusal(Errc::io_same_file, "is the input"));
+    if (is_one_of(target, options.inputs)) return fail(refusal(Errc::io_same_file, "is an input of the same command"));
     return {};
 }
 
@@ -156,7 +156,11 @@ Result<void> OutputFile::State::open_partial() {
         if (!locked) return fail(locked.error());
         if (!*locked) continue;
         partial_is_ours = true;
-        if (options.resume) return {};
+        if (options.resume) {
+            struct stat status {};
+            keep = ::fstat(file.get(), &status) == 0 && status.st_size > 0;
+            return {};
+        }
         leftover.emplace(folder->get(), partial);
         return empty();
     }
@@ -248,7 +252,7 @@ std::filesystem::path OutputFile::partial_path() const {
 }
 
 bool OutputFile::published() const { return state_->published; }
-void OutputFile::keep() { state_->keep = true; }
+void OutputFile::keep(bool wanted) { state_->keep = wanted; }
 
 Result<void> OutputFile::clear() {
     assert(!state_->published);

@@ -79,7 +79,8 @@ class OutputFile {
     Result<void> clear();
 
     // When destroyed before commit(), leave the partial file for a run that resumes.
-    void keep();
+    // With Options::resume that is so from the start if there was one with content: a run that cannot begin destroys no work.
+    void keep(bool wanted = true);
 
     // Of what was written, by this run or the one that it continues. Errors: those of read_at().
     Result<void> read(std::uint64_t offset, std::span<std::byte> into) const;

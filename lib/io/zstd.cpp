@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "core/no_memory.hpp"
+
 namespace ggufkit::io {
 
 namespace {
@@ -19,8 +21,6 @@ struct Free {
 };
 using Compressor = std::unique_ptr<ZSTD_CCtx, Free>;
 using Decompressor = std::unique_ptr<ZSTD_DCtx, Free>;
-
-Error no_memory() { return {.code = Errc::unsupported, .detail = "zstd has no memory to work with"}; }
 
 Error truncated(std::uint64_t at) {
     return {.code = Errc::truncated, .offset = at, .detail = "ends within a zstd frame"};

@@ -23,6 +23,16 @@ Error explained(Error error, const std::filesystem::path& old_file) {
     return error;
 }
 
+// BAD_PATCH if `old_file`, which `rebuild` is about, is not the one that the patch was made for.
+Result<void> check_old_file(Rebuild& rebuild, const std::filesystem::path& old_file) {
+    const auto found = rebuild.identify();
+    if (!found) return fail(explained(found.error(), old_file));
+    if (*found == Rebuild::Found::old_one) return {};
+    return fail({.code = Errc::bad_patch,
+                 .subject = old_file.string(),
+                 .detail = "is what the patch makes, not what it was made for"});
+}
+
 }  // namespace
 
 Result<PatchSummary> read_patch(const std::filesystem::path& patch) {
@@ -38,13 +48,7 @@ Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::
     const auto old_bytes = io::MappedFile::open(old_file);
     if (!old_bytes) return fail(old_bytes.error());
     Rebuild rebuild(*opened, *old_bytes, options);
-    const auto found = rebuild.identify();
-    if (!found) return fail(explained(found.error(), old_file));
-    if (*found == Rebuild::Found::new_one) {
-        return fail({.code = Errc::bad_patch,
-                     .subject = old_file.string(),
-                     .detail = "is what the patch makes, not what it was made for"});
-    }
+    if (auto right = check_old_file(rebuild, old_file); !right) return fail(std::move(right).error());
     auto output = io::OutputFile::create(new_file, opened->patch().head.new_file.bytes,
                                          {.overwrite = options.overwrite, .inputs = {old_bytes->fd(), opened->fd()}});
     if (!output) return fail(std::move(output).error());
@@ -53,6 +57,19 @@ Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::
                            : output->write(part.offset, part.bytes);
     });
     if (done) done = output->commit();
+    if (!done) return fail(std::move(done).error());
+    return opened->summary();
+}
+
+Result<PatchSummary> apply_patch_to(const std::filesystem::path& patch, const std::filesystem::path& old_file,
+                                    const PatchSink& sink, const PatchOptions& options) {
+    const auto opened = Opened::open(patch);
+    if (!opened) return fail(opened.error());
+    const auto old_bytes = io::MappedFile::open(old_file);
+    if (!old_bytes) return fail(old_bytes.error());
+    Rebuild rebuild(*opened, *old_bytes, options);
+    if (auto right = check_old_file(rebuild, old_file); !right) return fail(std::move(right).error());
+    auto done = rebuild.run([&](const Rebuild::Part& part) { return sink(part.bytes); });
     if (!done) return fail(std::move(done).error());
     return opened->summary();
 }

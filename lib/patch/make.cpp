@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include "core/hasher.hpp"
 #include "core/parallel.hpp"
 #include "io/output_file.hpp"
+#include "io/spool_file.hpp"
 #include "io/zstd.hpp"
 #include "patch/format.hpp"
 #include "patch/regions.hpp"
@@ -105,10 +107,13 @@ class Maker {
     std::vector<std::byte> changes_, frame_;
 };
 
+// Writes bytes of the patch to their place in it.
+using WriteAt = std::function<Result<void>(std::uint64_t offset, Bytes bytes)>;
+
 // Takes steps in their order.
 class Writer {
   public:
-    explicit Writer(io::OutputFile file) : file_(std::move(file)) {}
+    explicit Writer(const WriteAt& write) : write_(write) {}
 
     Result<void> take(const Made& made) {
         Step* const last = steps_.empty() ? nullptr : &steps_.back();
@@ -126,20 +131,19 @@ class Writer {
     Result<PatchSummary> finish(PatchedFile old_file, PatchedFile new_file) && {
         const std::vector<std::byte> table = patch::encode(steps_);
         const patch::Head head{old_file, new_file, steps_.size(), hash128(table)};
-        auto done = append(table).and_then([&] { return file_.write(0, patch::encode(head)); });
-        if (done) done = file_.commit();
+        auto done = append(table).and_then([&] { return write_(0, patch::encode(head)); });
         if (!done) return fail(std::move(done).error());
         return patch::summary_of({.head = head, .steps = std::move(steps_), .frames = {}}, at_);
     }
 
   private:
     Result<void> append(Bytes bytes) {
-        auto done = file_.write(at_, bytes);
+        auto done = write_(at_, bytes);
         at_ += bytes.size();
         return done;
     }
 
-    io::OutputFile file_;
+    const WriteAt& write_;
     std::vector<Step> steps_;
     std::uint64_t at_ = patch::head_bytes;
 };
@@ -172,26 +176,19 @@ Digest digest_of(const Model& model) {
 }
 
 // Both files at once.
-std::pair<Digest, Digest> digests_of(const Model& a, const Model& b) {
+Result<std::pair<Digest, Digest>> digests_of(const Model& a, const Model& b) {
     std::pair<Digest, Digest> digests;
-    static_cast<void>(parallel_for(2, 2, {}, [&](std::size_t i, unsigned) -> Result<void> {
+    auto done = parallel_for(2, 2, {}, [&](std::size_t i, unsigned) -> Result<void> {
         (i == 0 ? digests.first : digests.second) = digest_of(i == 0 ? a : b);
         return {};
-    }));
+    });
+    if (!done) return fail(std::move(done).error());
     return digests;
 }
 
-}  // namespace
-
-Result<PatchSummary> make_patch(const Model& old_model, const Model& new_model, const std::filesystem::path& patch,
-                                const PatchOptions& options) {
-    if (auto possible = check(old_model, new_model, options.zstd_level); !possible) return fail(possible.error());
-    auto file = io::OutputFile::create(
-        patch, std::nullopt,
-        {.overwrite = options.overwrite, .inputs = {old_model.opened_fd(0), new_model.opened_fd(0)}});
-    if (!file) return fail(std::move(file).error());
-    Writer writer(*std::move(file));
-
+Result<PatchSummary> write_patch(const Model& old_model, const Model& new_model, const WriteAt& write,
+                                 const PatchOptions& options) {
+    Writer writer(write);
     const Bytes old_file = old_model.header().file(), new_file = new_model.header().file();
     const std::vector<Chunk> chunks = cut(patch::regions_of(old_model, new_model));
     const unsigned workers = worker_count(chunks.size(), options.threads);
@@ -207,11 +204,42 @@ Result<PatchSummary> make_patch(const Model& old_model, const Model& new_model, 
             return writer.take(slots[slot]);
         });
     if (!done) return fail(std::move(done).error());
-    const auto [old_digest, new_digest] = digests_of(old_model, new_model);
+    const auto digests = digests_of(old_model, new_model);
+    if (!digests) return fail(digests.error());
     for (const Model* const model : {&old_model, &new_model}) {
         if (auto same = model->check_unchanged(); !same) return fail(std::move(same).error());
     }
-    return std::move(writer).finish({old_file.size(), old_digest}, {new_file.size(), new_digest});
+    return std::move(writer).finish({old_file.size(), digests->first}, {new_file.size(), digests->second});
+}
+
+}  // namespace
+
+Result<PatchSummary> make_patch(const Model& old_model, const Model& new_model, const std::filesystem::path& patch,
+                                const PatchOptions& options) {
+    if (auto possible = check(old_model, new_model, options.zstd_level); !possible) return fail(possible.error());
+    auto file = io::OutputFile::create(
+        patch, std::nullopt,
+        {.overwrite = options.overwrite, .inputs = {old_model.opened_fd(0), new_model.opened_fd(0)}});
+    if (!file) return fail(std::move(file).error());
+    auto made = write_patch(
+        old_model, new_model, [&](std::uint64_t at, Bytes bytes) { return file->write(at, bytes); }, options);
+    if (!made) return made;
+    if (auto done = file->commit(); !done) return fail(std::move(done).error());
+    return made;
+}
+
+Result<PatchSummary> make_patch_to(const Model& old_model, const Model& new_model, const PatchSink& sink,
+                                   const PatchOptions& options) {
+    if (auto possible = check(old_model, new_model, options.zstd_level); !possible) return fail(possible.error());
+    const auto spool = io::Spool::create();
+    if (!spool) return fail(spool.error());
+    auto made = write_patch(
+        old_model, new_model, [&](std::uint64_t at, Bytes bytes) { return spool->write(at, bytes); }, options);
+    if (!made) return made;
+    const auto patch = spool->map("the patch");
+    if (!patch) return fail(patch.error());
+    if (auto taken = sink(patch->bytes()); !taken) return fail(std::move(taken).error());
+    return made;
 }
 
 }  // namespace ggufkit

@@ -3,6 +3,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/no_memory.hpp"
 #include "core/parallel.hpp"
 
 #define XXH_INLINE_ALL
@@ -63,6 +64,8 @@ void Checkpoints::start(std::chrono::milliseconds interval, std::function<Result
         thread_ = std::jthread([this, interval](const std::stop_token& stop) { keep_journal(stop, interval); });
     } catch (const std::system_error&) {
         // The system grants no more threads: the run cannot be resumed, but it can be done.
+    } catch (const std::bad_alloc&) {
+        // The same.
     }
 }
 
@@ -77,7 +80,7 @@ void Checkpoints::keep_journal(const std::stop_token& stop, std::chrono::millise
 
 // Tried once: after a failed sync nobody knows what the disk holds.
 Result<void> Checkpoints::mark() {
-    if (outcome_) outcome_ = try_to_mark();
+    if (outcome_) outcome_ = or_no_memory([&] { return try_to_mark(); });
     return outcome_;
 }
 

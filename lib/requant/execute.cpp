@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/no_memory.hpp"
 #include "core/parallel.hpp"
 #include "io/leftover.hpp"
 #include "requant/checkpoints.hpp"
@@ -205,7 +206,7 @@ bool worth_resuming(const Error& error) {
         case Errc::io_write:
         case Errc::io_no_space:
         case Errc::io_exists: return true;
-        default: return false;
+        default: return is_no_memory(error);
     }
 }
 
@@ -255,12 +256,16 @@ Result<void> carry_out(const Work& work, const ExecuteOptions& options, bool fin
 
     std::optional<requant::QualityObserver> quality;
     if (options.quality != nullptr) quality.emplace(work.plans);
-    Run run(work.model, work.jobs, *files, checkpoints, work.workers, quality ? &*quality : nullptr, options);
-    auto done = run.all();  // `run` stays: the last mark below brings its outputs to disk
+    std::optional<Run> run;  // stays: the last mark below brings its outputs to disk
+    auto done = or_no_memory([&] {
+        run.emplace(work.model, work.jobs, *files, checkpoints, work.workers, quality ? &*quality : nullptr, options);
+        return run->all();
+    });
     if (done && quality) *options.quality = quality->take();
-    if (!done && options.resume && worth_resuming(done.error())) {
+    const bool resumable = !done && options.resume && worth_resuming(done.error());
+    files->keep(resumable);
+    if (resumable) {
         static_cast<void>(checkpoints.mark());  // what is not marked is done again
-        files->keep();
     } else {
         checkpoints.forget();
     }

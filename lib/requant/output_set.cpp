@@ -39,7 +39,9 @@ const std::filesystem::path* OutputSet::published() const {
     return file == files_.end() ? nullptr : &file->path();
 }
 
-void OutputSet::keep() { std::ranges::for_each(files_, &io::OutputFile::keep); }
+void OutputSet::keep(bool wanted) {
+    for (io::OutputFile& file : files_) file.keep(wanted);
+}
 
 Result<void> OutputSet::sync() { return each(&io::OutputFile::sync); }
 

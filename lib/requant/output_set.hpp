@@ -25,7 +25,7 @@ class OutputSet {
 
     std::size_t count() const { return files_.size(); }
     const std::filesystem::path* published() const;  // the first that has its name already, if there is one
-    void keep();
+    void keep(bool wanted);
     Result<void> sync();
     // All that is not a tensor: the header and the padding, of every file that has not its name yet.
     Result<void> write_frames();

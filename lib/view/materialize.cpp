@@ -96,7 +96,8 @@ class Materialization {
     }
 
     Result<void> check_name() const {
-        if (is_input(model_, names_.data)) return refuse(Errc::io_same_file, names_.data, "is the input");
+        if (is_input(model_, names_.data))
+            return refuse(Errc::io_same_file, names_.data, "is an input of the same command");
         if (!options_.replace && stamp_of(names_.data)) {
             return refuse(Errc::io_exists, names_.data, "exists already, of another plan or another input");
         }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -150,4 +152,55 @@ TEST_CASE("parallel_in_order: a stop request ends threads that work and threads 
     REQUIRE_FALSE(result);
     CHECK(result.error().code == Errc::cancelled);
     CHECK(taken < 20);
+}
+
+TEST_CASE("parallel loops: an item that cannot allocate fails, and no exception leaves its thread") {
+    const auto huge = [](std::size_t index) -> Result<void> {
+        if (index == 17) throw std::bad_alloc();
+        if (index == 19) throw std::length_error("vector");
+        return {};
+    };
+    for (const unsigned threads : {1u, 2u, 8u}) {
+        CAPTURE(threads);
+        const auto result = parallel_for(100, threads, {}, [&](std::size_t i, unsigned) { return huge(i); });
+        REQUIRE_FALSE(result);
+        CHECK(is_no_memory(result.error()));
+        CHECK(result.error().detail == "out of memory");
+        const auto nothing = [](std::size_t, std::size_t) -> Result<void> { return {}; };
+        const auto made = parallel_in_order(
+            100, threads, 4, {}, [&](std::size_t i, std::size_t, unsigned) { return huge(i); }, nothing);
+        REQUIRE_FALSE(made);
+        CHECK(is_no_memory(made.error()));
+        const auto taken = parallel_in_order(
+            100, threads, 4, {}, [](std::size_t, std::size_t, unsigned) -> Result<void> { return {}; },
+            [&](std::size_t i, std::size_t) { return huge(i); });
+        REQUIRE_FALSE(taken);
+        CHECK(is_no_memory(taken.error()));
+    }
+}
+
+TEST_CASE("parallel loops: any other exception is thrown on the calling thread, once all workers have ended") {
+    for (const unsigned threads : {1u, 2u, 8u}) {
+        CAPTURE(threads);
+        std::atomic<int> running{0};
+        const auto item = [&](std::size_t index) -> Result<void> {
+            ++running;
+            if (index == 17) {
+                --running;
+                throw std::runtime_error("seventeen");
+            }
+            std::this_thread::yield();
+            --running;
+            return {};
+        };
+        CHECK_THROWS_WITH(
+            static_cast<void>(parallel_for(100, threads, {}, [&](std::size_t i, unsigned) { return item(i); })),
+            "seventeen");
+        CHECK(running == 0);
+        CHECK_THROWS_WITH(static_cast<void>(parallel_in_order(
+                              100, threads, 4, {}, [&](std::size_t i, std::size_t, unsigned) { return item(i); },
+                              [](std::size_t, std::size_t) -> Result<void> { return {}; })),
+                          "seventeen");
+        CHECK(running == 0);
+    }
 }

@@ -382,3 +382,31 @@ TEST_CASE("output file: copies within the kernel, and by hand where the kernel c
     REQUIRE_FALSE(past_the_end);
     CHECK(past_the_end.error().code == Errc::io_changed);
 }
+
+TEST_CASE("a run that resumes and cannot begin leaves what the killed run left") {
+    const TemporaryFolder folder;
+    const std::string partial = folder / "out.ggufkit-partial";
+    const std::string text = "killed";
+    {
+        auto killed = OutputFile::create(folder / "out", text.size(), {});
+        REQUIRE(killed);
+        REQUIRE(killed->write(0, std::as_bytes(std::span(text))));
+        killed->keep();
+    }
+    OutputCalls full;
+    full.fallocate = [](int, int, off_t, off_t) {
+        errno = ENOSPC;
+        return -1;
+    };
+    CHECK_FALSE(OutputFile::create(folder / "out", text.size(), {.resume = true, .calls = full}));
+    CHECK(std::filesystem::file_size(partial) == text.size());
+    // Nothing is kept of a run that only began, or that gives its work up.
+    CHECK_FALSE(OutputFile::create(folder / "new", 4, {.resume = true, .calls = full}));
+    CHECK_FALSE(std::filesystem::exists(folder / "new.ggufkit-partial"));
+    {
+        auto resumed = OutputFile::create(folder / "out", text.size(), {.resume = true});
+        REQUIRE(resumed);
+        resumed->keep(false);
+    }
+    CHECK_FALSE(std::filesystem::exists(partial));
+}

@@ -356,7 +356,7 @@ TEST_CASE("--save-recipe: of any plan, to a file or to standard output") {
     CHECK(requant({place.input, "Q4_0", "--dry-run", "--save-recipe", place / "none/r"}).exit_code == 1);
     const CommandResult over_input = requant({place.input, "Q4_0", "--save-recipe", place.input, "--force"});
     CHECK(over_input.exit_code == 1);
-    CHECK(over_input.err == fmt::format("gguf-requant: {}: is the input\n", place.input));
+    CHECK(over_input.err == fmt::format("gguf-requant: {}: is an input of the same command\n", place.input));
     CHECK(place.made() == Names{"r"});
 
     check_misuse({place.input, "COPY", "--save-recipe", "-"}, "COPY keeps every tensor as it is");

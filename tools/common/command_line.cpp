@@ -7,10 +7,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <csignal>
-#include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -18,6 +15,7 @@
 
 #include "common/completion.hpp"
 #include "common/man_page.hpp"
+#include "common/message.hpp"
 #include "common/shrunk_file.hpp"
 #include "quant/simd/target.hpp"
 
@@ -102,8 +100,6 @@ CommandLine::CommandLine(Manual manual, int failure)
 CommandLine::~CommandLine() = default;
 
 int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& work) {
-    std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves shows as EPIPE, which Console knows
-    std::signal(SIGXFSZ, SIG_IGN);  // so does a file that may not grow so large, as EFBIG
     explain_shrunk_files(manual_.name, failure_);
     allow_many_files();
     if (argc < 2) {
@@ -125,21 +121,16 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
     }
     Console console(manual_.name, color_named(color_));
     if (const auto fault = simd_fault()) return refuse(console, *fault);
-    try {
-        return console.finish(work(console), failure_);
-    } catch (const std::exception& fault) {  // no memory, no thread
-        console.error(fault.what());
-        return console.finish(failure_, failure_);
-    }
+    return console.finish(work(console), failure_);
 }
 
 // Who gives no argument made a mistake, or wants to know what to give: the exit code says the first, the text the second.
 void CommandLine::teach() const {
-    fmt::print(stderr, "Usage:\n{}\n", manual_.usage);
+    print_message(fmt::format("Usage:\n{}\n", manual_.usage));
     for (const auto& [title, lines] : chapters_of(manual_)) {
-        if (title == "Examples") fmt::print(stderr, "Examples:\n  {}\n\n", fmt::join(lines, "\n  "));
+        if (title == "Examples") print_message(fmt::format("Examples:\n  {}\n\n", fmt::join(lines, "\n  ")));
     }
-    fmt::print(stderr, "Try '{} --help'.\n", manual_.name);
+    print_message(fmt::format("Try '{} --help'.\n", manual_.name));
 }
 
 std::string CommandLine::completion(const std::string& shell) const {
@@ -170,7 +161,7 @@ std::string CommandLine::version() const { return fmt::format("{} {}", manual_.n
 
 int CommandLine::refuse(const Console& console, std::string_view message) const {
     console.error(message);
-    fmt::print(stderr, "Try '{} --help'.\n", manual_.name);
+    print_message(fmt::format("Try '{} --help'.\n", manual_.name));
     return misuse;
 }
 

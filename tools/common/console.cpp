@@ -9,8 +9,10 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "common/markdown.hpp"
+#include "common/message.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::cli {
@@ -56,15 +58,7 @@ std::string painted(bool color, Style style, std::string_view text) {
 }  // namespace
 
 void Output::flush() {
-    std::string_view rest = buffer_;
-    while (!rest.empty() && error_ == 0) {
-        const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
-        if (written >= 0) {
-            rest.remove_prefix(static_cast<std::size_t>(written));
-        } else if (errno != EINTR) {
-            error_ = errno;
-        }
-    }
+    if (error_ == 0) error_ = write_stream(STDOUT_FILENO, buffer_);
     buffer_.clear();
 }
 
@@ -88,7 +82,11 @@ void Console::section(std::string_view title) {
 std::string Console::paint(Style style, std::string_view text) const { return painted(color_out_, style, text); }
 
 void Console::error(std::string_view message) const {
-    fmt::print(stderr, "{}: {}\n", painted(color_err_, Style::red, tool_), printable(message));
+    try {
+        print_message(fmt::format("{}: {}\n", painted(color_err_, Style::red, tool_), printable(message)));
+    } catch (const std::bad_alloc&) {
+        // Dropped, like a message that cannot be written.
+    }
 }
 
 int Console::finish(int code, int failure) {

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <system_error>
+
 namespace ggufkit::cli {
 
 namespace {
@@ -20,15 +22,20 @@ Interrupt::Interrupt() {
     }
     ::sigaddset(&watched_, SIGUSR1);  // ours: ends the watcher
     ::pthread_sigmask(SIG_BLOCK, &watched_, &before_);
-    watcher_ = std::jthread([this](const std::stop_token& ended) {
-        int signal = 0;
-        while (!ended.stop_requested() && ::sigwait(&watched_, &signal) == 0) {
-            if (signal != SIGUSR1) source_.request_stop();
-        }
-    });
+    try {
+        watcher_ = std::jthread([this](const std::stop_token& ended) {
+            int signal = 0;
+            while (!ended.stop_requested() && ::sigwait(&watched_, &signal) == 0) {
+                if (signal != SIGUSR1) source_.request_stop();
+            }
+        });
+    } catch (const std::system_error&) {  // no more threads: the signals end the process, as without this object
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
 }
 
 Interrupt::~Interrupt() {
+    if (!watcher_.joinable()) return;
     watcher_.request_stop();
     ::pthread_kill(watcher_.native_handle(), SIGUSR1);
     watcher_.join();

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "common/console.hpp"
+#include "common/message.hpp"
 #include "common/text.hpp"
 
 namespace ggufkit::cli {
@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 ProgressBar::ProgressBar(std::string_view unit) : unit_(unit), width_(message_screen_width()) {}
 
 ProgressBar::~ProgressBar() {
-    if (drawn_) fmt::print(stderr, "\r\x1b[K");
+    if (drawn_) print_message("\r\x1b[K");
 }
 
 void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
@@ -27,7 +27,7 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
     // One column less than there are: a full line would wrap.
     const std::string line = unit_.empty() ? progress_line(done, total, elapsed.count())
                                            : progress_line(done, total, elapsed.count(), unit_);
-    fmt::print(stderr, "\r{}\x1b[K", elide(line, *width_ - 1));
+    print_message(fmt::format("\r{}\x1b[K", elide(line, *width_ - 1)));
 }
 
 namespace {

@@ -16,6 +16,7 @@
 #include "common/command_line.hpp"
 #include "common/interrupt.hpp"
 #include "common/open.hpp"
+#include "common/program.hpp"
 #include "common/save.hpp"
 #include "common/show.hpp"
 #include "comparison.hpp"
@@ -46,8 +47,11 @@ class Command {
                 {options_.patch, options_.a, options_.b, options_.threads, options_.json, options_.force}, line_,
                 console_);
         }
+        for (const std::string& file : {options_.a, options_.b, options_.c, options_.imatrix.value_or("")}) {
+            inputs_.add(file);
+        }
         if (options_.html) {
-            const auto free = cli::check_place(*options_.html, options_.force);
+            const auto free = cli::check_place(*options_.html, options_.force, inputs_);
             const bool there = !free && free.error().code == Errc::io_exists;
             if (!free) return refuse(cli::sentence(free.error()) + (there ? "; --force replaces it" : ""));
         }
@@ -88,6 +92,9 @@ class Command {
         if (o.patch.in_place) return "--in-place is for --apply";
         if (o.force && !o.html) return "--force is for --html, --patch and --apply";
         if (o.b.empty()) return "B is missing";
+        if (prints_page() && (o.json || o.brief || o.all)) {
+            return "--html - takes standard output: --json, --brief and --all do not go with it";
+        }
         if ((o.a == "-") + (o.b == "-") + (o.c == "-") > 1) return "only one of the models can be standard input";
         if (three && o.blocks) return "--blocks is for two models";
         if (std::isnan(o.tolerance)) return "--tolerance: not a number from 0 to 1";  // CLI::Range lets it through
@@ -95,9 +102,10 @@ class Command {
     }
 
     // Where one is wanted. False where that failed and was said.
-    bool write_page(std::span<const Model* const> models, const auto& content) const {
+    bool write_page(std::span<const Model* const> models, const auto& content) {
         if (!options_.html) return true;
-        const auto written = diff::write_page({*options_.html, models, options_.force}, content);
+        for (const Model* const model : models) inputs_.add(*model);
+        const auto written = cli::save(console_, *options_.html, diff::page(content), inputs_, options_.force);
         if (!written) console_.error(cli::sentence(written.error()));
         return written.has_value();
     }
@@ -164,7 +172,10 @@ class Command {
         return {};
     }
 
+    bool prints_page() const { return options_.html && cli::is_standard_output(*options_.html); }
+
     void show(const diff::Comparison& comparison) const {
+        if (prints_page()) return;
         if (options_.json) {
             diff::write_json(console_.out, comparison);
         } else if (options_.brief) {
@@ -175,6 +186,7 @@ class Command {
     }
 
     void show(const diff::Duel& duel) const {
+        if (prints_page()) return;
         if (options_.json) {
             diff::write_json(console_.out, duel);
         } else if (options_.brief) {
@@ -239,13 +251,16 @@ class Command {
     const cli::CommandLine& line_;
     cli::Console& console_;
     std::optional<cli::Interrupt> interrupt_{};  // while models are opened and compared
+    cli::Inputs inputs_;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int program(int argc, char** argv) {
     Options options;
     cli::CommandLine line(diff::manual(), trouble);
     diff::add_options(line.app(), options);
     return line.run(argc, argv, [&](cli::Console& console) { return Command(options, line, console).run(); });
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return cli::run_program("gguf-diff", trouble, program, argc, argv); }

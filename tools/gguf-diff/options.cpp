@@ -105,7 +105,9 @@ void add_options(CLI::App& app, Options& options) {
         app.add_flag("--blocks", options.blocks,
                      "Spell out the first blocks that differ, of the\nworst tensors of one type: scale, min, codes"));
     auto* const json = output(app.add_flag("--json", options.json, "Print the differences as JSON: see spec/json.md"));
-    output(app.add_option("--html", options.html, "Write a page with charts as well"))->type_name("FILE");
+    output(app.add_option("--html", options.html,
+                          "Write a page with charts as well; - is standard\noutput, in place of the text"))
+        ->type_name("FILE");
     output(app.add_flag("--force", options.force, "Replace a page, a patch or a B of --apply that\nis there"));
     brief->excludes(json)->excludes(all)->excludes(blocks);
     all->excludes(json);                           // which has all of it

@@ -2,17 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <system_error>
-#include <utility>
-#include <vector>
+#include <filesystem>
 
 #include "common/html.hpp"
 #include "core/text.hpp"
-#include "io/output_file.hpp"
 #include "page/diff.js.hpp"
 #include "page/duel.js.hpp"
 #include "page/weights.js.hpp"
-#include "requant/inputs.hpp"
 #include "views.hpp"
 
 namespace ggufkit::diff {
@@ -34,30 +30,17 @@ std::string page_of(const std::string& title, std::string_view script, const std
     return cli::html({.title = printable(title), .script = scripts, .data = data});
 }
 
-Result<void> write(const PagePlace& place, const std::string& page) {
-    std::vector<int> inputs;
-    for (const Model* model : place.models) {
-        for (const int input : requant::inputs_of(*model)) inputs.push_back(input);
-    }
-    auto file =
-        io::OutputFile::create(place.path, page.size(), {.overwrite = place.overwrite, .inputs = std::move(inputs)});
-    if (!file) return fail(std::move(file).error());
-    if (auto written = file->write(0, std::as_bytes(std::span(page))); !written) return written;
-    return file->commit();
-}
-
 }  // namespace
 
-Result<void> write_page(const PagePlace& place, const Comparison& comparison) {
+std::string page(const Comparison& comparison) {
     const auto& [a, b] = comparison.names;
-    return write(place,
-                 page_of(fmt::format("{} → {}", file_name(a), file_name(b)), cli::page::diff_js, json_of(comparison)));
+    return page_of(fmt::format("{} → {}", file_name(a), file_name(b)), cli::page::diff_js, json_of(comparison));
 }
 
-Result<void> write_page(const PagePlace& place, const Duel& duel) {
+std::string page(const Duel& duel) {
     const std::string title = fmt::format("{} or {}: which is nearer to {}", file_name(duel.a.name),
                                           file_name(duel.b.name), file_name(duel.base));
-    return write(place, page_of(title, cli::page::duel_js, json_of(duel)));
+    return page_of(title, cli::page::duel_js, json_of(duel));
 }
 
 }  // namespace ggufkit::diff

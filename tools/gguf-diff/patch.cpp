@@ -1,5 +1,6 @@
 #include "patch.hpp"
 
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <array>
 #include <fstream>
@@ -10,6 +11,7 @@
 #include "common/json.hpp"
 #include "common/open.hpp"
 #include "common/progress.hpp"
+#include "common/save.hpp"
 #include "common/show.hpp"
 #include "common/text.hpp"
 
@@ -29,17 +31,27 @@ tl::unexpected<Error> in_file(const std::string& file, Error error) {
     return fail(std::move(error));
 }
 
+// Whether the patch, or NEW of --apply, goes there.
+bool writes_standard_output(const PatchRun& run) {
+    if (run.request.make) return cli::is_standard_output(*run.request.make);
+    return !run.request.in_place && cli::is_standard_output(run.b);
+}
+
 Result<PatchSummary> make(const PatchRun& run, const PatchOptions& options) {
     const auto a = cli::open_model(run.a, {.follow_shards = false, .threads = run.threads});
     if (!a) return in_file(run.a, opening_error(run.a, a.error()));
     const auto b = cli::open_model(run.b, {.follow_shards = false, .threads = run.threads});
     if (!b) return in_file(run.b, opening_error(run.b, b.error()));
+    if (writes_standard_output(run)) return make_patch_to(*a, *b, cli::write_standard_output, options);
     return make_patch(*a, *b, *run.request.make, options);
 }
 
 Result<PatchSummary> carry_out(const PatchRun& run, const PatchOptions& options) {
     if (run.request.make) return make(run, options);
     if (run.request.in_place) return apply_in_place(*run.request.apply, run.a, options);
+    if (writes_standard_output(run)) {
+        return apply_patch_to(*run.request.apply, run.a, cli::write_standard_output, options);
+    }
     return apply_patch(*run.request.apply, run.a, run.b, options);
 }
 
@@ -51,7 +63,15 @@ std::string_view fault_in(const PatchRun& run) {
     const PatchRequest& request = run.request;
     if (run.a.empty()) return request.make ? make_takes : apply_takes;
     if (request.make && request.in_place) return "--in-place is for --apply";
-    if (run.a == "-" || run.b == "-") return "a patch is made of files and for files, not of standard input";
+    if (run.a == "-" || (request.make && run.b == "-") || request.apply == "-") {
+        return "a patch is made of files and for files, not of standard input";
+    }
+    if (writes_standard_output(run) && run.json) {
+        return "with - the output takes standard output, and there is no room for --json";
+    }
+    if (writes_standard_output(run) && ::isatty(STDOUT_FILENO) != 0) {
+        return "standard output is a terminal: redirect it to a file or a pipe";
+    }
     if (request.in_place && !run.b.empty()) return "--in-place takes one FILE, which becomes the new one";
     if (!request.in_place && run.b.empty()) {
         return request.make ? make_takes : apply_takes;
@@ -96,9 +116,11 @@ Error opening_error(const std::string& file, Error error) {
 
 void add_patch_options(CLI::App& app, PatchRequest& request) {
     constexpr const char* group = "Patches";
-    const auto make =
-        app.add_option("--patch", request.make, "Write PATCH, which makes B of A")->type_name("PATCH")->group(group);
-    app.add_option("--apply", request.apply, "Make B of A by PATCH; B is written whole and\nchecked, or not at all")
+    const auto make = app.add_option("--patch", request.make, "Write PATCH, which makes B of A; - is standard\noutput")
+                          ->type_name("PATCH")
+                          ->group(group);
+    app.add_option("--apply", request.apply,
+                   "Make B of A by PATCH; B is written whole and\nchecked, or not at all; - is standard output")
         ->type_name("PATCH")
         ->excludes(make)
         ->group(group);
@@ -134,6 +156,7 @@ int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& c
                                                          : ""));
         return trouble;
     }
+    if (writes_standard_output(run)) return 0;
     run.json ? print_json(console, run, *done) : print_text(console, run, *done);
     return 0;
 }

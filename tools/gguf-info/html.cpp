@@ -119,9 +119,11 @@ std::string html(const Inspection& inspection, const std::optional<MemoryChart>&
 
 }  // namespace
 
-Result<void> save_html(const std::filesystem::path& path, const Inspection& inspection,
+Result<void> save_html(cli::Console& console, const std::filesystem::path& path, const Inspection& inspection,
                        const std::optional<MemoryChart>& memory, std::string_view tool, bool overwrite) {
-    return cli::save(path, html(inspection, memory, tool), *inspection.model, overwrite);
+    cli::Inputs inputs;
+    inputs.add(*inspection.model);
+    return cli::save(console, path, html(inspection, memory, tool), inputs, overwrite);
 }
 
 }  // namespace ggufkit::info

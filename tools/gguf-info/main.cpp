@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "check_data.hpp"
+#include "common/program.hpp"
 #include "common/show.hpp"
 #include "common/text.hpp"
 #include "options.hpp"
@@ -14,6 +15,8 @@ namespace {
 
 using namespace ggufkit;
 using info::Options;
+
+constexpr int failure = 1;
 
 constexpr std::pair<std::string_view, info::Sort> orders[] = {{"file", info::Sort::file},
                                                               {"name", info::Sort::name},
@@ -107,7 +110,7 @@ int save_page(const Options& options, const info::Inspection& inspection, const 
     const bool whole = inspection.model->complete() && inspection.faults.empty();
     const auto memory = whole ? info::make_memory_chart(*inspection.model, options.fit) : std::nullopt;
     if (!memory) return line.refuse(console, memory.error().detail);
-    const auto saved = info::save_html(options.html, inspection, *memory, line.version(), options.force);
+    const auto saved = info::save_html(console, options.html, inspection, *memory, line.version(), options.force);
     if (saved) return 0;
     const bool there = saved.error().code == Errc::io_exists;
     console.error(cli::sentence(saved.error()) + (there ? "; --force replaces it" : ""));
@@ -144,6 +147,7 @@ int look_at_header(const Options& options, const cli::CommandLine& line, cli::Co
     if (!options.html.empty() && inspection.model) {
         if (const int failed = save_page(options, inspection, line, console); failed != 0) return failed;
     }
+    if (options.html == "-" && inspection.model) return code;
     if (options.fit.wanted() && inspection.model) return fit(options, inspection, line, console);
     if (!options.get.empty() && inspection.model) {
         const auto printed = info::print_one(console, *inspection.model, options.get, options.json);
@@ -178,17 +182,20 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
     if (options.numbers.any()) {
         options.numbers.in_full = options.in_full;
         options.numbers.json = options.json;
+        options.numbers.force = options.force;
         return info::print_numbers(console, options.file, options.numbers);
     }
     if (options.numbers.check_data) options.check = true;
     return look_at_header(options, line, console);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int program(int argc, char** argv) {
     Options options;
-    cli::CommandLine line(info::manual(), 1);
+    cli::CommandLine line(info::manual(), failure);
     info::add_options(line.app(), options);
     return line.run(argc, argv, [&](cli::Console& console) { return look(options, line, console); });
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return cli::run_program("gguf-info", failure, program, argc, argv); }

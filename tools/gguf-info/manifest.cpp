@@ -11,7 +11,6 @@
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
-#include "io/output_file.hpp"
 
 namespace ggufkit::info {
 
@@ -88,14 +87,6 @@ void print_json(Console& console, const std::filesystem::path& file, const std::
 }
 
 }  // namespace
-
-Result<void> save_manifest(const std::filesystem::path& path, const Manifest& manifest) {
-    const std::string text = manifest.text();
-    auto file = io::OutputFile::create(path, text.size(), {.overwrite = load_manifest(path).has_value()});
-    if (!file) return fail(std::move(file).error());
-    if (auto done = file->write(0, std::as_bytes(std::span(text))); !done) return done;
-    return file->commit();
-}
 
 std::optional<Manifest> load_manifest(const std::filesystem::path& path) {
     constexpr std::uintmax_t most = 64 << 20;

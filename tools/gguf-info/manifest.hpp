@@ -10,9 +10,6 @@
 
 namespace ggufkit::info {
 
-// Writes a manifest under its name: whole, or not at all. What has that name is replaced only where it is a manifest.
-Result<void> save_manifest(const std::filesystem::path& path, const Manifest& manifest);
-
 // The manifest that a file holds; nothing where it holds something else, as a model does, or cannot be read.
 std::optional<Manifest> load_manifest(const std::filesystem::path& path);
 

@@ -138,8 +138,9 @@ void add_number_options(CLI::App& app, NumberOptions& options) {
     optional_value("--hash", options.hash,
                    "A hash of every tensor and of the file: xxh3\n(default), sha256, sha1 or xxh64")
         ->type_name("[KIND]");
-    app.add_option("--manifest", options.manifest,
-                   "Write these hashes (sha256 without --hash) to\nOUT, for --verify and sha256sum -c")
+    app.add_option(
+           "--manifest", options.manifest,
+           "Write these hashes (sha256 without --hash) to\nOUT, for --verify and sha256sum -c; - is standard\noutput")
         ->type_name("OUT")
         ->group("Tensor data");
     app.add_flag("--check-data", options.check_data,
@@ -153,6 +154,9 @@ void add_number_options(CLI::App& app, NumberOptions& options) {
 }
 
 std::string misuse(const NumberOptions& options) {
+    if (options.manifest == "-" && (options.stats || !options.peek.empty())) {
+        return "--manifest - takes standard output: --stats and --peek do not go with it";
+    }
     if (hash_kind(options)) return {};
     return fmt::format("--hash: {} is no kind of hash; xxh3, sha256, sha1 and xxh64 are", printable(*options.hash));
 }
@@ -164,11 +168,14 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
         return stopped ? cancelled : 1;
     };
     const auto refuse_place = [&](const Error& error) {
-        console.error(sentence(error));
+        const bool exists = error.code == Errc::io_exists;
+        console.error(sentence(error) + (exists ? "; use --force to replace it, --verify to compare with it" : ""));
         return 1;
     };
+    Inputs inputs;
+    inputs.add(file);
     if (!options.manifest.empty()) {
-        const auto fine = check_place(options.manifest, load_manifest(options.manifest).has_value());
+        const auto fine = check_place(options.manifest, options.force, inputs);
         if (!fine) return refuse_place(fine.error());
     }
     // Of one on a server, the tensors alone that are asked for; hashes are of the whole file.
@@ -178,9 +185,11 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
     const auto found = Search(*model, options).run();
     if (!found) return refuse(found.error());
     if (!options.manifest.empty()) {
-        const auto saved = save_manifest(options.manifest, *found->manifest);
+        inputs.add(*model);
+        const auto saved = save(console, options.manifest, found->manifest->text(), inputs, options.force);
         if (!saved) return refuse_place(saved.error());
     }
+    if (options.manifest == "-") return 0;  // --hash has chosen the kind
     if (options.json) {
         print_json(console, file, options, *found);
     } else {

@@ -15,6 +15,7 @@ struct NumberOptions {
     std::string peek;                   // which weights; empty: none
     std::optional<std::string> hash{};  // the name of a kind, or empty
     std::string manifest;               // where to write it; empty: nowhere
+    bool force = false;                 // replace the file that is there
     bool check_data = false;            // told with what --check finds
     bool in_full = false;
     bool json = false;

@@ -165,11 +165,11 @@ void add_options(CLI::App& app, Options& options) {
         app.add_flag("--json", options.json, "Print all of it as JSON, whatever the section:\nsee spec/json.md");
     app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
         ->excludes(json);
-    auto* const html = app.add_option("--html", options.html,
-                                      "Write a page for a browser: the summary, a map\nof the tensors, the memory it "
-                                      "takes by length of\ncontext, all keys and tensors")
-                           ->type_name("FILE");
-    app.add_flag("--force", options.force, "Replace FILE of --html where there is one")->needs(html);
+    app.add_option("--html", options.html,
+                   "Write a page for a browser: the summary, a map\nof the tensors, the memory it "
+                   "takes by length of\ncontext, all keys and tensors; - is standard output")
+        ->type_name("FILE");
+    app.add_flag("--force", options.force, "Replace FILE of --html, or OUT of --manifest, if it\nexists");
     add_fit_options(app, options.fit);
     add_number_options(app, options.numbers);
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
@@ -182,11 +182,20 @@ std::string misuse(const Options& options) {
     if (options.json && (glob || options.sort || (options.in_full && !options.numbers.stats))) {
         return "--json prints all of the file as it is: a GLOB of a section, --sort and --long do not go with it";
     }
+    if (options.force && options.html.empty() && options.numbers.manifest.empty()) {
+        return "--force is for --html and --manifest";
+    }
+    if (options.html == "-" && (options.json || any_section(options))) {
+        return "--html - takes standard output: sections and --json do not go with it";
+    }
     if (options.sort && !options.metadata && !options.tensors) return "--sort is for --metadata and --tensors";
     if (options.in_full && !options.tensors && !options.numbers.stats) return "--long is for --tensors and --stats";
     if ((options.strict || options.profile) && !judges(options)) {
         return "--strict and --profile are for what shows faults: the summary, --check, --check-data, --json and "
                "--html";
+    }
+    if (options.json && options.numbers.manifest == "-") {
+        return "--manifest - takes standard output: --json does not go with it";
     }
     return options.numbers.any() ? misuse(options.numbers) : "";
 }

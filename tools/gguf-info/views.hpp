@@ -59,7 +59,7 @@ void print_raw(cli::Console& console, std::string_view text);
 void print_header_hex(cli::Console& console, const Model& model);
 
 // A page for a browser, of a file whose header could be read. `tool`: "gguf-info 0.1.0". Errors: those of cli::save().
-Result<void> save_html(const std::filesystem::path& path, const Inspection& inspection,
+Result<void> save_html(cli::Console& console, const std::filesystem::path& path, const Inspection& inspection,
                        const std::optional<MemoryChart>& memory, std::string_view tool, bool overwrite);
 
 // What this program knows: every tensor type and file type.

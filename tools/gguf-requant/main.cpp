@@ -1,6 +1,7 @@
 // gguf-requant: a model in other tensor types.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ggufkit/materialize.hpp>
 #include <ggufkit/provenance.hpp>
@@ -13,6 +14,7 @@
 #include "common/command_line.hpp"
 #include "common/interrupt.hpp"
 #include "common/open.hpp"
+#include "common/program.hpp"
 #include "common/progress.hpp"
 #include "common/save.hpp"
 #include "common/show.hpp"
@@ -46,14 +48,18 @@ class Command {
         if (options_.shm_remove) return remove_shared_file();
         if (const auto understood = understand(); !understood) return reject(understood.error());
 
+        for (const auto* file : {&options_.imatrix, &options_.recipe, &options_.tensor_type_file}) {
+            if (*file) inputs_.add(**file);
+        }
         if (takes_time_to_open()) {
-            if (auto free = check_places(nullptr); !free) return explain(free.error());
+            if (auto free = check_places(); !free) return explain(free.error());
         }
         const auto model =
             cli::open_model(request_.input, {.header_only = options_.dry_run && !target_, .threads = request_.threads});
         if (!model) return refuse(cli::sentence(request_.input, model.error()));
+        inputs_.add(*model);
         if (target_ || options_.provenance) {
-            if (auto free = check_places(&*model); !free) return explain(free.error());
+            if (auto free = check_places(); !free) return explain(free.error());
         }
         auto imatrix = requant::imatrix_of(options_, console_);
         if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
@@ -71,7 +77,7 @@ class Command {
                 return line_.refuse(console_, "shards are for outputs on disk, not compressed");
             plans_.push_back(*std::move(plan));
         }
-        if (auto free = check_places(&*model); !free) return explain(free.error());
+        if (auto free = check_places(); !free) return explain(free.error());
         std::vector<Output> outputs;
         for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
         if (options_.dry_run) return show(*model, outputs);
@@ -115,6 +121,9 @@ class Command {
         auto reports = requant::report_files(options_.reports, request_, options_.dry_run);
         if (!reports) return fail(std::move(reports).error());
         reports_ = *std::move(reports);
+        if (options_.json && prints_report()) {
+            return misuse("--report - and --json would both be on standard output");
+        }
         const auto streams = requant::check_streams(request_, options_.json, options_.dry_run);
         if (!streams) return fail(streams.error());
         return understand_save_recipe();
@@ -231,7 +240,7 @@ class Command {
                                          {.name = *options_.shm, .replace = options_.force, .json = options_.json});
         if (!done) return name_misfits(model, done.error()) ? failure : explain(done.error());
         requant::report_notes(console_, {&output, 1});
-        const auto saved = save_recipe(model);
+        const auto saved = save_recipe();
         return saved ? 0 : explain(saved.error());
     }
 
@@ -262,7 +271,7 @@ class Command {
         requant::report_notes(console_, outputs);
         if (problem) return refuse(cli::sentence(*problem));
         if (!possible) return failure;
-        const auto saved = save_recipe(model);
+        const auto saved = save_recipe();
         return saved ? 0 : explain(saved.error());
     }
 
@@ -309,33 +318,46 @@ class Command {
     }
 
     bool prints_recipe() const { return options_.save_recipe == "-"; }
+    bool prints_report() const {
+        return std::ranges::any_of(reports_, cli::is_standard_output, &requant::ReportFile::path);
+    }
 
     // What stands in the way of a file is to be said before the model is fetched, measured or traced; but for shards, whose
     // names only the plan knows, and for outputs that the run which this one resumes may have finished.
-    Result<void> check_places(const Model* model) const {
+    Result<void> check_places() const {
         std::vector<std::filesystem::path> places;
-        if (options_.save_recipe && !prints_recipe()) places.emplace_back(*options_.save_recipe);
+        if (options_.save_recipe) places.emplace_back(*options_.save_recipe);
         if (!options_.dry_run) {
+            if (auto other = check_outputs_are_no_inputs(); !other) return other;
             for (const auto& [path, number] : reports_) places.push_back(path);
             const bool split = recipe_.split.keep || recipe_.split.max_bytes != 0 || recipe_.split.max_tensors != 0;
             for (const auto& wanted : request_.outputs) {
-                if (!split && !options_.resume && !options_.shm && wanted.path != "-") places.push_back(wanted.path);
+                if (!split && !options_.resume && !options_.shm) places.push_back(wanted.path);
             }
         }
         for (const auto& place : places) {
-            if (auto free = cli::check_place(place, options_.force, model); !free) return free;
-            if (options_.force) continue;
+            if (auto free = cli::check_place(place, options_.force, inputs_); !free) return free;
+            if (options_.force || cli::is_standard_output(place)) continue;
             if (auto free = requant::check_nothing_kept(place); !free) return free;
         }
         return {};
     }
 
-    Result<void> save_recipe(const Model& model) const {
-        if (!options_.save_recipe) return {};
-        const std::string text = recipe_text(plans_.front());
-        if (!prints_recipe()) return cli::save(*options_.save_recipe, text, model, options_.force);
-        console_.out.write(text);
+    // Shards are checked once the plan has named them.
+    Result<void> check_outputs_are_no_inputs() const {
+        for (std::size_t i = 0; i < request_.outputs.size(); ++i) {
+            const auto& path = request_.outputs[i].path;
+            const auto files = i < plans_.size() ? output_paths(plans_[i], path) : std::vector{path};
+            for (const auto& file : files) {
+                if (auto other = cli::check_no_input(file, inputs_); !other) return other;
+            }
+        }
         return {};
+    }
+
+    Result<void> save_recipe() const {
+        if (!options_.save_recipe) return {};
+        return cli::save(console_, *options_.save_recipe, recipe_text(plans_.front()), inputs_, options_.force);
     }
 
     int carry_out(const Model& model, const std::vector<Output>& outputs) const {
@@ -346,14 +368,15 @@ class Command {
             return name_misfits(model, done.error()) ? failure : explain(done.error());
         }
         requant::report_notes(console_, outputs);
-        if (auto saved = save_recipe(model); !saved) {
+        if (auto saved = save_recipe(); !saved) {
             return refuse("the model is written, but not its recipe: " + cli::sentence(saved.error()));
         }
         if (requant::to_standard_output(request_)) return 0;
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
         for (const auto& [path, number] : reports_) {
             const requant::Outcome outcome{request_.input, outputs[number], quality[number], seconds, line_.version()};
-            const auto written = cli::save(path, requant::report_text(path, outcome), model, options_.force);
+            const auto written =
+                cli::save(console_, path, requant::report_text(path, outcome), inputs_, options_.force);
             if (!written) {
                 return refuse("the model is written, but not its report: " + cli::sentence(written.error()));
             }
@@ -362,7 +385,7 @@ class Command {
             for (const Output& output : outputs) {
                 requant::print_json(console_, request_, output, seconds, std::nullopt);
             }
-        } else if (!prints_recipe()) {
+        } else if (!prints_recipe() && !prints_report()) {
             requant::print_summary(console_, request_, outputs, seconds);
         }
         return 0;
@@ -429,15 +452,18 @@ class Command {
     Recipe recipe_;
     std::vector<Plan> plans_;  // of the outputs, one each
     std::vector<requant::ReportFile> reports_;
+    cli::Inputs inputs_;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int program(int argc, char** argv) {
     Options options;
-    cli::Manual manual = requant::manual;
+    cli::Manual manual = requant::manual();
     manual.choices = requant::choices();
     cli::CommandLine line(std::move(manual), failure);
     requant::add_options(line.app(), options);
     return line.run(argc, argv, [&](cli::Console& console) { return Command(options, line, console).run(); });
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return cli::run_program("gguf-requant", failure, program, argc, argv); }

@@ -13,18 +13,19 @@
 
 namespace ggufkit::requant {
 
-const cli::Manual manual{
-    .name = "gguf-requant",
-    .purpose = "write a GGUF model in other tensor types",
-    .usage =
-        "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
-        "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
-        "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
-        "  gguf-requant INPUT --target-size SIZE          the types that fit it best\n"
-        "  gguf-requant INPUT --recipe FILE               the types that FILE says\n"
-        "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
-        "  gguf-requant --list-types\n",
-    .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
+cli::Manual manual() {
+    return {
+        .name = "gguf-requant",
+        .purpose = "write a GGUF model in other tensor types",
+        .usage =
+            "  gguf-requant INPUT [OUTPUT] TYPE [THREADS]\n"
+            "  gguf-requant INPUT TYPE:OUTPUT... [THREADS]    several from one read\n"
+            "  gguf-requant INPUT [OUTPUT] TYPE --dry-run     show what would be written\n"
+            "  gguf-requant INPUT --target-size SIZE          the types that fit it best\n"
+            "  gguf-requant INPUT --recipe FILE               the types that FILE says\n"
+            "  gguf-requant INPUT TYPE --shm NAME             into memory, as /dev/shm/NAME\n"
+            "  gguf-requant --list-types\n",
+        .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
 types, chosen for each tensor as llama-quantize chooses. COPY keeps every tensor
 as it is. Without OUTPUT the file goes next to INPUT, and TYPE takes the place
 of the type in its name: from m-Q8_0.gguf to m-Q4_K_M.gguf. INPUT may be any
@@ -91,13 +92,14 @@ Exit codes:
   130  cancelled by Ctrl-C or a request to terminate; nothing was written, or
        with --resume what was done is kept for the next time
 )",
-    .examples = {{"Types", "gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K'"},
-                 {"Target", "gguf-requant m.gguf --target-size 4.2GiB --imatrix m.imatrix.gguf"},
-                 {"Importance", "gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf"},
-                 {"Model", "gguf-requant m-f16.gguf Q6_K --prune-layers 20-23"},
-                 {"Output", "gguf-requant m-f16.gguf Q8_0 --split-max-size 4G"},
-                 {"Work", "gguf-requant m-f16.gguf Q6_K --dry-run --json | jq .bytes_out"}},
-};
+        .examples = {{"Types", "gguf-requant m-f16.gguf Q4_K_M --tensor-type 'ffn_down=Q6_K'"},
+                     {"Target", "gguf-requant m.gguf --target-size 4.2GiB --imatrix m.imatrix.gguf"},
+                     {"Importance", "gguf-requant m-f16.gguf IQ3_M --imatrix m.imatrix.gguf"},
+                     {"Model", "gguf-requant m-f16.gguf Q6_K --prune-layers 20-23"},
+                     {"Output", "gguf-requant m-f16.gguf Q8_0 --split-max-size 4G"},
+                     {"Work", "gguf-requant m-f16.gguf Q6_K --dry-run --json | jq .bytes_out"}},
+    };
+}
 
 namespace {
 
@@ -209,7 +211,7 @@ void add_output(CLI::App& app, Options& options) {
     group(app.add_option(
               "--report", options.reports,
               "Write what the work cost in quality, tensor by\ntensor, to FILE.html for a browser or FILE.json\nfor "
-              "programs; of several outputs one each:\nFILE-OUTPUT.html"))
+              "programs; of several outputs one each:\nFILE-OUTPUT.html. - is JSON on standard output"))
         ->type_name("FILE")
         ->allow_extra_args(false);
     group(app.add_flag(
@@ -219,9 +221,9 @@ void add_output(CLI::App& app, Options& options) {
     group(app.add_option("--shm", options.shm, "Make /dev/shm/NAME, in memory, in place of OUTPUT"))->type_name("NAME");
     group(app.add_option("--shm-remove", options.shm_remove, "Remove what --shm NAME made, or began to make"))
         ->type_name("NAME");
-    group(
-        app.add_flag("--force", options.force,
-                     "Replace OUTPUT (or NAME) where there is such a\nfile; throw away what an interrupted run left"));
+    group(app.add_flag("--force", options.force,
+                       "Replace OUTPUT, NAME, a report or a recipe that\nexists, never a file that is read; throw away "
+                       "what\nan interrupted run left"));
 }
 
 void add_work(CLI::App& app, Options& options) {

@@ -60,7 +60,7 @@ struct Options {
     bool list_types = false;
 };
 
-extern const cli::Manual manual;
+cli::Manual manual();
 
 // For Manual::choices: the types, and how long to search.
 std::map<std::string, std::vector<std::string>> choices();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/save.hpp"
 #include "place.hpp"
 
 namespace ggufkit::requant {
@@ -19,6 +20,7 @@ struct Kind {
 constexpr Kind kinds[] = {{".json", report_json}, {".html", report_html}};
 
 const Kind* kind_of(const fs::path& path) {
+    if (cli::is_standard_output(path)) return kinds;
     const auto* const kind = std::ranges::find(kinds, path.extension().string(), &Kind::ending);
     return kind == std::end(kinds) ? nullptr : kind;
 }
@@ -41,6 +43,9 @@ Result<std::vector<ReportFile>> report_files(std::span<const std::string> names,
     std::vector<ReportFile> files;
     for (const fs::path name : names) {
         if (kind_of(name) == nullptr) return misuse(name, "the name ends with neither .json nor .html");
+        if (cli::is_standard_output(name) && request.outputs.size() > 1) {
+            return misuse(name, "standard output takes one report, but there are several outputs");
+        }
         if (dry_run) return misuse(name, "a dry run has no quality to report");
         for (std::size_t i = 0; i < request.outputs.size(); ++i) {
             files.push_back({request.outputs.size() == 1 ? name : name_of(name, request.outputs[i].path), i});

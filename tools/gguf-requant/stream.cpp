@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "io/write_all.hpp"
+#include "common/save.hpp"
 
 namespace ggufkit::requant {
 
@@ -14,12 +14,6 @@ bool is_compressed(const std::filesystem::path& output) { return output.extensio
 
 tl::unexpected<Error> misuse(std::string detail) {
     return fail({.code = Errc::bad_argument, .detail = std::move(detail)});
-}
-
-Result<void> write_to_standard_output(std::span<const std::byte> bytes) {
-    auto written = io::write_all(STDOUT_FILENO, bytes);
-    if (!written) written.error().subject = "standard output";
-    return written;
 }
 
 }  // namespace
@@ -52,7 +46,7 @@ Result<void> write_outputs(const Model& model, std::span<const Output> outputs, 
     if (!to_standard_output(request)) {
         return execute_compressed(model, *plan, path, request.zstd_level.value_or(default_zstd_level), options);
     }
-    return execute_to(model, *plan, write_to_standard_output,
+    return execute_to(model, *plan, cli::write_standard_output,
                       {.threads = options.threads,
                        .zstd_level = request.zstd_level.value_or(0),
                        .progress = options.progress,
