@@ -1,6 +1,7 @@
 // Looking through all tensor data for what no weight can be.
 //
-// Purpose: every block with a NaN or an infinity in its scales or its weights, with its place (GGUF-R046).
+// Purpose: every block with a NaN or an infinity in its scales or its weights, with its place (GGUF-R046), and the runs
+//   of zeros that an unfinished download leaves (GGUF-R059).
 // Ownership: plain values; names of fields are those of the registry.
 // Thread-safety: one call runs its own threads over an immutable model; the callback is called from one of them at a
 //   time and must not throw.
@@ -39,6 +40,23 @@ struct TensorFaults {
 
 inline constexpr std::size_t listed_faults = 16;
 
+// A run of zero bytes that takes up several whole tensors, or begins or ends within a row. One tensor of zeros, or rows of
+// zeros at a tensor's end, is ordinary.
+struct ZeroRun {
+    std::uint32_t shard;
+    std::uint64_t begin;  // in the file
+    std::uint64_t end;
+    bool to_the_end = false;       // nothing but zeros follows in the file
+    std::size_t tensors = 0;       // how many it takes up whole
+    std::size_t first_tensor = 0;  // index of the first tensor that it touches, among those that were looked at
+};
+
+struct DataFindings {
+    std::vector<TensorFaults> faults;  // only tensors with faults, in the order given
+    std::vector<ZeroRun> zeros;        // in the order of the file
+    std::size_t zero_tensors = 0;      // how many tensors have bytes, and all of them zero
+};
+
 struct CheckDataOptions {
     unsigned threads = 0;  // 0: as many as the machine has
     // Bytes that were looked at, and how many there are.
@@ -46,9 +64,8 @@ struct CheckDataOptions {
     std::stop_token stop{};  // requested: CANCELLED
 };
 
-// Only tensors with faults, in the order given. Errors: those of Model::data(); IO_CHANGED where a file changed
-// meanwhile; CANCELLED.
-Result<std::vector<TensorFaults>> check_data(const Model& model, std::span<const ModelTensor> tensors,
-                                             const CheckDataOptions& options = {});
+// Reads every tensor once. Errors: those of Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
+Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor> tensors,
+                                const CheckDataOptions& options = {});
 
 }  // namespace ggufkit

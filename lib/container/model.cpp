@@ -13,8 +13,10 @@
 #include <string>
 #include <utility>
 
+#include "container/foreign.hpp"
 #include "container/rules.hpp"
 #include "container/split.hpp"
+#include "container/structure.hpp"
 #include "io/download.hpp"
 #include "io/spool.hpp"
 
@@ -109,8 +111,13 @@ Result<Shard> make_shard(Result<io::Input> input, const OpenOptions& options) {
 }
 
 Opener from_disk(const OpenOptions& options) {
-    return [&options](const std::string& path) {
-        return make_shard(io::open_input(path, spool_options(options)), options);
+    return [&options](const std::string& path) -> Result<Shard> {
+        auto input = io::open_input(path, spool_options(options));
+        if (!input && input.error().code == Errc::io_open) {
+            if (std::string folder = container::about_folder(path); !folder.empty())
+                input.error().detail = std::move(folder);
+        }
+        return make_shard(std::move(input), options);
     };
 }
 
@@ -189,7 +196,10 @@ Error in_file(const std::string& path, Error error) {
 Result<Shard> open_sibling(const std::string& name, const SplitKeys& keys, const Opener& open) {
     const std::string sibling = shown_name(name);
     auto shard = open(name);
-    if (!shard && shard.error().code == Errc::io_open) {
+    // A shard that is there but cannot be opened is no fault of the model.
+    std::error_code ignored;
+    const bool missing = is_remote(name) || !std::filesystem::exists(name, ignored);
+    if (!shard && shard.error().code == Errc::io_open && missing) {
         return fail(breach(R::split_files, {}, sibling,
                            fmt::format("shard {} of {}: {}", keys.number + 1, keys.count, shard.error().detail)));
     }
@@ -318,7 +328,7 @@ Result<Model> Model::State::open(Result<Shard> first, const std::string& name, c
     auto state = std::make_unique<State>();
     const auto keys = container::split_keys(first->view);
     if (keys) state->split_count = keys->count;
-    if (options.follow_shards && keys) {
+    if (options.follow_shards && keys && !container::next_header(first->view)) {
         // Of files that are not there, a hundred are enough to hear of; a server is not asked again.
         const std::size_t patience = !options.partial || is_remote(name) ? 1 : 100;
         Shards shards;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "container/alignment.hpp"
+#include "container/foreign.hpp"
 #include "container/rules.hpp"
 #include "container/tensor_size.hpp"
 #include "container/walk.hpp"
@@ -61,8 +62,10 @@ class Parser {
         constexpr std::string_view magic = "GGUF";
         std::string_view start;
         in_.read_text(std::min(in_.remaining(), magic.size()), start);
-        if (!magic.starts_with(start)) return fail(breach(R::magic, 0, "magic", "this is not a GGUF file"));
-        if (start.empty()) return fail(breach(R::complete, 0, "magic", "the file is empty"));
+        if (start.empty() || !magic.starts_with(start)) {
+            return fail(breach(start.empty() ? R::complete : R::magic, 0, "magic",
+                               container::not_wanted(view_.file_, "a GGUF file")));
+        }
         if (start.size() < magic.size()) return cut(0, "magic");
 
         const std::size_t at = in_.at();
@@ -71,6 +74,8 @@ class Parser {
         const std::uint32_t swapped = swap_bytes(version);
         const bool big = !is_known(version) && is_known(swapped);
         if (!big && !is_known(version)) {
+            if (const auto other = container::recognize(view_.file_))  // a patch begins with these letters too
+                return fail(breach(R::magic, 0, "magic", container::not_wanted(*other, "a GGUF file")));
             return fail(
                 breach(R::version, at, "version", fmt::format("is {}; 1 to 3 are known", std::min(version, swapped))));
         }

@@ -79,6 +79,8 @@ constexpr std::array rows{
     Row{R::quantization_version, {"GGUF-R055", Errc::bad_semantics, warning, warning, false, "A file with quantized tensors has general.quantization_version, and it is 2."}},
     Row{R::known_keys,     {"GGUF-R056", Errc::bad_semantics, error, error, false, "Keys whose meaning is known have values of their kind: lengths and counts of the architecture integers that are not negative, or arrays of them, tokenizer.ggml.tokens and merges arrays of strings, and so on."}},
     Row{R::llama_types,    {"GGUF-R057", Errc::bad_semantics, unchecked, error, false, "A key that llama.cpp reads has the type that it reads: it converts none, and refuses a u64 where it wants a u32."}},
+    Row{R::shards_apart,   {"GGUF-R058", Errc::bad_split, error, error, false, "A shard of a split model is a file of its own: no other GGUF header follows its data."}},
+    Row{R::no_gaps,        {"GGUF-R059", Errc::truncated, warning, warning, true, "No run of zero bytes takes up several whole tensors, or begins or ends within a row: an unfinished download has such gaps."}},
 };
 // clang-format on
 

@@ -70,6 +70,8 @@ enum class R : std::uint8_t {
     quantization_version,
     known_keys,
     llama_types,
+    shards_apart,
+    no_gaps,
     count_
 };
 

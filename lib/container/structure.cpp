@@ -7,7 +7,9 @@
 
 #include "container/alignment.hpp"
 #include "container/split.hpp"
+#include "core/bytes.hpp"
 #include "core/checked.hpp"
+#include "core/cursor.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::container {
@@ -203,6 +205,41 @@ std::optional<CutShort> cut_short(const ModelView& view, std::uint64_t file_byte
     return cut.first == nullptr ? std::nullopt : std::optional(cut);
 }
 
+std::optional<std::uint64_t> next_header(const ModelView& view) {
+    if (!view.placed()) return std::nullopt;
+    const Placement placement = placement_of(view);
+    if (!placement.complete) return std::nullopt;  // a tensor may lie there
+    std::uint64_t end = view.header_bytes();
+    for (const Placed& placed : placement.tensors) end = std::max(end, placed.extent.end);
+    // The last tensor need not be padded; without tensors there need not be a data section.
+    const std::uint64_t places[] = {end, checked_align(end, view.alignment()).value_or(end)};
+    for (const std::uint64_t at : places) {
+        Cursor in(view.file(), view.encoding(), std::min<std::uint64_t>(at, view.file().size()));
+        std::string_view magic;
+        std::uint32_t version = 0;
+        if (!in.read_text(4, magic) || magic != "GGUF" || !in.read(version)) continue;
+        if (std::min(version, swap_bytes(version)) <= 3) return at;
+    }
+    return std::nullopt;
+}
+
+namespace {
+
+void check_joined(const ModelView& view, Findings& findings) {
+    const auto keys = split_keys(view);
+    if (!keys) return;  // bytes behind a file that is whole are a matter of nothing_after
+    const auto next = next_header(view);
+    if (!next) return;
+    findings.add(
+        R::shards_apart, *next, "file",
+        fmt::format("another GGUF header begins here, behind shard {} of {}: shards that are joined end to end "
+                    "(as by 'cat') are no model; keep them apart, as NAME-{:05}-of-{:05}.gguf and so on, and "
+                    "merge them with: gguf-requant NAME-{:05}-of-{:05}.gguf OUTPUT COPY",
+                    keys->number + 1, keys->count, 1, keys->count, 1, keys->count));
+}
+
+}  // namespace
+
 void check_structure(const ModelView& view, std::uint64_t file_bytes, Findings& findings) {
     for (const Error& fault : view.faults()) findings.add(fault);
     for (const KeyValue& entry : view.metadata()) check_key(view, entry, findings);
@@ -211,6 +248,7 @@ void check_structure(const ModelView& view, std::uint64_t file_bytes, Findings& 
     for (const TensorInfo& tensor : view.tensors()) tensors.check(tensor);
     tensors.finish();
     if (view.placed()) check_overlap(placement_of(view), findings);
+    check_joined(view, findings);
 }
 
 }  // namespace ggufkit::container

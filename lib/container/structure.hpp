@@ -29,4 +29,7 @@ struct Placement {
 };
 Placement placement_of(const ModelView& view);
 
+// Where another GGUF header begins behind the data: of files that were joined end to end.
+std::optional<std::uint64_t> next_header(const ModelView& view);
+
 }  // namespace ggufkit::container

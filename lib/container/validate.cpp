@@ -6,6 +6,7 @@
 
 #include "container/findings.hpp"
 #include "container/llama_keys.hpp"
+#include "container/split.hpp"
 #include "container/structure.hpp"
 #include "container/walk.hpp"
 #include "core/checked.hpp"
@@ -152,9 +153,14 @@ class PaddingCheck {
         }
         if (!placement.complete) return;  // a tensor may lie behind these
         if (last != nullptr) check_last_padding(*last, end);
-        if (size() > padded(end)) {
-            findings_.add(R::nothing_after, padded(end), "file",
-                          fmt::format("goes on for {} bytes", size() - padded(end)));
+        const bool shards_joined = split_keys(view_) && next_header(view_);  // which is a rule of its own
+        if (size() > padded(end) && !shards_joined) {
+            findings_.add(
+                R::nothing_after, padded(end), "file",
+                fmt::format("goes on for {} bytes{}", size() - padded(end),
+                            next_header(view_) ? ", where another GGUF header begins: files were joined end to "
+                                                 "end, and all but the first are ignored"
+                                               : ""));
         }
     }
 

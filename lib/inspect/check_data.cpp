@@ -10,6 +10,7 @@
 #include "core/parallel.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
+#include "inspect/zero_runs.hpp"
 #include "quant/measure/finite.hpp"
 #include "quant/measure/moments.hpp"
 #include "quant/simd/target.hpp"
@@ -25,6 +26,7 @@ constexpr std::size_t chunk = 4096;
 
 // What a worker finds in a tile, until it is its turn to be told.
 struct TileFaults {
+    Zeros zeros{};
     std::uint64_t blocks = 0;
     std::vector<DataFault> first{};
 };
@@ -123,8 +125,8 @@ std::string DataFault::text(const FormatInfo& format) const {
                        column + format.block_elements - 1, field == "value" ? "a weight" : field, what);
 }
 
-Result<std::vector<TensorFaults>> check_data(const Model& model, std::span<const ModelTensor> tensors,
-                                             const CheckDataOptions& options) {
+Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor> tensors,
+                                const CheckDataOptions& options) {
     using namespace inspect;
     const auto tiles = Tiles::make(model, tensors);
     if (!tiles) return fail(tiles.error());
@@ -134,6 +136,7 @@ Result<std::vector<TensorFaults>> check_data(const Model& model, std::span<const
     std::vector<Memory> memory(workers);
     std::vector<TileFaults> made(window);
     std::vector<TensorFaults> found;
+    std::vector<Zeros> zeros(tensors.size());
     std::uint64_t seen = 0;
     auto done = parallel_in_order(
         tiles->count(), workers, window, options.stop,
@@ -142,11 +145,13 @@ Result<std::vector<TensorFaults>> check_data(const Model& model, std::span<const
             const auto bytes = tiles->native(tile, memory[worker].swapped);
             const std::uint64_t row = std::max<std::uint64_t>(tensors[tile.tensor].info->ne[0], 1);
             made[slot] = Checker(tiles->format(tile.tensor), tile, row, memory[worker]).check(bytes);
+            made[slot].zeros = count_zeros(tile.bytes);
             return {};
         },
         [&](std::size_t index, std::size_t slot) -> Result<void> {
             const Tile tile = tiles->at(index);
             const TileFaults& faults = made[slot];
+            zeros[tile.tensor].add(faults.zeros);
             if (faults.blocks != 0) {
                 if (found.empty() || found.back().tensor != tile.tensor) found.push_back({.tensor = tile.tensor});
                 TensorFaults& all = found.back();
@@ -161,7 +166,9 @@ Result<std::vector<TensorFaults>> check_data(const Model& model, std::span<const
         });
     if (done) done = model.check_unchanged();
     if (!done) return fail(std::move(done).error());
-    return found;
+    DataFindings findings{.faults = std::move(found), .zeros = find_runs(model, tensors, zeros)};
+    findings.zero_tensors = static_cast<std::size_t>(std::ranges::count_if(zeros, &Zeros::all));
+    return findings;
 }
 
 }  // namespace ggufkit

@@ -94,7 +94,8 @@ class Download {
             if (auto written = spool_.write(offset, bytes); !written) return written;
             const std::uint64_t there = offset + bytes.size();
             if (options.progress) options.progress(there, file_->size());
-            no_model = there >= beginning.size() && !may_be_gguf(beginning) && !is_zstd(beginning);
+            no_model = there >= std::min<std::uint64_t>(recognized_bytes, file_->size()) && !may_be_gguf(beginning) &&
+                       !is_zstd(beginning);
             return no_model ? fail({.code = Errc::bad_magic}) : Result<void>{};
         };
         auto read = file_->read(0, HttpRequest{}.end, take);

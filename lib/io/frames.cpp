@@ -15,11 +15,46 @@ namespace {
 constexpr std::uint64_t buffer_budget = 48 << 20;
 constexpr std::uint64_t largest_frame = 16 << 20;
 
+// Frames that are unpacked together: each alone takes time of its own, however little is in it, and a table may list a
+// million empty ones.
+constexpr std::uint64_t small = 128 << 10;
+
+// What lies next to each other in the file, and in the content.
+using Batch = std::span<const Frame>;
+
+std::uint64_t compressed_bytes(Batch batch) { return batch.back().at + batch.back().size - batch.front().at; }
+std::uint64_t content_bytes(Batch batch) { return batch.back().offset + batch.back().content - batch.front().offset; }
+std::uint64_t memory_for(Batch batch) { return compressed_bytes(batch) + content_bytes(batch); }
+
+std::vector<Batch> batches_of(std::span<const Frame> frames) {
+    std::vector<Batch> batches;
+    for (std::size_t begin = 0; begin < frames.size();) {
+        std::size_t end = begin + 1;
+        while (end < frames.size() && memory_for(frames.subspan(begin, end + 1 - begin)) <= small) ++end;
+        batches.push_back(frames.subspan(begin, end - begin));
+        begin = end;
+    }
+    return batches;
+}
+
 // What it takes to unpack any of these.
-std::uint64_t memory_for(std::span<const Frame> frames) {
+std::uint64_t memory_for(const std::vector<Batch>& batches) {
     std::uint64_t memory = 1;
-    for (const Frame& frame : frames) memory = std::max(memory, std::uint64_t{frame.size} + frame.content);
+    for (const Batch& batch : batches) memory = std::max(memory, memory_for(batch));
     return memory;
+}
+
+// Every frame has to hold what the table says.
+Result<void> decompress(Batch batch, std::span<const std::byte> compressed, std::span<std::byte> content) {
+    std::vector<Packed> parts;
+    for (const Frame& frame : batch) {
+        if (frame.size == 0 && frame.content == 0) continue;
+        parts.push_back({compressed.subspan(frame.at - batch.front().at, frame.size),
+                         content.subspan(frame.offset - batch.front().offset, frame.content)});
+    }
+    auto done = decompress_each(parts);
+    if (!done) done.error().offset = batch.front().at + done.error().offset.value_or(0);
+    return done;
 }
 
 }  // namespace
@@ -58,38 +93,39 @@ Result<void> Frames::fill(std::uint64_t begin, std::uint64_t end) const {
         std::ranges::partition_point(frames, [&](const Frame& frame) { return frame.offset + frame.content <= begin; });
     const auto last = std::ranges::partition_point(frames, [&](const Frame& frame) { return frame.offset < end; });
     if (first >= last) return {};
-    std::vector<std::byte> buffer(memory_for({first, last}));
-    for (const Frame& frame : std::span(first, last)) {
-        if (auto unpacked = unpack(frame, buffer); !unpacked) return unpacked;
+    const auto batches = batches_of({first, last});
+    std::vector<std::byte> buffer(memory_for(batches));
+    for (const Batch& batch : batches) {
+        if (auto unpacked = unpack(batch, buffer); !unpacked) return unpacked;
     }
     return {};
 }
 
 Result<void> Frames::unpack(std::span<const Frame> frames, const SpoolOptions& options) {
-    const std::uint64_t memory = memory_for(frames);
-    const unsigned wanted = worker_count(frames.size(), options.threads);
+    const auto batches = batches_of(frames);
+    const std::uint64_t memory = memory_for(batches);
+    const unsigned wanted = worker_count(batches.size(), options.threads);
     const auto workers = static_cast<unsigned>(std::clamp<std::uint64_t>(buffer_budget / memory, 1, wanted));
     std::vector<std::vector<std::byte>> buffers(workers);
     std::mutex mutex;
-    return parallel_for(frames.size(), workers, {}, [&](std::size_t i, unsigned worker) -> Result<void> {
+    return parallel_for(batches.size(), workers, {}, [&](std::size_t i, unsigned worker) -> Result<void> {
         buffers[worker].resize(memory);
-        if (auto unpacked = unpack(frames[i], buffers[worker]); !unpacked) return unpacked;
+        if (auto unpacked = unpack(batches[i], buffers[worker]); !unpacked) return unpacked;
         if (options.progress) {
             const std::lock_guard lock(mutex);
-            options.progress(done_ += frames[i].content, table_.content());
+            options.progress(done_ += content_bytes(batches[i]), table_.content());
         }
         return {};
     });
 }
 
-Result<void> Frames::unpack(const Frame& frame, std::span<std::byte> buffer) const {
-    const auto compressed = buffer.first(frame.size), content = buffer.subspan(frame.size, frame.content);
-    if (auto got = read_(frame.at, compressed); !got) return got;
-    if (auto unpacked = decompress_frames(compressed, content); !unpacked) {
-        unpacked.error().offset = frame.at + unpacked.error().offset.value_or(0);
-        return unpacked;
-    }
-    return spool_.write(frame.offset, content);
+Result<void> Frames::unpack(std::span<const Frame> batch, std::span<std::byte> buffer) const {
+    const auto compressed = buffer.first(compressed_bytes(batch));
+    const auto content = buffer.subspan(compressed.size(), content_bytes(batch));
+    if (compressed.empty() && content.empty()) return {};
+    if (auto got = read_(batch.front().at, compressed); !got) return got;
+    if (auto unpacked = decompress(batch, compressed, content); !unpacked) return unpacked;
+    return spool_.write(batch.front().offset, content);
 }
 
 // Whether the first `size` bytes are all that is needed; they are if they cannot be of a model.

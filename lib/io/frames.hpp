@@ -35,7 +35,8 @@ class Frames {
         : read_(std::move(read)), table_(std::move(table)), spool_(std::move(spool)) {}
 
     Result<void> unpack(std::span<const Frame> frames, const SpoolOptions& options);
-    Result<void> unpack(const Frame& frame, std::span<std::byte> buffer) const;
+    // Frames that are small enough to be unpacked together.
+    Result<void> unpack(std::span<const Frame> batch, std::span<std::byte> buffer) const;
     Result<bool> look(std::uint64_t size, const SpoolOptions& options) const;
 
     ReadAt read_;

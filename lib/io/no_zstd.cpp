@@ -18,6 +18,7 @@ Result<void> compress_frame(std::span<const std::byte>, int, std::vector<std::by
 Result<void> decompress_frames(std::span<const std::byte>, std::span<std::byte>, std::span<const std::byte>) {
     return refuse();
 }
+Result<void> decompress_each(std::span<const Packed>) { return refuse(); }
 Result<void> decompress_stream(const Source&, const Sink&) { return refuse(); }
 
 }  // namespace ggufkit::io

@@ -169,7 +169,7 @@ Result<Input> read_input(int fd, const std::filesystem::path& name, const SpoolO
     }
 
     // What it begins with has to be read to know what it is, and given once more.
-    std::vector<std::byte> beginning(magic.size());
+    std::vector<std::byte> beginning(recognized_bytes);
     std::size_t given = 0, size = 0;
     std::uint64_t done = 0;
     for (std::size_t n = 1; n != 0 && size < beginning.size(); size += n) {

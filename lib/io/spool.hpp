@@ -18,6 +18,9 @@ namespace ggufkit::io {
 
 class Frames;
 
+// As much of a file that is no model is kept, where there is as much, to tell what it is instead.
+inline constexpr std::size_t recognized_bytes = 4096;
+
 struct SpoolOptions {
     unsigned threads = 0;  // 0: as many as the machine has
     // Bytes of content that are there, and of all there will be; of what can be read only to its end, bytes read, and

@@ -51,6 +51,21 @@ Decompressor new_decompressor() {
     return context;
 }
 
+Result<void> decompress(const Decompressor& context, const Packed& packed, std::uint64_t at) {
+    const auto& [frames, content] = packed;
+    const std::size_t size =
+        ZSTD_decompressDCtx(context.get(), content.data(), content.size(), frames.data(), frames.size());
+    const bool too_large = ZSTD_getErrorCode(size) == ZSTD_error_dstSize_tooSmall;
+    if (ZSTD_isError(size) != 0 && !too_large) return fail(fault(size, at));
+    if (too_large || size != content.size()) {
+        return fail(
+            {.code = Errc::bad_zstd,
+             .offset = at,
+             .detail = fmt::format("does not hold the {} bytes of its entry in the seek table", content.size())});
+    }
+    return {};
+}
+
 }  // namespace
 
 // As measured, rounded up.
@@ -84,15 +99,16 @@ Result<void> decompress_frames(std::span<const std::byte> frames, std::span<std:
     const Decompressor context = new_decompressor();
     if (!context) return fail(no_memory());
     if (!prefix.empty()) ZSTD_DCtx_refPrefix(context.get(), prefix.data(), prefix.size());
-    const std::size_t size =
-        ZSTD_decompressDCtx(context.get(), content.data(), content.size(), frames.data(), frames.size());
-    const bool too_large = ZSTD_getErrorCode(size) == ZSTD_error_dstSize_tooSmall;
-    if (ZSTD_isError(size) != 0 && !too_large) return fail(fault(size, 0));
-    if (too_large || size != content.size()) {
-        return fail(
-            {.code = Errc::bad_zstd,
-             .offset = 0,
-             .detail = fmt::format("does not hold the {} bytes of its entry in the seek table", content.size())});
+    return decompress(context, {frames, content}, 0);
+}
+
+Result<void> decompress_each(std::span<const Packed> parts) {
+    const Decompressor context = new_decompressor();
+    if (!context) return fail(no_memory());
+    std::uint64_t at = 0;
+    for (const Packed& part : parts) {
+        if (auto done = decompress(context, part, at); !done) return done;
+        at += part.frames.size();
     }
     return {};
 }

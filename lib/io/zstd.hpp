@@ -27,6 +27,15 @@ Result<void> compress_frame(std::span<const std::byte> content, int level, std::
 Result<void> decompress_frames(std::span<const std::byte> frames, std::span<std::byte> content,
                                std::span<const std::byte> prefix = {});
 
+// Frames, and the content that they must hold exactly.
+struct Packed {
+    std::span<const std::byte> frames;
+    std::span<std::byte> content;
+};
+// The same for several that lie one behind the other, in less time. The place in an error counts from the first one's
+// beginning.
+Result<void> decompress_each(std::span<const Packed> parts);
+
 // Fills the span as far as there are bytes: how many it got, 0 at the end.
 using Source = std::function<Result<std::size_t>(std::span<std::byte>)>;
 // Takes the next bytes.

@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "container/role.hpp"
 #include "core/text.hpp"
 #include "memory/architectures.hpp"
 #include "memory/bytes.hpp"
@@ -306,13 +307,14 @@ Result<ModelShape> Reader::read() {
 }  // namespace
 
 Result<ModelShape> read_shape(const Model& model, std::vector<std::string>& assumptions) {
+    const container::Role role = container::role_of(model.header());
+    if (role != container::Role::model && role != container::Role::vocabulary) {
+        return fail(
+            {.code = Errc::unsupported,
+             .detail = fmt::format("this is {}, not a model: its memory is not estimated", container::describe(role))});
+    }
     const auto name = model.header().get_string("general.architecture");
     if (!name) return fail(name.error());
-    if (*name == "clip") {
-        return fail({.code = Errc::unsupported,
-                     .subject = "key 'general.architecture'",
-                     .detail = "clip is no language model, but the eyes or ears of one"});
-    }
     return Reader(model, *name, assumptions).read();
 }
 

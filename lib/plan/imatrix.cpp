@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "container/foreign.hpp"
+#include "container/role.hpp"
 #include "core/bytes.hpp"
 #include "core/cursor.hpp"
 #include "io/mapped_file.hpp"
@@ -18,6 +20,8 @@ namespace ggufkit {
 namespace {
 
 using Entry = Imatrix::Entry;
+
+constexpr std::string_view wanted = "an importance matrix";
 
 tl::unexpected<Error> fault(Errc code, std::string subject, std::string detail,
                             std::optional<std::uint64_t> offset = {}) {
@@ -54,7 +58,9 @@ class GgufForm {
 
     Result<Imatrix> read() const {
         if (view_.get_string("general.type") != "imatrix") {
-            return fault(Errc::bad_semantics, "key 'general.type'", "is not 'imatrix': this is no importance matrix");
+            return fault(Errc::bad_semantics, "key 'general.type'",
+                         fmt::format("is not 'imatrix': this is {}, not {}",
+                                     container::describe(container::role_of(view_)), wanted));
         }
         std::vector<Entry> entries;
         std::vector<std::string> uncounted;
@@ -224,8 +230,12 @@ class OlderForm {
 }  // namespace
 
 Result<Imatrix> Imatrix::open(const std::filesystem::path& path) {
-    const auto file = io::MappedFile::open(path);
-    if (!file) return fail(file.error());
+    auto file = io::MappedFile::open(path);
+    if (!file) {
+        if (std::string folder = container::about_folder(path); !folder.empty())
+            file.error().detail = std::move(folder);
+        return fail(std::move(file).error());
+    }
     auto imatrix = parse(file->bytes());
     if (const auto same = file->check_unchanged(); !same) return fail(same.error());
     if (imatrix) imatrix->origin_.file = path.string();
@@ -234,7 +244,14 @@ Result<Imatrix> Imatrix::open(const std::filesystem::path& path) {
 
 Result<Imatrix> Imatrix::parse(std::span<const std::byte> bytes) {
     std::string_view magic;
-    if (!Cursor(bytes, {}).read_text(4, magic) || magic != "GGUF") return OlderForm(bytes).read();
+    const auto found = container::recognize(bytes);
+    if (found || !Cursor(bytes, {}).read_text(4, magic) || magic != "GGUF") {
+        auto read = OlderForm(bytes).read();
+        if (read) return read;
+        // The older form has no magic number: where this one does not begin like it, no place in it is worth naming.
+        if (found && found->old_imatrix) return read;
+        return fault(Errc::bad_semantics, "imatrix", container::not_wanted(bytes, wanted), 0);
+    }
     const auto view = ggufkit::parse(bytes);
     if (!view) return fail(view.error());
     for (const Diagnostic& diagnostic : check_structure(*view).diagnostics) {

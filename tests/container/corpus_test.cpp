@@ -76,7 +76,7 @@ TEST_CASE("every rule has a fuzz seed that breaks it") {
     constexpr std::array elsewhere{
         "GGUF-R015"sv,                                // a key longer than a seed may be
         "GGUF-R043"sv, "GGUF-R044"sv, "GGUF-R045"sv,  // shards among one another
-        "GGUF-R046"sv,                                // the numbers inside blocks
+        "GGUF-R046"sv, "GGUF-R059"sv,                 // the numbers inside blocks
     };
     std::set<std::string_view> broken;
     for (const Seed& seed : seeds()) broken.merge(broken_rules(seed.bytes));

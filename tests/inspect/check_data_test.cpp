@@ -65,7 +65,7 @@ std::vector<TensorFaults> faults_of(const std::filesystem::path& path, unsigned 
     REQUIRE(model);
     auto found = check_data(*model, model->tensors(), {.threads = threads});
     REQUIRE(found);
-    return std::move(*found);
+    return std::move(found->faults);
 }
 
 void plant_one(const TemporaryFolder& folder, const FormatInfo& format, const Field& field, const Planted& planted,

@@ -8,6 +8,7 @@
 
 #include "remote/big_model.hpp"
 #include "remote/nginx.hpp"
+#include "support/foreign_files.hpp"
 #include "support/temporary.hpp"
 #include "tools/tool.hpp"
 
@@ -286,6 +287,20 @@ TEST_CASE("what a server refuses is told in words") {
     const CommandResult closed = site.info({"http://127.0.0.1:1/m.gguf"});
     CHECK(closed.err == "gguf-info: http://127.0.0.1:1/m.gguf: 127.0.0.1 cannot be connected to\n");
     CHECK(site.info({site.url("/slow/m-F16.gguf"), "--types"}).exit_code == 0);
+}
+
+TEST_CASE("what a server has in place of a model is called what it is") {
+    Site site;
+    for (const ForeignFile& file : foreign_files()) {
+        if (file.bytes.empty()) continue;
+        CAPTURE(file.name);
+        std::ofstream(site.nginx().file("what.gguf"), std::ios::binary | std::ios::trunc) << file.bytes;
+        const std::string what = "this is " + std::string(file.what) + ", not a GGUF file; ";
+        CHECK(site.refusal(site.url("/files/what.gguf")).find(what) != std::string::npos);
+        const CommandResult whole = site.run("gguf-requant", {site.url("/files/what.gguf"), site / "out.gguf", "COPY"});
+        CHECK(whole.exit_code == 1);
+        CHECK(whole.err.find(what) != std::string::npos);
+    }
 }
 
 TEST_CASE("TLS: certificates count, and a redirect does not leave it") {

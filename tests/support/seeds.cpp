@@ -46,6 +46,20 @@ void header_seeds(std::vector<Seed>& seeds) {
     seeds.push_back({"H01-magic-only", Bytes(little_v3).raw("GGUF")});
     seeds.push_back({"H01-cut-in-counts", Bytes(big_v3, 0, 0).cut(20)});
     seeds.push_back({"H03-wrong-magic", Bytes(little_v3).raw("GGML").u32(3).u64(0).u64(0)});
+    for (const auto& [name, text] :
+         {std::pair{"H03-git-lfs-pointer"sv, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"sv},
+          {"H03-html-page"sv, "<!DOCTYPE html>\n<html><title>Not found</title></html>\n"sv},
+          {"H03-json-error"sv, "{\"error\": \"Repository not found\"}"sv},
+          {"H03-text"sv, "Entry not found"sv},
+          {"H03-zip"sv, "PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0archive/data.pkl"sv},
+          {"H03-safetensors"sv, "\x0d\0\0\0\0\0\0\0{\"a.weight\":0}"sv},
+          {"H03-pickle"sv, "\x80\2}q\0."sv},
+          {"H03-tokenizer-model"sv, "\n\x0e\n\5<unk>\x15\0\0\0\0\x18\2"sv},
+          {"H03-onnx"sv, "\x08\7\x12\7pytorch"sv},
+          {"H03-imatrix-dat"sv, "\1\0\0\0\1\0\0\0a\1\0\0\0\1\0\0\0\0\0\x80\x3f"sv},
+          {"H03-zeros"sv, "\0\0\0\0\0\0\0\0"sv}}) {
+        seeds.push_back({name, Bytes(little_v3).raw(text)});
+    }
     seeds.push_back({"H04-version-0", Bytes(little_v3).raw("GGUF").u32(0).u64(0).u64(0)});
     seeds.push_back({"H04-version-4", Bytes(big_v3).raw("GGUF").u32(4).u64(0).u64(0)});
     Bytes mixed = Bytes(little_v3).raw("GGUF").u32(3).raw("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1"sv);
@@ -102,6 +116,12 @@ void metadata_seeds(std::vector<Seed>& seeds) {
     split.entry("split.count", std::uint16_t{2});
     split.entry("split.tensors.count", std::int32_t{1});
     seeds.push_back({"S01-split-number-past-count", split});
+
+    Bytes joined(little_v3, 0, 2);
+    joined.entry("split.no", std::uint16_t{0});
+    joined.entry("split.count", std::uint16_t{2});
+    joined.raw("GGUF").u32(3).length(0).length(0);
+    seeds.push_back({"S02-joined-shards", joined});
 }
 
 void tensor_seeds(std::vector<Seed>& seeds) {

@@ -143,7 +143,9 @@ TEST_CASE("gguf-diff says what to do with a patch, and what a patch takes") {
     const TemporaryFolder folder;
     const std::string good = small_llama().save(folder / "good.gguf"), patch = folder / "p.ggufpatch";
     write_bytes(patch, std::as_bytes(std::span(std::string_view("GGUFPTCH and so on"))));
-    const std::string said = "gguf-diff: " + patch + ": is a patch, which --apply takes, and no model\n";
+    const std::string said =
+        "gguf-diff: " + patch +
+        ": magic @0x0: BAD_MAGIC GGUF-R002 this is a patch, not a GGUF file; apply it with 'gguf-diff --apply'\n";
     for (const auto& arguments : std::vector<std::vector<std::string>>{{patch, good},
                                                                        {good, patch},
                                                                        {good, good, patch},

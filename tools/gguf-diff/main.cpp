@@ -168,7 +168,7 @@ class Command {
         // Of one on a server, the data of those tensors alone that have to be compared.
         auto model = cli::open_model(file, {.header_only = is_remote(file), .threads = options_.threads});
         if (model) return std::move(*model);
-        console_.error(cli::sentence(file, diff::opening_error(file, model.error())));
+        console_.error(cli::sentence(file, model.error()));
         return {};
     }
 

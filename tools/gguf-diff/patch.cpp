@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 #include <CLI/CLI.hpp>
-#include <array>
-#include <fstream>
 #include <ggufkit/patch.hpp>
 #include <string_view>
 
@@ -39,9 +37,9 @@ bool writes_standard_output(const PatchRun& run) {
 
 Result<PatchSummary> make(const PatchRun& run, const PatchOptions& options) {
     const auto a = cli::open_model(run.a, {.follow_shards = false, .threads = run.threads});
-    if (!a) return in_file(run.a, opening_error(run.a, a.error()));
+    if (!a) return in_file(run.a, a.error());
     const auto b = cli::open_model(run.b, {.follow_shards = false, .threads = run.threads});
-    if (!b) return in_file(run.b, opening_error(run.b, b.error()));
+    if (!b) return in_file(run.b, b.error());
     if (writes_standard_output(run)) return make_patch_to(*a, *b, cli::write_standard_output, options);
     return make_patch(*a, *b, *run.request.make, options);
 }
@@ -105,14 +103,6 @@ void print_text(cli::Console& console, const PatchRun& run, const PatchSummary& 
 }
 
 }  // namespace
-
-Error opening_error(const std::string& file, Error error) {
-    if (error.code != Errc::bad_version) return error;
-    std::array<char, patch_magic.size()> beginning{};
-    std::ifstream(file, std::ios::binary).read(beginning.data(), beginning.size());
-    if (std::string_view(beginning.data(), beginning.size()) != patch_magic) return error;
-    return {.code = Errc::bad_argument, .subject = file, .detail = "is a patch, which --apply takes, and no model"};
-}
 
 void add_patch_options(CLI::App& app, PatchRequest& request) {
     constexpr const char* group = "Patches";

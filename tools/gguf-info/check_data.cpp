@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ggufkit/check_data.hpp>
+#include <utility>
 
 #include "common/interrupt.hpp"
 #include "common/progress.hpp"
@@ -12,18 +13,51 @@ namespace ggufkit::info {
 
 namespace {
 
-// Those whose data can be found: what is wrong with the others is known already.
+// Those whose data can be found and is no other tensor's: what is wrong with the others is known already. So no byte of a
+// file is read twice.
 std::vector<ModelTensor> readable(const Model& model) {
     std::vector<ModelTensor> tensors;
     for (const ModelTensor& tensor : model.tensors()) {
         if (model.data(tensor)) tensors.push_back(tensor);
     }
+    const auto place = [](const ModelTensor& tensor) { return std::pair(tensor.shard, tensor.info->offset); };
+    std::ranges::stable_sort(tensors, {}, place);
+    std::uint32_t shard = 0;
+    std::uint64_t end = 0;
+    std::erase_if(tensors, [&](const ModelTensor& tensor) {
+        if (tensor.shard != std::exchange(shard, tensor.shard)) end = 0;
+        if (tensor.info->offset < end) return true;
+        end = tensor.info->offset + tensor.info->bytes().value_or(0);
+        return false;
+    });
+    std::ranges::sort(tensors, {}, [](const ModelTensor& tensor) { return std::pair(tensor.shard, tensor.info); });
     return tensors;
+}
+
+const Rule& rule_of(std::string_view id) { return *std::ranges::find(rules(), id, &Rule::id); }
+
+void report_zeros(const Model& model, std::span<const ModelTensor> tensors, const DataFindings& found, bool strict,
+                  std::vector<Diagnostic>& diagnostics) {
+    const Rule& rule = rule_of("GGUF-R059");
+    for (const ZeroRun& run : found.zeros) {
+        const std::string where = run.to_the_end ? "from here on" : fmt::format("from here to 0x{:x}", run.end);
+        diagnostics.push_back(
+            {strict ? Severity::error : Severity::warning,
+             {.code = rule.code,
+              .rule = rule.id,
+              .offset = run.begin,
+              .subject = model.shard_count() == 1 ? "file" : model.shard_path(run.shard).filename().string(),
+              .detail =
+                  fmt::format("holds nothing but zeros {}, beginning in tensor '{}': {} of {} all zeros; the download "
+                              "may be unfinished: compare the file's hash or download it again",
+                              where, tensors[run.first_tensor].info->name, cli::grouped(found.zero_tensors),
+                              tensors.size() == 1 ? "1 tensor is" : cli::grouped(tensors.size()) + " tensors are")}});
+    }
 }
 
 void report(const Model& model, const ModelTensor& tensor, const TensorFaults& faults,
             std::vector<Diagnostic>& diagnostics) {
-    static const std::string_view rule = std::ranges::find(rules(), Errc::bad_quant, &Rule::code)->id;
+    const std::string_view rule = rule_of("GGUF-R046").id;
     std::string subject = fmt::format("tensor '{}'", tensor.info->name);
     if (model.shard_count() > 1)
         subject = fmt::format("{}: {}", model.shard_path(tensor.shard).filename().string(), subject);
@@ -44,7 +78,7 @@ void report(const Model& model, const ModelTensor& tensor, const TensorFaults& f
 
 }  // namespace
 
-int check_data(cli::Console& console, Inspection& inspection, unsigned threads) {
+int check_data(cli::Console& console, Inspection& inspection, const ValidateOptions& rules, unsigned threads) {
     if (!inspection.model) return 0;
     const Model& model = *inspection.model;
     const std::vector<ModelTensor> tensors = readable(model);
@@ -60,7 +94,10 @@ int check_data(cli::Console& console, Inspection& inspection, unsigned threads) 
         console.error(stopped ? "cancelled" : cli::sentence(inspection.path, found.error()));
         return stopped ? cli::cancelled : 1;
     }
-    for (const TensorFaults& faults : *found) report(model, tensors[faults.tensor], faults, inspection.diagnostics);
+    report_zeros(model, tensors, *found, rules.strict, inspection.diagnostics);
+    for (const TensorFaults& faults : found->faults) {
+        report(model, tensors[faults.tensor], faults, inspection.diagnostics);
+    }
     return 0;
 }
 

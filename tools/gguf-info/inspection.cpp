@@ -29,10 +29,20 @@ std::vector<Diagnostic> check_shard(const Model& model, std::size_t shard, const
     return found;
 }
 
+// Whether the content of a file is at fault. Other errors (a full disk, a server that does not answer) say nothing about a
+// file's validity.
+bool is_fault_of_file(Errc code) { return code <= Errc::bad_patch; }
+
 }  // namespace
 
 std::size_t Inspection::count(Severity severity) const {
     return static_cast<std::size_t>(std::ranges::count(diagnostics, severity, &Diagnostic::severity));
+}
+
+bool Inspection::unknown() const {
+    return !valid() && std::ranges::none_of(diagnostics, [](const Diagnostic& diagnostic) {
+        return diagnostic.severity == Severity::error && is_fault_of_file(diagnostic.error.code);
+    });
 }
 
 std::uint64_t Inspection::file_bytes() const {

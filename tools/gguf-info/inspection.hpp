@@ -17,6 +17,8 @@ struct Inspection {
 
     std::size_t count(Severity severity) const;
     bool valid() const { return count(Severity::error) == 0; }
+    // Whether there are errors, and all of them are the system's: nothing was found out about the file.
+    bool unknown() const;
     std::uint64_t file_bytes() const;  // of all shards
 };
 

@@ -144,6 +144,11 @@ void print_diagnostics(Console& console, const Inspection& inspection, Profile p
     if (!table.empty()) console.out.write("\n");
     const std::string path = printable(shown_name(inspection.path.string()));
     const bool valid = inspection.valid();
+    if (inspection.unknown()) {
+        console.out.print("{}: {}\n", console.markdown() ? markdown_text(path) : path,
+                          console.paint(Style::red, "could not be checked"));
+        return;
+    }
     console.out.print("{}: {}, {}{}\n", console.markdown() ? markdown_text(path) : path,
                       console.paint(valid ? Style::green : Style::red, valid ? "valid" : "invalid"),
                       verdict_counts(inspection), profile == Profile::llama ? " (by what llama.cpp loads)" : "");

@@ -139,7 +139,7 @@ int look_at_header(const Options& options, const cli::CommandLine& line, cli::Co
     const ValidateOptions rules{.profile = profile(options), .strict = options.strict};
     info::Inspection inspection = info::inspect(options.file, rules, !options.check);
     if (options.numbers.check_data) {
-        if (const int failed = info::check_data(console, inspection, options.numbers.threads); failed != 0)
+        if (const int failed = info::check_data(console, inspection, rules, options.numbers.threads); failed != 0)
             return failed;
     }
     const bool broken = !inspection.model || !inspection.faults.empty();

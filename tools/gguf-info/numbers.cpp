@@ -144,7 +144,8 @@ void add_number_options(CLI::App& app, NumberOptions& options) {
         ->type_name("OUT")
         ->group("Tensor data");
     app.add_flag("--check-data", options.check_data,
-                 "As --check, and look through all tensor data\nfor NaN and infinities in scales and weights")
+                 "As --check, and look through all tensor data\nfor NaN and infinities in scales and weights,\nand for "
+                 "the zeros of an unfinished download")
         ->group("Tensor data");
     app.add_option("--threads", options.threads,
                    "How many threads work through tensor data\n(default: one for each CPU)")

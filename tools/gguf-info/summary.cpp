@@ -5,6 +5,7 @@
 #include "common/show.hpp"
 #include "common/table.hpp"
 #include "common/text.hpp"
+#include "container/role.hpp"
 #include "core/text.hpp"
 #include "tally.hpp"
 #include "views.hpp"
@@ -138,11 +139,15 @@ std::string chat_template(const Facts& facts) {
 }
 
 std::string model_type(const Facts& facts) {
+    using container::Role;
+    const Role role = container::role_of(facts.view());
     const std::string type = facts.text("general.type");
-    if (type != "adapter") return type == "model" ? "" : type;
+    if (role == Role::model) return type == "model" ? "" : type;
+    if (role == Role::vocabulary) return std::string(container::describe(role));
     const auto invocation = facts.view().get_array("adapter.alora.invocation_tokens");
-    return type + with(", ", facts.text("adapter.type")) +
-           (invocation ? fmt::format(", activated by {} (aLoRA)", counted(invocation->size(), "token")) : "");
+    return fmt::format("{}{}, not a model: llama.cpp takes it as {}", container::describe(role),
+                       invocation ? fmt::format(", activated by {} (aLoRA)", counted(invocation->size(), "token")) : "",
+                       container::option(role));
 }
 
 // What the makers recommend: "temp 0.7, top_k 20".

@@ -1,0 +1,27 @@
+// Runs of zero bytes over the tensors of a model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ggufkit/check_data.hpp>
+#include <span>
+#include <vector>
+
+namespace ggufkit::inspect {
+
+// The zeros that some bytes begin and end with.
+struct Zeros {
+    std::uint64_t bytes = 0;
+    std::uint64_t leading = 0;
+    std::uint64_t trailing = 0;
+
+    bool all() const { return bytes != 0 && leading == bytes; }
+    // The bytes that come next.
+    void add(const Zeros& next);
+};
+Zeros count_zeros(std::span<const std::byte> bytes);
+
+// The runs that are worth a word: see ZeroRun. `zeros` are those of each tensor.
+std::vector<ZeroRun> find_runs(const Model& model, std::span<const ModelTensor> tensors, std::span<const Zeros> zeros);
+
+}  // namespace ggufkit::inspect
