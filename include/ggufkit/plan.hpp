@@ -12,8 +12,10 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -47,12 +49,21 @@ struct TypeOverride {
     std::string from{};  // where it stands, as "m.recipe, line 3"; empty: on the command line
 };
 
-// `--override-kv KEY=TYPE:VALUE`: sets a key of the metadata, and what planning believes of the model. An integer keeps
-// the type of the key where that is one of integers and holds it, else it gets the first of u32, i32, u64, i64 that does;
-// a float likewise f64 where the key has it, else f32.
+// A token by its text; stands for its id in the vocabulary of the output.
+struct TokenText {
+    explicit TokenText(std::string token) : text(std::move(token)) {}
+    std::string text;
+};
+
+// Sets a key of the metadata, and what planning believes of the model.
+//
+// A Value is written as it is (`--set-kv`). The other alternatives (`--override-kv`) must suit the key: a key of the
+// namespaces that runtimes read (general., tokenizer., adapter., clip., ARCH.) keeps its type, and a known key that the
+// source lacks gets its kind. Elsewhere an integer keeps the key's type if that is an integer type and holds the value, else
+// it gets the first of u32, i32, u64, i64 that does; a float is f64 where the key is, else f32.
 struct KeyOverride {
     std::string key;
-    std::variant<std::int64_t, double, bool, std::string> value;
+    std::variant<std::int64_t, std::uint64_t, double, bool, std::string, Value, TokenText> value;
 };
 
 // Into how many files the output goes. One where the limits leave all tensors in one; a tensor larger than max_bytes has
@@ -76,7 +87,9 @@ struct Recipe {
     bool imatrix_gaps_allowed = false;  // tensors that need what it lacks are made without, rather than refused
     Effort effort = Effort::normal;
     std::vector<std::uint32_t> pruned_layers{};  // blocks to leave out; the others are numbered anew
-    std::vector<KeyOverride> metadata{};         // in order: the last one wins
+    std::vector<std::string> removed_keys{};     // globs: keys of the source that fit one are left out
+    std::vector<KeyOverride> metadata{};         // set after that, in order: the last one wins
+    std::optional<ByteOrder> byte_order{};       // none: the source's
     Split split{};
     const Provenance* provenance = nullptr;  // borrowed; where given, the output says what it was made from
 };
@@ -134,6 +147,7 @@ struct Plan {
     std::vector<ImatrixGap> imatrix_gaps{};          // in the order of the tensors
     std::vector<std::string> unmatched_entries{};    // of the imatrix: they fit no tensor of the model
     std::vector<UnusedOverride> unused_overrides{};  // in the order of the recipe
+    std::vector<std::string> metadata_notes{};       // edits that change nothing, or that runtimes may not read
     Effort effort = Effort::normal;
     std::vector<PlannedTensor> tensors;  // in the output's order
     std::vector<Layout> files;           // the one output file, or the shards of a split one
@@ -142,13 +156,16 @@ struct Plan {
     std::uint64_t bytes_in() const;
     std::uint64_t bytes_out() const;  // of all files, headers and padding included
     double bpw() const;               // bits of tensor data a weight
+    bool converts() const;            // whether any tensor changes its type
 };
 
 // Errors: BAD_ARGUMENT (no file type; a copy that something else is asked of; an importance matrix in place of the model,
 // unless it is copied; a bad regular expression, with its text; an imatrix of which no entry is of a tensor of the model,
 // unless gaps are allowed; layers to prune that the model has not, or all that it has; an override of a split.* key; a
-// provenance of another model; more than 65,535 files), those of TensorInfo::bytes() and of make_layout().
-Result<Plan> make_plan(const Model& model, const Recipe& recipe);
+// provenance of another model; more than 65,535 files; a pattern that takes too many steps; a value that its key cannot have; a
+// token that the vocabulary lacks; an alignment set above 64 KiB, or one whose padding exceeds the data), CANCELLED, those of
+// TensorInfo::bytes() and of make_layout().
+Result<Plan> make_plan(const Model& model, const Recipe& recipe, const std::stop_token& stop = {});
 
 // What a user may not expect of a plan, though it is as the recipe says.
 struct PlanNote {

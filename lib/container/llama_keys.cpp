@@ -304,14 +304,6 @@ std::string wanted(const LlamaKey& row) {
     return fmt::format("{0} or an array of {0}", name(row.type));
 }
 
-const LlamaKey* find(std::string_view key, std::string_view architecture) {
-    if (!architecture.empty() && key.starts_with(architecture) && key.substr(architecture.size()).starts_with('.'))
-        key.remove_prefix(architecture.size());
-    for (const LlamaKey& row : std::ranges::equal_range(rows, key, {}, &LlamaKey::key))
-        if (row.is_read_by(architecture)) return &row;
-    return nullptr;
-}
-
 }  // namespace
 
 bool LlamaKey::is_read_by(std::string_view architecture) const {
@@ -332,12 +324,20 @@ bool LlamaKey::accepts(const ValueView& value) const {
 
 std::span<const LlamaKey> llama_keys() noexcept { return rows; }
 
+const LlamaKey* find_llama_key(std::string_view key, std::string_view architecture) noexcept {
+    if (!architecture.empty() && key.starts_with(architecture) && key.substr(architecture.size()).starts_with('.'))
+        key.remove_prefix(architecture.size());
+    for (const LlamaKey& row : std::ranges::equal_range(rows, key, {}, &LlamaKey::key))
+        if (row.is_read_by(architecture)) return &row;
+    return nullptr;
+}
+
 void check_llama_keys(const ModelView& view, Findings& findings) {
     // Adapters, image and sound encoders and importance matrices have loaders of their own.
     const std::string_view architecture = view.get_string("general.architecture").value_or("");
     if (view.get_string("general.type").value_or("model") != "model" || architecture == "clip") return;
     for (const KeyValue& entry : view.metadata()) {
-        const LlamaKey* const row = find(entry.key, architecture);
+        const LlamaKey* const row = find_llama_key(entry.key, architecture);
         if (row == nullptr || row->accepts(entry.value)) continue;
         findings.about_value(R::llama_types, entry,
                              fmt::format("is {}; llama.cpp wants {}", described(entry.value), wanted(*row)));

@@ -30,6 +30,9 @@ struct LlamaKey {
 // Sorted by key.
 std::span<const LlamaKey> llama_keys() noexcept;
 
+// The row of a key in a model of this architecture, or null.
+const LlamaKey* find_llama_key(std::string_view key, std::string_view architecture) noexcept;
+
 void check_llama_keys(const ModelView& view, Findings& findings);
 
 }  // namespace ggufkit::container

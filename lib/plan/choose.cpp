@@ -83,10 +83,12 @@ Result<std::optional<Verdict>> wish(const Candidate& candidate, const Recipe& re
 }
 
 Result<std::vector<Candidate>> list_candidates(const Model& model, const Recipe& recipe, const Overrides& overrides,
-                                               const ModelFacts& facts, const Pruning& pruning) {
+                                               const ModelFacts& facts, const Pruning& pruning,
+                                               const std::stop_token& stop) {
     std::vector<Candidate> candidates;
     candidates.reserve(model.tensors().size());
     for (std::size_t source = 0; source < model.tensors().size(); ++source) {
+        if (stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
         const TensorInfo& tensor = *model.tensors()[source].info;
         auto name = pruning.rename(tensor.name);
         if (!name) continue;
@@ -194,8 +196,8 @@ Verdict fit_row(const TensorInfo& tensor, Verdict wanted) {
 }  // namespace
 
 Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe, const Overrides& overrides,
-                                         const ModelFacts& facts, const Pruning& pruning) {
-    auto candidates = list_candidates(model, recipe, overrides, facts, pruning);
+                                         const ModelFacts& facts, const Pruning& pruning, const std::stop_token& stop) {
+    auto candidates = list_candidates(model, recipe, overrides, facts, pruning, stop);
     if (!candidates) return fail(candidates.error());
     find_places(*candidates, facts);
 

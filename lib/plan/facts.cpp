@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <variant>
 
 #include "plan/roles.hpp"
 
@@ -11,21 +10,16 @@ namespace ggufkit::plan {
 
 namespace {
 
-// What the last override of a key says, where that is a T.
-template <class T>
-const T* overridden(std::span<const KeyOverride> overrides, std::string_view key) {
-    const T* value = nullptr;
-    for (const KeyOverride& override : overrides) {
-        if (override.key == key) value = std::get_if<T>(&override.value);
-    }
-    return value;
+const ValueView* find(const Header& metadata, std::string_view key) {
+    const auto entry = std::ranges::find(metadata.metadata(), key, &Header::Entry::key);
+    return entry == metadata.metadata().end() ? nullptr : &entry->value;
 }
 
 // The number behind a key; of an array, the first element (that of layer 0).
-std::optional<std::uint64_t> number(const ModelView& header, std::string_view key) {
-    const KeyValue* entry = header.find_key(key);
+std::optional<std::uint64_t> number(const Header& metadata, std::string_view key) {
+    const ValueView* entry = find(metadata, key);
     if (entry == nullptr) return std::nullopt;
-    ValueView value = entry->value;
+    ValueView value = *entry;
     if (value.type() == ValueType::array) {
         const auto first = value.as_array().and_then([](const ArrayView& array) { return array.at(0); });
         if (!first) return std::nullopt;
@@ -51,18 +45,11 @@ bool ModelFacts::is_70b() const {
     return architecture == "deci" || architecture == "olmo" || architecture == "qwen2";
 }
 
-ModelFacts read_facts(const Model& model, std::span<const KeyOverride> overrides) {
-    constexpr std::string_view architecture = "general.architecture";
-    const ModelView& header = model.header();
+ModelFacts read_facts(const Model& model, const Header& metadata) {
     ModelFacts facts;
-    const auto* const renamed = overridden<std::string>(overrides, architecture);
-    facts.architecture = renamed != nullptr ? *renamed : header.get_string(architecture).value_or("");
-    const auto fact = [&](std::string_view name) -> std::optional<std::uint64_t> {
-        const std::string key = std::string(facts.architecture).append(name);
-        const auto* const given = overridden<std::int64_t>(overrides, key);
-        if (given != nullptr && *given >= 0) return static_cast<std::uint64_t>(*given);
-        return number(header, key);
-    };
+    if (const ValueView* name = find(metadata, "general.architecture"))
+        facts.architecture = name->as_string().value_or("");
+    const auto fact = [&](std::string_view name) { return number(metadata, facts.architecture + std::string(name)); };
     const auto layers = fact(".block_count");
     facts.layers = layers ? *layers : blocks_named(model);
     facts.heads = fact(".attention.head_count").value_or(0);

@@ -2,20 +2,19 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/writer.hpp>
 
 namespace ggufkit::plan {
 
 // Keys that are missing or make no sense count as zero: every model can be planned.
 struct ModelFacts {
-    std::string_view architecture;  // borrowed from the model or an override; empty where unknown
-    std::uint64_t layers = 0;       // block_count; where it is missing, the blocks that tensors name
-    std::uint64_t heads = 0;        // of layer 0
-    std::uint64_t kv_heads = 0;     // of layer 0
+    std::string architecture;    // empty where unknown
+    std::uint64_t layers = 0;    // block_count; where it is missing, the blocks that tensors name
+    std::uint64_t heads = 0;     // of layer 0
+    std::uint64_t kv_heads = 0;  // of layer 0
     std::uint64_t experts = 0;
     bool tied = false;  // no output.weight: the token embeddings are the output too
 
@@ -25,7 +24,7 @@ struct ModelFacts {
     bool is_70b() const;
 };
 
-// Overrides count where their value is of the right kind.
-ModelFacts read_facts(const Model& model, std::span<const KeyOverride> overrides);
+// Of the tensors of a model, and metadata that may have been edited.
+ModelFacts read_facts(const Model& model, const Header& metadata);
 
 }  // namespace ggufkit::plan

@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <ggufkit/validate.hpp>
+#include <ranges>
 
+#include "container/alignment.hpp"
+#include "container/llama_keys.hpp"
+#include "container/rules.hpp"
 #include "core/text.hpp"
+#include "plan/edits.hpp"
 #include "plan/provenance.hpp"
 
 namespace ggufkit::plan {
@@ -14,7 +18,6 @@ namespace ggufkit::plan {
 namespace {
 
 constexpr std::uint32_t quantization_version = 2;
-constexpr std::string_view file_type_key = "general.file_type";
 
 Value u32(std::uint64_t value) { return Value::of_unsigned(ValueType::uint32, value); }
 
@@ -39,83 +42,87 @@ void describe_imatrix(Header& header, const Imatrix& imatrix) {
     if (chunks > 0) header.set_last("quantize.imatrix.chunks_count", u32(chunks));
 }
 
-// An integer of the first of these types that holds it.
-Value integer(std::int64_t value, std::optional<ValueType> wanted) {
-    using enum ValueType;
-    const auto holds = [&](ValueType type) {
-        const Value made = Value::of_signed(type, value);
-        return made.view().as_signed() == value;
-    };
-    const auto is_integer = [](ValueType type) {
-        return type != float32 && type != float64 && type != boolean && type != string && type != array;
-    };
-    if (wanted && is_integer(*wanted) && holds(*wanted)) return Value::of_signed(*wanted, value);
-    for (const ValueType type : {uint32, int32, uint64}) {
-        if (holds(type)) return Value::of_signed(type, value);
-    }
-    return Value::of_signed(int64, value);
-}
-
-Value number(double value, std::optional<ValueType> wanted) {
-    const bool too_large = std::isfinite(value) && std::abs(value) > double{std::numeric_limits<float>::max()};
-    if (wanted == ValueType::float64 || too_large) return Value::of_float64(value);
-    return Value::of_float32(static_cast<float>(value));
-}
-
-// The value of an override, where the key had the type `before` or was not there.
-Value value_of(const KeyOverride& override, std::optional<ValueType> before) {
-    struct Visitor {
-        std::optional<ValueType> before;
-        Value operator()(std::int64_t value) const { return integer(value, before); }
-        Value operator()(double value) const { return number(value, before); }
-        Value operator()(bool value) const { return Value::of_bool(value); }
-        Value operator()(const std::string& value) const { return Value::of_string(value); }
-    };
-    return std::visit(Visitor{before}, override.value);
-}
-
-Result<void> apply_overrides(Header& header, std::span<const KeyOverride> overrides) {
-    for (const KeyOverride& override : overrides) {
-        if (override.key.starts_with("split.")) {
-            return fail({.code = Errc::bad_argument,
-                         .subject = fmt::format("key '{}'", override.key),
-                         .detail = "tells the place of a file among others, and cannot be overridden"});
-        }
-        const auto entry = std::ranges::find(header.metadata(), override.key, &Header::Entry::key);
-        const auto before = entry == header.metadata().end() ? std::nullopt : std::optional(entry->value.type());
-        header.set_last(override.key, value_of(override, before));
-    }
-    return {};
-}
-
-// A copy keeps the file type that the model says it has, if it says so.
-void set_file_type(Header& header, const Model& model, const Recipe& recipe) {
-    if (!recipe.copy) {
-        header.set_last(file_type_key, u32(recipe.file_type->id));
-    } else if (const auto said = model.header().get_unsigned(file_type_key)) {
-        header.set_last(file_type_key, u32(*said));
-    }
+// Rules that an edited key breaks by itself; others say that two keys do not go together.
+bool is_of_the_value(std::string_view rule) {
+    using container::R;
+    return rule == container::rule(R::known_keys).id || rule == container::rule(R::token_id).id ||
+           rule == container::rule(R::architecture).id || rule == container::rule(R::llama_types).id;
 }
 
 }  // namespace
 
-Result<Header> make_header(const Model& model, const Recipe& recipe, const ModelFacts& facts, const Pruning& pruning,
-                           std::span<const Choice> choices) {
-    auto header = Header::from(model.header());
-    if (!header) return header;
-    for (const auto* key : {"split.no", "split.count", "split.tensors.count"}) header->remove(key);
-    header->set_last("general.quantization_version", u32(quantization_version));
-    set_file_type(*header, model, recipe);
-    if (auto applied = apply_overrides(*header, recipe.metadata); !applied) return fail(std::move(applied).error());
-    if (recipe.imatrix != nullptr) describe_imatrix(*header, *recipe.imatrix);
-    if (auto said = describe_provenance(*header, model, recipe); !said) return fail(std::move(said).error());
-    if (auto pruned = pruning.adjust(*header, facts.architecture); !pruned) return fail(std::move(pruned).error());
-    header->tensors.clear();
-    header->tensors.reserve(choices.size());
-    for (const Choice& choice : choices) {
-        header->tensors.push_back({choice.name, choice.tensor->n_dims, choice.tensor->ne, choice.type});
+Result<Metadata> edit_metadata(const Model& model, const Recipe& recipe, Label label) {
+    auto source = Header::from(model.header());
+    if (!source) return fail(std::move(source).error());
+    Metadata made{*std::move(source), {}};
+    Header& header = made.header;
+    header.tensors.clear();
+    header.byte_order = recipe.byte_order.value_or(header.byte_order);
+    for (const auto* key : {"split.no", "split.count", "split.tensors.count"}) header.remove(key);
+    if (label == Label::of_recipe && !recipe.copy) {
+        header.set_last("general.quantization_version", u32(quantization_version));
+        header.set_last("general.file_type", u32(recipe.file_type->id));
     }
-    return header;
+    remove_keys(header, recipe.removed_keys, made.notes);
+    if (auto set = set_keys(header, recipe.metadata, made.notes); !set) return fail(std::move(set).error());
+    return made;
+}
+
+Result<void> complete(Header& header, const Model& model, const Recipe& recipe, const ModelFacts& facts,
+                      const Pruning& pruning, std::span<const Choice> choices) {
+    if (recipe.imatrix != nullptr) describe_imatrix(header, *recipe.imatrix);
+    if (auto said = describe_provenance(header, model, recipe); !said) return said;
+    if (auto pruned = pruning.adjust(header, facts.architecture); !pruned) return pruned;
+    header.tensors.reserve(choices.size());
+    for (const Choice& choice : choices) {
+        header.tensors.push_back({choice.name, choice.tensor->n_dims, choice.tensor->ne, choice.type});
+    }
+    return {};
+}
+
+Result<void> check_edits(const Layout& layout, const Recipe& recipe, std::vector<std::string>& notes) {
+    if (recipe.metadata.empty()) return {};
+    const auto view = parse(layout.header);
+    if (!view) return {};  // make_layout() has read it
+    std::vector<Diagnostic> found = check_semantics(*view).diagnostics;
+    container::Findings types({.profile = Profile::llama});
+    container::check_llama_keys(*view, types);
+    for (Diagnostic& each : types.take().diagnostics) {
+        const auto is_of = [&](const Diagnostic& other) { return other.error.subject == each.error.subject; };
+        if (std::ranges::none_of(found, is_of)) found.push_back(std::move(each));
+    }
+    for (const auto& [severity, error] : found) {
+        const auto is_of = [&](const KeyOverride& edit) {
+            return container::subject("key", edit.key) == error.subject;
+        };
+        const auto edits = std::views::reverse(recipe.metadata);
+        const auto edit = std::ranges::find_if(edits, is_of);
+        if (edit == edits.end()) continue;
+        if (std::holds_alternative<Value>(edit->value) || !is_of_the_value(error.rule)) {
+            notes.push_back(fmt::format("{} {}", printable(error.subject), printable(error.detail)));
+        } else {
+            return fail({.code = Errc::bad_argument,
+                         .detail = fmt::format("{} {}; --set-kv KEY=TYPE:VALUE writes it all the same",
+                                               printable(error.subject), printable(error.detail))});
+        }
+    }
+    return {};
+}
+
+Result<void> check_padding(std::span<const Layout> files, const Recipe& recipe) {
+    if (std::ranges::find(recipe.metadata, container::alignment_key, &KeyOverride::key) == recipe.metadata.end())
+        return {};
+    std::uint64_t data = 0, padding = 0;
+    for (const Layout& file : files) {
+        const std::uint64_t before = data;
+        for (const std::uint64_t size : file.sizes) data += size;
+        if (!file.sizes.empty()) padding += file.file_bytes - file.data_offset - (data - before);
+    }
+    if (padding <= data) return {};
+    return fail({.code = Errc::bad_argument,
+                 .detail = fmt::format("{} cannot be {}: {} bytes of tensors would have {} bytes of padding",
+                                       container::subject("key", container::alignment_key), files.front().alignment,
+                                       data, padding)});
 }
 
 }  // namespace ggufkit::plan

@@ -187,7 +187,7 @@ Result<Measurement> measure(const Model& model, const Recipe& recipe, const Meas
     }
     Recipe any = recipe;  // of any file type, since only what it leaves free is asked
     if (any.file_type == nullptr) any.file_type = find_file_type("Q8_0");
-    const auto plan = make_plan(model, any);
+    const auto plan = make_plan(model, any, options.stop);
     if (!plan) return fail(plan.error());
 
     const auto sensitivities = plan::Sensitivities::find(model, any, *plan, options.threads, options.stop);

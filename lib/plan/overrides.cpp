@@ -11,10 +11,6 @@ namespace ggufkit::plan {
 
 namespace {
 
-// std::regex recurses, once and more for each character: these bounds keep it well inside any stack.
-constexpr std::size_t longest_pattern = 1000;
-constexpr std::size_t longest_name = 1000;
-
 std::string lower(std::string text) {
     for (char& c : text)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -41,23 +37,16 @@ Result<Overrides> Overrides::compile(std::span<const TypeOverride> rows) {
             overrides.exact_.emplace(*std::move(name), &row);
             continue;
         }
-        if (row.pattern.size() > longest_pattern) return bad_pattern(row, "the pattern is too long");
-        try {
-            overrides.compiled_.push_back({std::regex(lower(row.pattern)), &row});
-        } catch (const std::regex_error& error) {
-            return bad_pattern(row, error.what());
-        }
+        auto pattern = Pattern::compile(lower(row.pattern));
+        if (!pattern) return bad_pattern(row, pattern.error().detail);
+        overrides.compiled_.push_back({*std::move(pattern), &row});
     }
     return overrides;
 }
 
 Result<bool> Overrides::Compiled::is_found_in(std::string_view name) const {
-    if (name.size() > longest_name) return false;
-    try {
-        return std::regex_search(name.begin(), name.end(), pattern);
-    } catch (const std::regex_error& error) {
-        return bad_pattern(*row, error.what());
-    }
+    auto found = pattern.found_in(name);
+    return found ? found : bad_pattern(*row, found.error().detail);
 }
 
 Result<const TypeOverride*> Overrides::find(std::string_view name) const {
@@ -73,9 +62,11 @@ Result<const TypeOverride*> Overrides::find(std::string_view name) const {
 }
 
 // One that heeds the row, if the pattern is found in such a one; else another that it is found in, or null.
-const PlannedTensor* Overrides::Compiled::search(std::span<const PlannedTensor> tensors) const {
+const PlannedTensor* Overrides::Compiled::search(std::span<const PlannedTensor> tensors,
+                                                 const std::stop_token& stop) const {
     const PlannedTensor* first = nullptr;
     for (const PlannedTensor& tensor : tensors) {
+        if (stop.stop_requested()) break;
         if (!is_found_in(tensor.name).value_or(false)) continue;
         if (heeds(tensor, *row)) return &tensor;
         if (first == nullptr) first = &tensor;
@@ -83,7 +74,8 @@ const PlannedTensor* Overrides::Compiled::search(std::span<const PlannedTensor> 
     return first;
 }
 
-std::vector<UnusedOverride> Overrides::unused(std::span<const PlannedTensor> tensors) const {
+Result<std::vector<UnusedOverride>> Overrides::unused(std::span<const PlannedTensor> tensors,
+                                                      const std::stop_token& stop) const {
     std::map<const TypeOverride*, std::string> faults;  // rows are of one array: in its order
     const auto judge = [&](const TypeOverride& row, const PlannedTensor* tensor) {
         if (tensor == nullptr) {
@@ -101,7 +93,8 @@ std::vector<UnusedOverride> Overrides::unused(std::span<const PlannedTensor> ten
         const auto found = by_name.find(name);
         judge(*row, found == by_name.end() ? nullptr : found->second);
     }
-    for (const Compiled& compiled : compiled_) judge(*compiled.row, compiled.search(tensors));
+    for (const Compiled& compiled : compiled_) judge(*compiled.row, compiled.search(tensors, stop));
+    if (stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
     std::vector<UnusedOverride> unused;
     unused.reserve(faults.size());
     for (auto& [row, fault] : faults) unused.push_back({*row, std::move(fault)});

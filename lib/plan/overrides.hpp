@@ -1,8 +1,8 @@
 // `--tensor-type REGEX=TYPE`, compiled.
 #pragma once
 
-#include <regex>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -10,28 +10,32 @@
 
 #include <ggufkit/plan.hpp>
 
+#include "plan/pattern.hpp"
+
 namespace ggufkit::plan {
 
 // A recipe has a row for each tensor: exact patterns are looked up, and only the others searched for.
 class Overrides {
   public:
-    // Borrows `rows`. BAD_ARGUMENT with the text of a pattern that is no regular expression.
+    // Borrows `rows`. BAD_ARGUMENT names a pattern that is not a regular expression.
     static Result<Overrides> compile(std::span<const TypeOverride> rows);
 
-    // The first row whose pattern is found in the name, or null. BAD_ARGUMENT where matching takes too much.
+    // The first row whose pattern is found in the name, or null. BAD_ARGUMENT names a pattern that takes too many steps.
     Result<const TypeOverride*> find(std::string_view name) const;
 
     // The rows, in order, whose pattern is found in no tensor's name, or only in those of tensors that no recipe converts
     // and that have another type. One that an earlier row leaves nothing to say is not among them.
-    std::vector<UnusedOverride> unused(std::span<const PlannedTensor> tensors) const;
+    // CANCELLED.
+    Result<std::vector<UnusedOverride>> unused(std::span<const PlannedTensor> tensors,
+                                               const std::stop_token& stop = {}) const;
 
   private:
     struct Compiled {
-        std::regex pattern;
+        Pattern pattern;
         const TypeOverride* row;
 
         Result<bool> is_found_in(std::string_view name) const;
-        const PlannedTensor* search(std::span<const PlannedTensor> tensors) const;
+        const PlannedTensor* search(std::span<const PlannedTensor> tensors, const std::stop_token& stop) const;
     };
     std::unordered_map<std::string, const TypeOverride*> exact_;  // by name; of several rows the first
     std::vector<Compiled> compiled_;                              // the other rows, in order

@@ -83,31 +83,49 @@ double Plan::bpw() const {
     return weights == 0 ? 0 : bits / weights;
 }
 
-Result<Plan> make_plan(const Model& model, const Recipe& recipe) {
+bool Plan::converts() const {
+    return std::ranges::any_of(tensors, [](const PlannedTensor& tensor) { return tensor.from != tensor.to; });
+}
+
+Result<Plan> make_plan(const Model& model, const Recipe& recipe, const std::stop_token& stop) {
     if (auto sound = check_recipe(recipe); !sound) return fail(std::move(sound).error());
     if (auto fitting = check_is_model(model, recipe); !fitting) return fail(std::move(fitting).error());
     if (auto same = plan::check_same_model(model, recipe); !same) return fail(std::move(same).error());
-    const plan::ModelFacts facts = plan::read_facts(model, recipe.metadata);
+    auto metadata = plan::edit_metadata(model, recipe, plan::Label::of_recipe);
+    if (!metadata) return fail(std::move(metadata).error());
+    const plan::ModelFacts facts = plan::read_facts(model, metadata->header);
     const auto pruning = plan::Pruning::of(recipe.pruned_layers, facts.layers);
     if (!pruning) return fail(pruning.error());
     const auto overrides = plan::Overrides::compile(recipe.overrides);
     if (!overrides) return fail(overrides.error());
-    const auto choices = plan::choose_types(model, recipe, *overrides, facts, *pruning);
+    const auto choices = plan::choose_types(model, recipe, *overrides, facts, *pruning, stop);
     if (!choices) return fail(choices.error());
-    const auto header = plan::make_header(model, recipe, facts, *pruning, *choices);
-    if (!header) return fail(header.error());
-    auto files = plan::lay_out(*header, model, *choices, recipe.split);
+    if (!recipe.copy && std::ranges::none_of(*choices, &plan::Choice::converts)) {
+        metadata = plan::edit_metadata(model, recipe, plan::Label::of_source);
+        if (!metadata) return fail(std::move(metadata).error());
+    }
+    auto& [header, notes] = *metadata;
+    if (auto done = plan::complete(header, model, recipe, facts, *pruning, *choices); !done) {
+        return fail(std::move(done).error());
+    }
+    auto files = plan::lay_out(header, model, *choices, recipe.split);
     if (!files) return fail(std::move(files).error());
+    if (auto sound = plan::check_edits(files->layouts.front(), recipe, notes); !sound)
+        return fail(std::move(sound).error());
+    if (auto sound = plan::check_padding(files->layouts, recipe); !sound) return fail(std::move(sound).error());
 
     Plan plan;
     plan.file_type = recipe.file_type;
     plan.imatrix = recipe.imatrix;
+    plan.metadata_notes = std::move(notes);
     plan.effort = recipe.effort;
-    plan.byte_order = header->byte_order;
+    plan.byte_order = header.byte_order;
     plan.files = std::move(files->layouts);
     place_tensors(plan, *choices, files->tensors);
     plan::assign_importance(plan, model, recipe);
-    plan.unused_overrides = overrides->unused(plan.tensors);
+    auto unused = overrides->unused(plan.tensors, stop);
+    if (!unused) return fail(std::move(unused).error());
+    plan.unused_overrides = *std::move(unused);
     return plan;
 }
 

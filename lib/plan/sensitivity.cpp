@@ -8,6 +8,7 @@
 #include <map>
 
 #include "core/parallel.hpp"
+#include "plan/header.hpp"
 #include "plan/roles.hpp"
 #include "plan/row_reader.hpp"
 
@@ -115,7 +116,7 @@ std::vector<Contribution> list_contributions(const Model& model, const Plan& pla
 // How much larger the embeddings are in the stream than in their matrix, squared.
 double embedding_scale(const ModelFacts& facts, const Model& model, const TensorInfo& embeddings) {
     if (facts.architecture.starts_with("gemma")) return static_cast<double>(embeddings.ne[0]);
-    const double scale = model.header().get_float(std::string(facts.architecture) + ".embedding_scale").value_or(1);
+    const double scale = model.header().get_float(facts.architecture + ".embedding_scale").value_or(1);
     return std::isfinite(scale) ? scale * scale : 1;
 }
 
@@ -124,7 +125,9 @@ double embedding_scale(const ModelFacts& facts, const Model& model, const Tensor
 Result<Sensitivities> Sensitivities::find(const Model& model, const Recipe& recipe, const Plan& plan, unsigned threads,
                                           const std::stop_token& stop) {
     Sensitivities made;
-    made.facts_ = read_facts(model, recipe.metadata);
+    const auto metadata = edit_metadata(model, recipe, Label::of_recipe);
+    if (!metadata) return fail(metadata.error());
+    made.facts_ = read_facts(model, metadata->header);
     if (recipe.imatrix == nullptr) return made;
     auto all = list_contributions(model, plan, *recipe.imatrix);
     const auto sum = [&](std::size_t i, unsigned) -> Result<void> {

@@ -36,8 +36,12 @@ tl::unexpected<Error> other_model(const PlannedTensor& tensor) {
         {.code = Errc::bad_argument, .subject = subject_of(tensor), .detail = "the plan was not made from this model"});
 }
 
+// A plan that only copies must not depend on what it copies.
+bool checks(const Plan& plan) { return plan.file_type != nullptr || plan.converts(); }
+
 // Whether a planned tensor is what the model has and lies within its output file.
-Result<Target> make_target(const Model& model, const Plan& plan, std::uint32_t number, const PlannedTensor& tensor) {
+Result<Target> make_target(const Model& model, const Plan& plan, std::uint32_t number, const PlannedTensor& tensor,
+                           bool checked) {
     if (tensor.source >= model.tensors().size()) return other_model(tensor);
     const ModelTensor& source = model.tensors()[tensor.source];
     const auto data = model.data(source);
@@ -55,7 +59,8 @@ Result<Target> make_target(const Model& model, const Plan& plan, std::uint32_t n
                   .plan = number,
                   .effort = plan.effort,
                   .big_endian = plan.byte_order == ByteOrder::big,
-                  .unit_bytes = to.block_bytes};
+                  .unit_bytes = to.block_bytes,
+                  .checked = checked};
 }
 
 Job undivided(const Model& model, const Target& target) {
@@ -121,6 +126,7 @@ Result<void> encode_piece(const Job& job, const Target& target, const SourcePiec
 }  // namespace
 
 bool Job::converts() const { return std::ranges::any_of(targets, &Target::converts); }
+bool Job::checked() const { return std::ranges::any_of(targets, &Target::checked); }
 
 std::uint64_t Job::tile_bytes() const {
     std::uint64_t made = 0;
@@ -135,8 +141,9 @@ Result<std::vector<Job>> make_jobs(const Model& model, std::span<const Plan* con
     std::vector<Job> jobs;
     std::vector<std::size_t> job_of(model.tensors().size(), none);
     for (std::uint32_t number = 0; number < plans.size(); ++number) {
+        const bool checked = checks(*plans[number]);
         for (const PlannedTensor& tensor : plans[number]->tensors) {
-            const auto target = make_target(model, *plans[number], number, tensor);
+            const auto target = make_target(model, *plans[number], number, tensor, checked);
             if (!target) return fail(target.error());
             std::size_t& job = job_of[tensor.source];
             if (job == none) {
@@ -152,7 +159,7 @@ Result<std::vector<Job>> make_jobs(const Model& model, std::span<const Plan* con
 }
 
 Result<Job> make_job(const Model& model, const Plan& plan, const PlannedTensor& tensor) {
-    const auto target = make_target(model, plan, 0, tensor);
+    const auto target = make_target(model, plan, 0, tensor, checks(plan));
     if (!target) return fail(target.error());
     Job job = undivided(model, *target);
     divide(job);
@@ -185,9 +192,11 @@ Result<SourcePiece> read_piece(const Job& job, std::uint64_t piece, Tile& tile) 
         return fail(std::move(read).error());
     }
     if (job.source_big_endian) swap_block_bytes(format_of(tensor.from), in);
-    if (auto checked = check_blocks(tensor.from, in); !checked) {
-        const std::uint64_t within = checked.error().offset.value_or(0);
-        return in_row(job, begin + within, std::move(checked).error());
+    if (job.checked()) {
+        if (auto checked = check_blocks(tensor.from, in); !checked) {
+            const std::uint64_t within = checked.error().offset.value_or(0);
+            return in_row(job, begin + within, std::move(checked).error());
+        }
     }
     if (job.converts()) {
         if (auto decoded = dequantize_rows(tensor.from, in, values); !decoded) return fail(std::move(decoded).error());

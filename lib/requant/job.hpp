@@ -20,6 +20,7 @@ struct Target {
     Effort effort;
     bool big_endian;
     std::uint64_t unit_bytes;
+    bool checked;  // whether NaN and infinities are refused: not in a plan that only copies
 
     bool converts() const { return tensor->from != tensor->to; }
 };
@@ -39,6 +40,7 @@ struct Job {
 
     const PlannedTensor& tensor() const { return *targets.front().tensor; }  // for what all targets agree on
     bool converts() const;                                                   // for any of its targets
+    bool checked() const;                                                    // for any of its targets
     // The bytes in the output are those in the source file.
     bool verbatim(const Target& target) const { return !target.converts() && source_big_endian == target.big_endian; }
     std::uint64_t pieces() const { return (units + piece_units - 1) / piece_units; }
@@ -88,8 +90,8 @@ class PieceObserver {
                                  std::span<const std::byte> blocks, std::chrono::duration<double> took) = 0;
 };
 
-// Reads, checks and decodes a piece of a job. Errors: IO_READ, IO_CHANGED, and BAD_QUANT with the row and the place in
-// the source.
+// Reads and decodes a piece of a job, and checks it where a target asks for that. Errors: IO_READ, IO_CHANGED, and
+// BAD_QUANT with the row and the place in the source.
 Result<SourcePiece> read_piece(const Job& job, std::uint64_t piece, Tile& tile);
 
 // What a target makes of it; valid until the next call for the same tile. Errors: BAD_QUANT.

@@ -191,7 +191,7 @@ TEST_CASE("recipe: a copy keeps types and file type, and takes no wish about the
     const Model model = saved(source, folder);
     const Plan plan = planned(model, recipe_for("COPY"));
     CHECK(plan.file_type == nullptr);
-    CHECK(value_text(plan, "general.file_type") == "u32 38");
+    CHECK(value_text(plan, "general.file_type") == "u8 38");
     for (const PlannedTensor& each : plan.tensors) {
         CHECK(each.from == each.to);
         CHECK(each.reason == "copied: all tensors are");

@@ -103,7 +103,6 @@ std::vector<Wish> wishes(std::string_view architecture) {
         {"Q2_K", {kv("attention.head_count_kv=int:1")}},
         {"IQ4_XS", {kv("attention.head_count_kv=int:1"), "imatrix=ones"}},
         {"Q4_K_M", {kv("block_count=int:80")}},
-        {"Q5_K_M", {kv("block_count=str:many"), kv("attention.head_count_kv=float:1")}},
         {"COPY", {"copy"}},
         {"COPY", {"copy", "prune=4,5"}},
     };

@@ -258,7 +258,7 @@ TEST_CASE("--override-kv sets keys of every kind") {
         {"key=int", "'key=int' is not KEY=TYPE:VALUE"},
         {"key=u8:3", "'u8' is no type of value: there are int, float, bool and str"},
         {"key=int:3.5", "'3.5' in 'key=int:3.5' is no int"},
-        {"key=int:9223372036854775808", "is no int"},
+        {"key=int:18446744073709551616", "is no int"},
         {"key=float:nan", "is no float"},
         {"key=float:", "is no float"},
         {"key=bool:yes", "is no bool"},

@@ -82,7 +82,7 @@ TEST_CASE("the positional arguments of llama-quantize, and fewer") {
     CHECK(output_of({"Q8_0"}) == "m-Q8_0.gguf Q8_0");
     CHECK(output_of({"7"}) == "m-Q8_0.gguf Q8_0");
     CHECK(output_of({"Q8_0", "3"}) == "m-Q8_0.gguf Q8_0");
-    CHECK(output_of({"Q8_0", "Q4_0"}) == "Q8_0 Q4_0");  // an output that is called so
+    CHECK(output_of({"./Q8_0", "Q4_0"}) == "Q8_0 Q4_0");  // an output that is called so
     CHECK(output_of({"--allow-requantize", "Q8_0"}) == "m-Q8_0.gguf Q8_0");
     CHECK(output_of({"--max-buffer-size", "2048", "Q8_0"}) == "m-Q8_0.gguf Q8_0");
     CHECK(names_in(folder) == Names{"m-f16.gguf"});

@@ -43,6 +43,14 @@ std::optional<const FileType*> read_type(std::string_view text) {
     return type == nullptr ? std::nullopt : std::optional(type);
 }
 
+// Whoever names two file types wants two files, not one that is called like a type.
+tl::unexpected<Error> type_as_output(std::string_view output, std::string_view type) {
+    return misuse(
+        fmt::format("'{0}' is a file type, not an OUTPUT: for both types write {0}:FILE {1}:FILE, for a file of this "
+                    "name ./{0}",
+                    output, type));
+}
+
 // `type` as read_type() gives it.
 Request::Wanted wanted(std::filesystem::path path, const FileType* type) {
     return {.path = std::move(path), .file_type = type, .copy = type == nullptr};
@@ -125,6 +133,10 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments, bool
         while (left() > 0 && (left() > 1 || !whole_number(arguments[next]))) {
             const auto pair = read_pair(arguments[next]);
             if (!pair) return misuse(fmt::format("'{}' is not TYPE:OUTPUT", arguments[next]));
+            if (read_type(pair->path.string())) {
+                return misuse(fmt::format("'{0}' is a file type, not an OUTPUT; for a file of this name write ./{0}",
+                                          pair->path.string()));
+            }
             const auto is_it = [&](const Request::Wanted& other) { return same_file(other.path, pair->path); };
             if (std::ranges::any_of(request.outputs, is_it)) {
                 return misuse(fmt::format("{} would be written twice", pair->path.string()));
@@ -140,6 +152,7 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments, bool
         const bool output_given =
             type_needed ? left() >= 2 && (!names_type(1) || (names_type(2) && !whole_number(arguments[2])))
                         : left() >= 1 && (names_type(1) ? names_type(2) : !whole_number(arguments[1]));
+        if (output_given && names_type(1) && names_type(2)) return type_as_output(arguments[1], arguments[2]);
         std::filesystem::path path;
         if (output_given) path = arguments[next++];
         if (names_type(next)) {
@@ -188,7 +201,7 @@ Result<KeyOverride> read_key_override(std::string_view text) {
     };
     bool good = false;
     if (type == "int") {
-        good = keep(number<std::int64_t>(value));
+        good = keep(number<std::int64_t>(value)) || keep(number<std::uint64_t>(value));
     } else if (type == "float") {
         good = keep(number<double>(value)) && std::isfinite(std::get<double>(override.value));
     } else if (type == "bool") {

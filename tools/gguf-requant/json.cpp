@@ -158,6 +158,9 @@ void print_json(cli::Console& console, const Request& request, const Output& out
     write_unused(json, plan);
     write_notes(json, plan);
     write_misfits(json, plan, misfits);
+    json.key("metadata_notes").begin_array();
+    for (const std::string& note : plan.metadata_notes) json.value(note);
+    json.end_array();
     write_target(json, request.reached);
     json.key("tensors").begin_array();
     for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);

@@ -81,9 +81,12 @@ class Command {
         std::vector<Output> outputs;
         for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
         if (options_.dry_run) return show(*model, outputs);
-        requant::report_unused(console_, plans_.front());  // of all outputs, which have the same tensors
+        report_shared();
         bool lacking = false;
-        for (const Output& output : outputs) lacking = requant::report_gaps(console_, *output.plan) || lacking;
+        for (const Output& output : outputs) {
+            report_all_copied(*model, *output.plan);
+            lacking = requant::report_gaps(console_, *output.plan) || lacking;
+        }
         if (lacking) return failure;
         return options_.shm ? share(*model, outputs.front()) : carry_out(*model, outputs);
     }
@@ -262,7 +265,8 @@ class Command {
                 requant::print_plan(console_, request_, output);
             }
             console_.out.flush();  // or what is said of the plan would stand before it
-            if (&output == &outputs.front()) requant::report_unused(console_, *output.plan);
+            if (&output == &outputs.front()) report_shared();
+            report_all_copied(model, *output.plan);
             const bool lacking = requant::report_gaps(console_, *output.plan);
             if (!found.empty()) requant::report_misfits(console_, *output.plan, found, "nothing was written");
             possible = possible && !fault;
@@ -315,6 +319,16 @@ class Command {
             any = true;
         }
         return any;
+    }
+
+    // Notes on what all outputs have in common: tensors, edits.
+    void report_shared() const {
+        requant::report_unused(console_, plans_.front());
+        requant::report_edits(console_, plans_.front());
+    }
+
+    void report_all_copied(const Model& model, const Plan& plan) const {
+        if (!request_.reached) requant::report_all_copied(console_, model, plan);  // a target says so itself
     }
 
     bool prints_recipe() const { return options_.save_recipe == "-"; }

@@ -10,6 +10,7 @@
 
 #include "arguments.hpp"
 #include "common/size.hpp"
+#include "set_kv.hpp"
 
 namespace ggufkit::requant {
 
@@ -105,10 +106,10 @@ namespace {
 
 void add_types(CLI::App& app, Options& options) {
     const auto group = [](CLI::Option* option) { return option->group("Types"); };
-    group(
-        app.add_option(
-            "--tensor-type", options.tensor_types,
-            "Use TYPE for tensors whose name REGEX is\nfound in; the first match wins. What fits no\ntensor is noted"))
+    group(app.add_option("--tensor-type", options.tensor_types,
+                         "Use TYPE for tensors whose name REGEX (as in\nECMAScript) is found in; the first match "
+                         "wins.\nWhat fits no "
+                         "tensor is noted"))
         ->type_name("REGEX=TYPE")
         ->allow_extra_args(false);
     group(app.add_option("--tensor-type-file", options.tensor_type_file,
@@ -182,11 +183,26 @@ void add_model(CLI::App& app, Options& options) {
                    "Leave out these layers, as 3,5-7 (counted from\n0), and number the others anew")
         ->type_name("LAYERS")
         ->group("Model");
-    app.add_option("--override-kv", options.override_kv,
-                   "Set a key of the metadata; TYPE is int, float,\nbool or str, as in 'general.name=str:Mine'.\nMay "
-                   "be repeated")
-        ->type_name("KEY=TYPE:VALUE")
-        ->allow_extra_args(false)
+    const auto edit = [&](std::string flag, std::vector<std::string>& values, std::string help) {
+        return app.add_option(std::move(flag), values, std::move(help))->allow_extra_args(false)->group("Model");
+    };
+    edit("--override-kv", options.override_kv,
+         "Set a key of the metadata; TYPE is int, float,\nbool or str, as in 'general.name=str:Mine', and\nmust suit "
+         "the "
+         "key. May be repeated")
+        ->type_name("KEY=TYPE:VALUE");
+    edit("--set-kv", options.set_kv,
+         "Set a key to a value of any GGUF type: u8, i8 to\nf64, bool, str; [TYPE] for an array in JSON, as in\n"
+         "'general.tags=[str]:[\"chat\"]'; token for the id\nof the token with this text. VALUE may be @FILE:\nits "
+         "bytes for str, [u8] and [i8], else its text.\nMay be repeated")
+        ->type_name("KEY=TYPE:VALUE");
+    edit("--remove-kv", options.remove_kv,
+         "Leave out the keys of INPUT that GLOB fits, as\n'tokenizer.*', before others are set. May be\nrepeated")
+        ->type_name("GLOB");
+    app.add_option("--byte-order", options.byte_order,
+                   "little or big: the byte order of OUTPUT (default:\nthat of INPUT)")
+        ->type_name("ORDER")
+        ->check(CLI::IsMember({"little", "big"}))
         ->group("Model");
 }
 
@@ -336,6 +352,7 @@ Result<Recipe> recipe_of(const Options& options) {
             .and_then([&] { return set(options.token_embedding_type, recipe.token_embedding_type, parse_weight_type); })
             .and_then([&] { return set(options.prune_layers, recipe.pruned_layers, read_layers); })
             .and_then([&] { return append(options.override_kv, recipe.metadata, read_key_override); })
+            .and_then([&] { return append(options.set_kv, recipe.metadata, read_set_kv); })
             .and_then([&] { return set(options.split_max_size, recipe.split.max_bytes, cli::read_size); })
             .and_then([&] { return set(effort, recipe.effort, read_effort); });
     if (!read) return fail(std::move(read).error());
@@ -344,6 +361,8 @@ Result<Recipe> recipe_of(const Options& options) {
                                 std::make_move_iterator(rows->end()));
     }
     recipe.file_type = kept.file_type;
+    recipe.removed_keys = options.remove_kv;
+    if (options.byte_order) recipe.byte_order = *options.byte_order == "big" ? ByteOrder::big : ByteOrder::little;
     return recipe;
 }
 

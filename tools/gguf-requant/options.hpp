@@ -38,6 +38,9 @@ struct Options {
 
     std::optional<std::string> prune_layers;
     std::vector<std::string> override_kv;
+    std::vector<std::string> set_kv;
+    std::vector<std::string> remove_kv;
+    std::optional<std::string> byte_order;
 
     std::optional<std::string> split_max_size;
     std::optional<std::uint64_t> split_max_tensors;

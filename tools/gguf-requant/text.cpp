@@ -88,6 +88,23 @@ void report_unused(const Console& console, const Plan& plan) {
     console.error(fmt::format("note: {} more patterns change nothing; --json lists them", all - shown));
 }
 
+void report_edits(const Console& console, const Plan& plan) {
+    for (const std::string& note : plan.metadata_notes) console.error("note: " + note);
+}
+
+void report_all_copied(const Console& console, const Model& model, const Plan& plan) {
+    if (plan.file_type == nullptr || plan.converts()) return;
+    const bool chosen = std::ranges::any_of(plan.tensors, [](const auto& t) { return t.chooser != Chooser::none; });
+    const std::string_view why = model.header().get_string("general.type") == "adapter"
+                                     ? "the input is an adapter (general.type), whose tensors are not quantized"
+                                 : plan.tensors.empty() ? "the input has no tensors"
+                                 : chosen               ? "the tensors have these types already"
+                                                        : "the input has no tensor of a kind that is quantized";
+    console.error(
+        fmt::format("note: nothing is quantized to {}: {}; all is copied, and general.file_type stays as it is",
+                    plan.file_type->name, why));
+}
+
 void print_types(Console& console) {
     Table table({{.title = "TYPE"}, {.title = "NUMBER", .right = true}, {.title = "WHAT IT IS", .cut = Cut::end}});
     for (const FileType& type : file_types()) {

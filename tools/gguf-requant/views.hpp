@@ -33,6 +33,10 @@ void report_misfits(const cli::Console& console, const Plan& plan, std::span<con
 // Patterns of --tensor-type and its like that change nothing, on standard error.
 void report_unused(const cli::Console& console, const Plan& plan);
 
+// What the edits of the metadata come to, and that nothing is converted where a type was asked for, on standard error.
+void report_edits(const cli::Console& console, const Plan& plan);
+void report_all_copied(const cli::Console& console, const Model& model, const Plan& plan);
+
 // spec/json.md; one document for each output. `seconds`: what the work took, where it was done. `problem`: why the plan cannot be carried out.
 // `misfits` are those of the plan, where they were looked for.
 void print_json(cli::Console& console, const Request& request, const Output& output, std::optional<double> seconds,
