@@ -44,7 +44,7 @@ Role role_of(const ModelView& view) {
     if (all_named(view, is_of_adapter)) return Role::adapter;
     if (all_named(view, is_of_imatrix)) return Role::imatrix;
     // The first shard of a split model may have no tensors either.
-    if (view.tensors().empty() && view.find_key("tokenizer.ggml.tokens") != nullptr &&
+    if (view.announced_tensors() == 0 && view.find_key("tokenizer.ggml.tokens") != nullptr &&
         view.find_key("split.count") == nullptr) {
         return Role::vocabulary;
     }

@@ -20,7 +20,7 @@ Error in_shard(const Model& model, std::size_t shard, Error error) {
 
 std::vector<Diagnostic> check_shard(const Model& model, std::size_t shard, const ValidateOptions& options) {
     std::vector<Diagnostic> found = validate(model.shard(shard), options).diagnostics;
-    if (shard == 0) {
+    if (model.shard_number(shard) == 0) {  // which has the metadata
         Report semantics = check_semantics(model.header());
         std::ranges::move(semantics.diagnostics, std::back_inserter(found));
     }
