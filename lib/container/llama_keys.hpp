@@ -21,7 +21,7 @@ struct LlamaKey {
     std::string_view key;  // one that begins with a dot belongs to the architecture
     ValueType type;        // of the value, or of each element
     Arrays arrays = Arrays::none;
-    std::string_view architectures = "";  // that read it, parted by spaces; empty: all
+    std::string_view architectures{};  // that read it, parted by spaces; empty: all
 
     bool is_read_by(std::string_view architecture) const;
     bool accepts(const ValueView& value) const;

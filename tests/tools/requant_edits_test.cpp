@@ -116,6 +116,11 @@ TEST_CASE("--set-kv KEY=TYPE:@FILE takes the file's bytes, line ends and all") {
     write_text(file, text);
     const Model model = made.copy({"--set-kv", "tokenizer.chat_template=str:@" + file});
     CHECK((model.header().get_string("tokenizer.chat_template") == text));
+    // The file is an input: no output replaces it, --force or not.
+    const CommandResult refused =
+        requant({made.in, file, "COPY", "--force"}, {"--set-kv", "tokenizer.chat_template=str:@" + file});
+    CHECK(refused.exit_code != 0);
+    CHECK(fs::file_size(file) == text.size());
     write_text(file, {"\0\n\xff", 3});
     const Model bytes = made.copy({"--set-kv", "x=[u8]:@" + file});
     CHECK(bytes.header().get_array("x")->size() == 3);

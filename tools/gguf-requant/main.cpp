@@ -22,6 +22,7 @@
 #include "place.hpp"
 #include "report.hpp"
 #include "requant/kept_work.hpp"
+#include "set_kv.hpp"
 #include "shm.hpp"
 #include "stream.hpp"
 #include "target.hpp"
@@ -50,6 +51,9 @@ class Command {
 
         for (const auto* file : {&options_.imatrix, &options_.recipe, &options_.tensor_type_file}) {
             if (*file) inputs_.add(**file);
+        }
+        for (const std::string& setting : options_.set_kv) {
+            if (const auto file = requant::file_of_set_kv(setting)) inputs_.add(*file);
         }
         if (takes_time_to_open()) {
             if (auto free = check_places(); !free) return explain(free.error());

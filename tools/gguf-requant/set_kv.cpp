@@ -180,29 +180,43 @@ Result<Value> read_value(std::string_view type, std::string_view text, bool from
                               *scalar == ValueType::string ? "UTF-8 text" : std::string(type)));
 }
 
+// KEY=TYPE:VALUE.
+struct Setting {
+    std::string_view key, type, value;
+    bool from_file() const { return value.starts_with('@') && !value.starts_with("@@"); }
+};
+
+std::optional<Setting> part(std::string_view text) {
+    const std::size_t equals = text.find('='), colon = text.find(':', std::min(equals, text.size()));
+    if (equals == 0 || equals == text.npos || colon == text.npos) return std::nullopt;
+    return Setting{text.substr(0, equals), text.substr(equals + 1, colon - equals - 1), text.substr(colon + 1)};
+}
+
 }  // namespace
 
 Result<KeyOverride> read_set_kv(std::string_view text) {
-    const std::size_t equals = text.find('='), colon = text.find(':', std::min(equals, text.size()));
-    if (equals == 0 || equals == text.npos || colon == text.npos) {
-        return misuse(fmt::format("'{}' is not KEY=TYPE:VALUE", text));
-    }
-    const std::string key(text.substr(0, equals));
-    const std::string_view type = text.substr(equals + 1, colon - equals - 1);
-    std::string value(text.substr(colon + 1));
-    const bool from_file = value.starts_with('@') && !value.starts_with("@@");
-    if (from_file) {
+    const auto setting = part(text);
+    if (!setting) return misuse(fmt::format("'{}' is not KEY=TYPE:VALUE", text));
+    const std::string key(setting->key);
+    std::string value(setting->value.starts_with("@@") ? setting->value.substr(1) : setting->value);
+    if (setting->from_file()) {
         auto content = read_file(value.substr(1));
         if (!content) return fail(std::move(content).error());
         value = *std::move(content);
-    } else if (value.starts_with("@@")) {
-        value.erase(0, 1);
     }
-    if (type == "token") return KeyOverride{key, TokenText(std::move(value))};
-    auto made = read_value(type, value, from_file);
+    if (setting->type == "token") return KeyOverride{key, TokenText(std::move(value))};
+    auto made = read_value(setting->type, value, setting->from_file());
     if (made) return KeyOverride{key, *std::move(made)};
     made.error().detail = fmt::format("--set-kv {}: {}", key, made.error().detail);
     return fail(std::move(made).error());
+}
+
+std::optional<std::filesystem::path> file_of_set_kv(std::string_view text) {
+    const auto setting = part(text);
+    if (!setting || !setting->from_file()) return std::nullopt;
+    const std::filesystem::path file(setting->value.substr(1));
+    std::error_code none;
+    return std::filesystem::is_regular_file(file, none) ? std::optional(file) : std::nullopt;
 }
 
 }  // namespace ggufkit::requant

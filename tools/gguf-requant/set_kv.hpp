@@ -1,8 +1,10 @@
 // --set-kv: values of any type that GGUF has.
 #pragma once
 
+#include <filesystem>
 #include <ggufkit/error.hpp>
 #include <ggufkit/plan.hpp>
+#include <optional>
 #include <string_view>
 
 namespace ggufkit::requant {
@@ -12,5 +14,8 @@ namespace ggufkit::requant {
 // file's bytes are the value, else its text is read like VALUE. "@@" stands for an "@" at the start. Errors: BAD_ARGUMENT;
 // IO_OPEN, IO_READ of the file.
 Result<KeyOverride> read_set_kv(std::string_view text);
+
+// The FILE of KEY=TYPE:@FILE, where it is a regular file.
+std::optional<std::filesystem::path> file_of_set_kv(std::string_view text);
 
 }  // namespace ggufkit::requant
