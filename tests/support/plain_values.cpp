@@ -36,6 +36,10 @@ std::vector<TensorPair> pairs_of(const Model& a, const Model& b) {
     return pairs;
 }
 
+void check_close(double ours, double wanted) {
+    CHECK((ours == wanted || ours == doctest::Approx(wanted).epsilon(1e-9)));
+}
+
 namespace {
 
 std::vector<float> decoded(const Model& model, const ModelTensor& tensor) {
@@ -45,10 +49,6 @@ std::vector<float> decoded(const Model& model, const ModelTensor& tensor) {
     if (model.shard(tensor.shard).byte_order() == ByteOrder::big) swap_block_bytes(*tensor.info->format, blocks);
     REQUIRE(dequantize_rows(tensor.info->format->type(), blocks, values));
     return values;
-}
-
-void check_close(double ours, double wanted) {
-    CHECK((ours == wanted || ours == doctest::Approx(wanted).epsilon(1e-9)));
 }
 
 // The whole tensor at once, in long doubles.

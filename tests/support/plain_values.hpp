@@ -21,6 +21,9 @@ void requantize(const std::filesystem::path& source, const std::string& type, co
 // The tensors that both models have and whose values can be compared.
 std::vector<TensorPair> pairs_of(const Model& a, const Model& b);
 
+// Checks that a sum is as wanted, but for the order of its terms.
+void check_close(double ours, double wanted);
+
 // Checks compare_values() of two files against plain sums.
 void check_files(const std::filesystem::path& path_a, const std::filesystem::path& path_b,
                  const Imatrix* imatrix = nullptr);

@@ -46,13 +46,6 @@ void check_model(const TemporaryFolder& folder, const std::string& model, std::s
     CHECK_FALSE(fs::exists(out));
 }
 
-SmallModel split_model() {
-    SmallModel model = small_llama();
-    model.set("split.no", Value::of_unsigned(ValueType::uint16, 0));
-    model.set("split.count", Value::of_unsigned(ValueType::uint16, 2));
-    return model;
-}
-
 }  // namespace
 
 TEST_CASE("what is no GGUF file is called what it is, by every program, in place of a model and of an imatrix") {
