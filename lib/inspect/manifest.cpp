@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <ggufkit/manifest.hpp>
 #include <utility>
 
@@ -46,13 +47,71 @@ std::pair<std::string_view, std::string_view> split_name(std::string_view name) 
     return {name.substr(0, colon), name.substr(colon + 1)};
 }
 
+// A name with control characters as sha256sum writes one: after a backslash at the beginning of the line, with \n, \r and
+// \\ in it; and, which sha256sum does not know, \x1b.
+bool needs_escape(std::string_view name) {
+    while (!name.empty()) {
+        const auto [code, length] = first_character(name);
+        if (is_control(code)) return true;
+        name.remove_prefix(length);
+    }
+    return false;
+}
+
+std::string escaped(std::string_view name) {
+    std::string text;
+    while (!name.empty()) {
+        const auto [code, length] = first_character(name);
+        const std::string_view character = name.substr(0, length);
+        name.remove_prefix(length);
+        if (code == '\\') {
+            text += "\\\\";
+        } else if (code == '\n' || code == '\r') {
+            text += code == '\n' ? "\\n" : "\\r";
+        } else if (is_control(code)) {
+            for (const char byte : character) text += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+        } else {
+            text += character;
+        }
+    }
+    return text;
+}
+
+// Nothing where it is not so written.
+std::optional<std::string> unescaped(std::string_view text) {
+    std::string name;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\\'), text.size());
+        name += text.substr(0, end);
+        text.remove_prefix(end);
+        if (text.empty()) break;
+        if (text.size() < 2) return std::nullopt;
+        const char kind = text[1];
+        text.remove_prefix(2);
+        if (kind == '\\' || kind == 'n' || kind == 'r') {
+            name += kind == '\\' ? '\\' : kind == 'n' ? '\n' : '\r';
+            continue;
+        }
+        unsigned byte = 0;
+        const char* const digits = text.data();
+        if (kind != 'x' || text.size() < 2 || !is_hex(text.substr(0, 2))) return std::nullopt;
+        std::from_chars(digits, digits + 2, byte, 16);
+        name += static_cast<char>(byte);
+        text.remove_prefix(2);
+    }
+    return name;
+}
+
 // "sha256  HEX  FILE:TENSOR", "sha256  HEX  FILE" or "HEX  FILE".
-std::optional<HashLine> parse_line(std::string_view line) {
+std::optional<HashLine> parse_line(std::string_view line, bool escapes = false) {
+    if (!escapes && line.starts_with('\\')) return parse_line(line.substr(1), true);
     const std::string first = lower(take_word(line));
     if (const auto named = std::ranges::find(kinds, first, &Kind::name); named != kinds.end()) {
         const std::string hex = lower(take_word(line));
         if (hex.size() != named->digits || !is_hex(hex) || line.empty()) return std::nullopt;
-        const auto [file, tensor] = split_name(line);
+        const auto whole = escapes ? unescaped(line) : std::string(line);
+        if (!whole) return std::nullopt;
+        const auto [file, tensor] = split_name(*whole);
         return HashLine{.kind = named->kind,
                         .of = tensor.empty() ? HashLine::Of::data : HashLine::Of::tensor,
                         .hex = hex,
@@ -62,8 +121,9 @@ std::optional<HashLine> parse_line(std::string_view line) {
     const auto kind = std::ranges::find(kinds, first.size(), &Kind::digits);
     if (kind == kinds.end() || !is_hex(first) || line.empty()) return std::nullopt;
     if (line.front() == '*') line.remove_prefix(1);  // sha256sum's mark for binary files
-    return HashLine{
-        .kind = kind->kind, .of = HashLine::Of::file, .hex = first, .file = std::string(line), .tensor = {}};
+    const auto file = escapes ? unescaped(line) : std::string(line);
+    if (!file) return std::nullopt;
+    return HashLine{.kind = kind->kind, .of = HashLine::Of::file, .hex = first, .file = *file, .tensor = {}};
 }
 
 }  // namespace
@@ -78,15 +138,13 @@ std::optional<HashKind> find_hash_kind(std::string_view name) noexcept {
 std::string Manifest::text() const {
     std::string text;
     for (const HashLine& line : lines) {
-        switch (line.of) {
-            case HashLine::Of::tensor:
-                text += fmt::format("{:<8}  {}  {}:{}\n", name(line.kind), line.hex, line.file, line.tensor);
-                break;
-            case HashLine::Of::file: text += fmt::format("{}  {}\n", line.hex, line.file); break;
-            case HashLine::Of::data:
-                text += fmt::format("{:<8}  {}  {}\n", name(line.kind), line.hex, line.file);
-                break;
+        std::string what = line.of == HashLine::Of::tensor ? line.file + ":" + line.tensor : line.file;
+        if (needs_escape(what)) {
+            text += '\\';
+            what = escaped(what);
         }
+        if (line.of != HashLine::Of::file) text += fmt::format("{:<8}  ", name(line.kind));
+        text += fmt::format("{}  {}\n", line.hex, what);
     }
     return text;
 }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "io/write_at.hpp"
 
@@ -83,6 +84,30 @@ void Spool::stamp(std::uint64_t number) const {
 
 Result<MappedFile> Spool::map(const std::filesystem::path& path) const {
     return MappedFile::adopt(FileHandle(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0)), path);
+}
+
+Result<MappedFile> open_or_spool(const std::filesystem::path& path) {
+    std::error_code unknown;
+    if (!std::filesystem::is_fifo(path, unknown)) return MappedFile::open(path);
+    const auto fault = [&](Errc code, std::string_view doing) {
+        return fail({.code = code,
+                     .subject = path.string(),
+                     .detail = fmt::format("cannot be {}: {}", doing, std::generic_category().message(errno))});
+    };
+    const FileHandle input(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    if (input.get() < 0) return fault(Errc::io_open, "opened");
+    const auto spool = Spool::create();
+    if (!spool) return fail(spool.error());
+    std::vector<std::byte> buffer(64 << 10);
+    for (std::uint64_t offset = 0;;) {
+        const ssize_t got = ::read(input.get(), buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fault(Errc::io_read, "read");
+        if (got == 0) return spool->map(path);
+        const auto size = static_cast<std::size_t>(got);
+        if (auto written = spool->write(offset, std::span(buffer).first(size)); !written) return fail(written.error());
+        offset += size;
+    }
 }
 
 }  // namespace ggufkit::io

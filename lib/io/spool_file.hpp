@@ -33,4 +33,7 @@ class Spool {
     FileHandle file_;
 };
 
+// MappedFile::open(), and of a FIFO, as <(command) is, what comes out of it until its writer closes it. Waits for a writer.
+Result<MappedFile> open_or_spool(const std::filesystem::path& path);
+
 }  // namespace ggufkit::io

@@ -13,7 +13,7 @@
 #include "container/role.hpp"
 #include "core/bytes.hpp"
 #include "core/cursor.hpp"
-#include "io/mapped_file.hpp"
+#include "io/spool_file.hpp"
 
 namespace ggufkit {
 
@@ -230,7 +230,7 @@ class OlderForm {
 }  // namespace
 
 Result<Imatrix> Imatrix::open(const std::filesystem::path& path) {
-    auto file = io::MappedFile::open(path);
+    auto file = io::open_or_spool(path);
     if (!file) {
         if (std::string folder = container::about_folder(path); !folder.empty())
             file.error().detail = std::move(folder);

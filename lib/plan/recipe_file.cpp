@@ -5,7 +5,7 @@
 #include <ggufkit/recipe_file.hpp>
 
 #include "core/text.hpp"
-#include "io/mapped_file.hpp"
+#include "io/spool_file.hpp"
 
 namespace ggufkit {
 
@@ -94,7 +94,7 @@ Result<RecipeFile> parse_recipe_file(std::string_view text) {
 }
 
 Result<RecipeFile> read_recipe_file(const std::filesystem::path& path) {
-    const auto file = io::MappedFile::open(path);
+    const auto file = io::open_or_spool(path);
     if (!file) return fail(file.error());
     const auto bytes = file->bytes();
     auto recipe = parse_recipe_file({reinterpret_cast<const char*>(bytes.data()), bytes.size()});

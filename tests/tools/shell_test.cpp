@@ -119,6 +119,17 @@ TEST_CASE("completion in bash: flags, their values, models") {
     CHECK(offered_by_bash(folder, "gguf-diff", "''") == Words{"a model.gguf", "b.gguf.zst", "folder"});
     CHECK(offered_by_bash(folder, "gguf-info", "--tensors b") == Words{"b.gguf.zst"});
     CHECK(offered_by_bash(folder, "gguf-info", "--verify c") == Words{"c.txt", "completion.bash"});
+    for (const char* flag : {"gguf-info --manifest", "gguf-info --html", "gguf-diff --apply", "gguf-diff --patch",
+                             "gguf-requant --report", "gguf-requant --imatrix"}) {
+        const std::string words = flag;
+        const std::size_t blank = words.find(' ');
+        CHECK(offered_by_bash(folder, words.substr(0, blank), words.substr(blank + 1) + " c.") == Words{"c.txt"});
+    }
+    CHECK(offered_by_bash(folder, "gguf-info", "--hash sh") == Words{"sha256", "sha1"});
+    CHECK(offered_by_bash(folder, "gguf-info", "--hash b") == Words{"b.gguf.zst"});  // its kind may be left out
+    CHECK(offered_by_bash(folder, "gguf-diff", "--fail-above m") == Words{"max="});
+    CHECK(offered_by_bash(folder, "gguf-requant", "in.gguf q4_k") == Words{"Q4_K_S", "Q4_K_M"});
+    CHECK(offered_by_bash(folder, "gguf-requant", "--output-tensor-type mx") == Words{"MXFP4"});
 }
 
 TEST_CASE("completion in zsh: it parses, and is found by compinit and by source") {
@@ -159,6 +170,9 @@ TEST_CASE("completion in fish: flags with their descriptions, and values") {
     CHECK(offered("gguf-info", "gguf-info --sort=si").find("size") != std::string::npos);
     CHECK(offered("gguf-requant", "gguf-requant m.gguf IQ4_X").starts_with("IQ4_XS"));
     CHECK(offered("gguf-diff", "gguf-diff --thr").starts_with("--threads\t"));
+    CHECK(offered("gguf-requant", "gguf-requant m.gguf iq4_x").starts_with("IQ4_XS"));
+    CHECK(offered("gguf-diff", "gguf-diff --fail-above rel").starts_with("relative_rmse="));
+    CHECK(offered("gguf-info", "gguf-info --hash=xx").starts_with("--hash=xxh3\n"));
 }
 
 TEST_CASE("the manual pages: groff has no warnings, and they say what --help says") {
@@ -178,6 +192,20 @@ TEST_CASE("the manual pages: groff has no warnings, and they say what --help say
             CHECK(text.find(std::string("\n") + heading + "\n") != text.npos);
         }
         for (const std::string& flag : flags_in_help(tool)) CHECK(text.find(" " + flag) != text.npos);
+        std::vector<std::string> headings;  // of lines that begin a section, and no others
+        std::istringstream lines(text);
+        for (std::string line; std::getline(lines, line);) {
+            if (!line.empty() && line.front() != ' ' && line.find("(1)") == line.npos &&
+                line.find("0.1.0") == line.npos)
+                headings.push_back(line);
+        }
+        CHECK(headings == std::vector<std::string>{"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES",
+                                                   "EXIT STATUS", "ENVIRONMENT", "SEE ALSO"});
+        for (const char* variable : {"COLUMNS", "GGUFKIT_CACHE", "GGUFKIT_PROGRESS", "GGUFKIT_SIMD", "HF_ENDPOINT",
+                                     "HF_TOKEN", "LC_ALL", "NO_COLOR", "TMPDIR"}) {
+            CAPTURE(variable);
+            CHECK(text.find(std::string("\n       ") + variable, text.find("\nENVIRONMENT\n")) != text.npos);
+        }
         CHECK(text.find("\n       2      ") != text.npos);
         CHECK(run_command({"groff", "-man", "-Tutf8", "-ww", "-K", "utf8", file}).err == "");
     }

@@ -16,6 +16,7 @@
 #include "common/completion.hpp"
 #include "common/man_page.hpp"
 #include "common/message.hpp"
+#include "common/misuse.hpp"
 #include "common/shrunk_file.hpp"
 #include "quant/simd/target.hpp"
 
@@ -72,20 +73,6 @@ void allow_many_files() {
     ::setrlimit(RLIMIT_NOFILE, &limit);  // where it fails, a model with so many shards cannot be opened, and says so
 }
 
-// Of a fault of which CLI11 speaks in its own terms: "--effort: At Most 1 required but received 2", "--ctx: 1 required
-// N:UINT in [1 - 4294967296] missing".
-std::string message_of(const CLI::ParseError& fault, const CLI::App& app) {
-    const std::string_view text = fault.what();
-    const std::string flag(text.substr(0, text.find(':')));
-    const CLI::Option* const option = app.get_option_no_throw(flag);
-    const std::string_view rest = text.substr(flag.size());
-    if (rest.starts_with(": At Most 1 required")) return fmt::format("{} is given more than once", flag);
-    if (option == nullptr || !rest.starts_with(": 1 required ") || !rest.ends_with(" missing")) {
-        return std::string(text);
-    }
-    return fmt::format("{} needs {}", flag, value_name(*option));
-}
-
 Color color_named(const std::string& name) {
     return name == "always" ? Color::always : name == "never" ? Color::never : Color::automatic;
 }
@@ -113,6 +100,7 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
         Console console(manual_.name, Color::automatic);
         const bool help = dynamic_cast<const CLI::CallForHelp*>(&request) != nullptr;
         const std::string text = help ? app_->help() : request.what();
+        if (!help) console.out.keep_utf8();  // a script or a page, not for the screen
         console.out.write(text);
         if (!text.ends_with('\n')) console.out.write("\n");
         return console.finish(0, failure_);
@@ -120,6 +108,7 @@ int CommandLine::run(int argc, char** argv, const std::function<int(Console&)>& 
         return refuse(Console(manual_.name, Color::automatic), message_of(fault, *app_));
     }
     Console console(manual_.name, color_named(color_));
+    if (const auto empty = empty_value(*app_)) return refuse(console, *empty);
     if (const auto fault = simd_fault()) return refuse(console, *fault);
     return console.finish(work(console), failure_);
 }

@@ -49,6 +49,11 @@ std::string positional_words(const Tool& tool) {
     return joined(words);
 }
 
+// Whether more follows the words that the value begins with: METRIC=VALUE.
+bool goes_on(const Flag& flag) {
+    return std::ranges::any_of(flag.choices, [](const std::string& word) { return word.ends_with('='); });
+}
+
 std::string header(const Tool& tool, std::string_view shell) {
     return fmt::format("# Completion of {0} for {1}: what `{0} --completion {1}` prints.\n", tool.name, shell);
 }
@@ -60,15 +65,23 @@ std::string bash_completion(const Tool& tool) {
     std::string values;
     for (const Flag& flag : tool.flags) {
         names.insert(names.end(), flag.names.begin(), flag.names.end());
-        if (flag.value.empty() || flag.optional_value) continue;
-        const std::string words = flag.takes_file ? "compgen -f --"
-                                  : flag.choices.empty()
-                                      ? ""
-                                      : fmt::format("compgen -W {} --", in_quotes(joined(flag.choices)));
-        const std::string answer = words.empty() ? "" : fmt::format("mapfile -t COMPREPLY < <({} \"$cur\"); ", words);
-        values += fmt::format("        {}) {}return ;;\n", fmt::join(flag.names, "|"), answer);
+        if (flag.value.empty() || (flag.optional_value && flag.choices.empty())) continue;
+        std::string answer;
+        if (flag.takes_file) answer = "mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); ";
+        if (!flag.choices.empty())
+            answer += fmt::format("_{}_words {}; ", identifier(tool.name), in_quotes(joined(flag.choices)));
+        if (goes_on(flag)) answer += "compopt -o nospace 2> /dev/null; ";
+        values += fmt::format("        {}) {}{};;\n", fmt::join(flag.names, "|"), answer,
+                              flag.optional_value ? "" : "return ");
     }
-    return header(tool, "bash") + fmt::format(R"(_{0}() {{
+    return header(tool, "bash") + fmt::format(R"(# Adds those of the words in $1 that $cur begins, in any case.
+_{0}_words() {{
+    local word
+    for word in $1; do
+        [[ ${{word,,}} == "${{cur,,}}"* ]] && COMPREPLY+=("$word")
+    done
+}}
+_{0}() {{
     local cur=${{COMP_WORDS[COMP_CWORD]}} prev=
     ((COMP_CWORD > 0)) && prev=${{COMP_WORDS[COMP_CWORD - 1]}}
     COMPREPLY=()
@@ -83,8 +96,11 @@ std::string bash_completion(const Tool& tool) {
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W {2} -- "$cur")
     else
-        mapfile -t COMPREPLY < <(compgen -W {3} -- "$cur"; compgen -d -- "$cur"
+        _{0}_words {3}
+        local -a files
+        mapfile -t files < <(compgen -d -- "$cur"
             compgen -f -X '!*.gguf' -- "$cur"; compgen -f -X '!*.gguf.zst' -- "$cur")
+        COMPREPLY+=("${{files[@]}}")
     fi
 }}
 complete -o filenames -F _{0} {4}
@@ -98,26 +114,28 @@ std::string zsh_completion(const Tool& tool) {
     for (const Flag& flag : tool.flags) {
         const std::string what = backslashed(flag.description, "\\[]:");
         std::string value;
-        if (!flag.value.empty() && !flag.optional_value) {
-            const std::string words = flag.takes_file        ? "_files"
-                                      : flag.choices.empty() ? " "
-                                                             : fmt::format("({})", fmt::join(flag.choices, " "));
-            value = fmt::format(":{}:{}", backslashed(flag.value, "\\:"), words);
+        if (!flag.value.empty() && (!flag.optional_value || !flag.choices.empty())) {
+            std::string words = flag.takes_file        ? "_files"
+                                : flag.choices.empty() ? " "
+                                                       : fmt::format("({})", fmt::join(flag.choices, " "));
+            if (goes_on(flag)) words = fmt::format("{{compadd -S \"\" - {}}}", fmt::join(flag.choices, " "));
+            value = fmt::format("{}:{}:{}", flag.optional_value ? ":" : "", backslashed(flag.value, "[]\\:"), words);
         }
         for (const std::string& name : flag.names) {
-            const std::string spec = fmt::format("{}{}{}[{}]{}", flag.repeats ? "*" : "", name,
-                                                 value.empty() || !name.starts_with("--") ? "" : "=", what, value);
+            const bool may_join = !value.empty() && name.starts_with("--") && !flag.optional_value;
+            const std::string spec =
+                fmt::format("{}{}{}[{}]{}", flag.repeats ? "*" : "", name, may_join ? "=" : "", what, value);
             specs += fmt::format("    {} \\\n", in_quotes(spec));
         }
     }
     // Either autoloaded as a file of the function's name, or read by `source`.
     return fmt::format("#compdef {}\n", tool.name) + header(tool, "zsh") +
            fmt::format(R"x(_{0}-arguments() {{
-    compadd -- {1}
+    compadd -M 'm:{{a-zA-Z}}={{A-Za-z}}' -- {1}
     _files -g '*.gguf(|.zst)(-.)'
 }}
 _{0}() {{
-    _arguments -s -S \
+    _arguments -s -S -M 'm:{{a-zA-Z}}={{A-Za-z}} r:|[_-]=* r:|=*' \
 {2}    '*:model:_{0}-arguments'
 }}
 if [[ $funcstack[1] == _{0} ]]; then
@@ -137,8 +155,8 @@ std::string fish_completion(const Tool& tool) {
         for (const std::string& name : flag.names) {
             line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
         }
-        if (!flag.value.empty() && !flag.optional_value) {
-            line += flag.takes_file ? " -r -F" : " -x";
+        if (!flag.value.empty()) {
+            if (!flag.optional_value) line += flag.takes_file ? " -r -F" : " -x";
             if (!flag.choices.empty()) line += " -a " + text(joined(flag.choices));
         }
         lines += fmt::format("{} -d {}\n", line, text(flag.description));

@@ -13,6 +13,7 @@
 
 #include "common/markdown.hpp"
 #include "common/message.hpp"
+#include "common/text.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::cli {
@@ -57,6 +58,10 @@ std::string painted(bool color, Style style, std::string_view text) {
 
 }  // namespace
 
+Output::Output(Sink sink) : sink_(sink), ascii_(sink == Sink::standard_output && ascii_only()) {}
+
+void Output::write(std::string_view text) { ascii_ ? write_raw(in_ascii(text)) : write_raw(text); }
+
 void Output::flush() {
     if (error_ == 0) error_ = write_stream(STDOUT_FILENO, buffer_);
     buffer_.clear();
@@ -72,7 +77,10 @@ Console::Console(std::string_view tool, Color color)
 void Console::write_markdown() {
     markdown_ = true;
     color_out_ = false;
+    out.keep_utf8();
 }
+
+bool Console::ascii() const { return !markdown_ && ascii_only(); }
 
 void Console::section(std::string_view title) {
     if (std::exchange(began_, true)) out.write("\n");
@@ -83,7 +91,9 @@ std::string Console::paint(Style style, std::string_view text) const { return pa
 
 void Console::error(std::string_view message) const {
     try {
-        print_message(fmt::format("{}: {}\n", painted(color_err_, Style::red, tool_), printable(message)));
+        const std::string text = printable(message);
+        print_message(
+            fmt::format("{}: {}\n", painted(color_err_, Style::red, tool_), ascii_only() ? in_ascii(text) : text));
     } catch (const std::bad_alloc&) {
         // Dropped, like a message that cannot be written.
     }

@@ -24,14 +24,19 @@ class Output {
   public:
     enum class Sink : std::uint8_t { standard_output, memory };
 
-    explicit Output(Sink sink = Sink::standard_output) : sink_(sink) {}
+    explicit Output(Sink sink = Sink::standard_output);
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
 
-    void write(std::string_view text) {
-        buffer_ += text;
+    // Text for people: in ASCII on standard output where the locale has no more.
+    void write(std::string_view text);
+    // Bytes for programs and files, as they are.
+    void write_raw(std::string_view bytes) {
+        buffer_ += bytes;
         if (sink_ == Sink::standard_output && buffer_.size() >= flush_at) flush();
     }
+    // From now on write() does as write_raw().
+    void keep_utf8() { ascii_ = false; }
     template <class... Args>
     void print(fmt::format_string<Args...> format, Args&&... args) {
         write(fmt::format(format, std::forward<Args>(args)...));
@@ -46,6 +51,7 @@ class Output {
   private:
     static constexpr std::size_t flush_at = 64 << 10;
     Sink sink_;
+    bool ascii_;
     std::string buffer_;
     int error_ = 0;
 };
@@ -67,6 +73,9 @@ class Console {
 
     // Begins a part of the output: an empty line, but before the first, and in Markdown a heading.
     void section(std::string_view title);
+
+    // Whether text for people has to do with ASCII.
+    bool ascii() const;
 
     // Whether standard output is one, which nothing but text may reach.
     bool terminal() const { return terminal_; }

@@ -29,33 +29,33 @@ std::string escaped(char32_t code) {
 }  // namespace
 
 void JsonWriter::separate() {
-    if (comma_) out_.write(",");
+    if (comma_) out_.write_raw(",");
     comma_ = true;
 }
 
 JsonWriter& JsonWriter::open(char bracket) {
     separate();
-    out_.write({&bracket, 1});
+    out_.write_raw({&bracket, 1});
     comma_ = false;
     return *this;
 }
 
 JsonWriter& JsonWriter::close(char bracket) {
-    out_.write({&bracket, 1});
+    out_.write_raw({&bracket, 1});
     comma_ = true;
     return *this;
 }
 
 JsonWriter& JsonWriter::literal(std::string_view text) {
     separate();
-    out_.write(text);
+    out_.write_raw(text);
     return *this;
 }
 
 // A piece at a time: a text may be as long as the file.
 void JsonWriter::string(std::string_view utf8) {
     constexpr std::size_t longest = 64 << 10;
-    out_.write("\"");
+    out_.write_raw("\"");
     while (!utf8.empty()) {
         std::size_t end = std::min(utf8.size(), longest);
         while (end < utf8.size() && (static_cast<unsigned char>(utf8[end]) & 0xc0) == 0x80)
@@ -63,7 +63,7 @@ void JsonWriter::string(std::string_view utf8) {
         characters(utf8.substr(0, end));
         utf8.remove_prefix(end);
     }
-    out_.write("\"");
+    out_.write_raw("\"");
 }
 
 void JsonWriter::characters(std::string_view utf8) {
@@ -85,13 +85,13 @@ void JsonWriter::characters(std::string_view utf8) {
         }
         at += length;
     }
-    out_.write(safe);
+    out_.write_raw(safe);
 }
 
 JsonWriter& JsonWriter::key(std::string_view name) {
     separate();
     string(name);
-    out_.write(":");
+    out_.write_raw(":");
     comma_ = false;
     return *this;
 }

@@ -49,7 +49,7 @@ class JsonWriter {
     }
 
     // Ends the document with a newline.
-    void finish() { out_.write("\n"); }
+    void finish() { out_.write_raw("\n"); }
 
   private:
     JsonWriter& open(char bracket);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <sstream>
+#include <utility>
 
 namespace ggufkit::cli {
 
@@ -86,9 +87,37 @@ std::string options(const Manual& manual, const std::vector<Flag>& flags) {
 
 std::string paragraphs(const std::vector<std::string>& lines) {
     std::string page;
-    for (const std::string& line : lines) page += line.empty() ? ".PP\n" : roff_line(line);
-    return page;
+    bool example = false;  // indented lines stay as they are
+    for (const std::string& line : lines) {
+        if (line.starts_with("  ") != example) page += std::exchange(example, !example) ? ".EE\n.RE\n" : ".RS 4\n.EX\n";
+        page += line.empty() ? ".PP\n" : roff_line(example ? std::string_view(line).substr(2) : line);
+    }
+    return page + (example ? ".EE\n.RE\n" : "");
 }
+
+// What all three tools heed.
+constexpr std::pair<std::string_view, std::string_view> environment[] = {
+    {"COLUMNS", "How wide lines may be, in place of the terminal's width."},
+    {"GGUFKIT_CACHE",
+     "The folder that keeps headers of files on servers, or off to keep none. Default: ggufkit in "
+     "XDG_CACHE_HOME, or ~/.cache/ggufkit."},
+    {"GGUFKIT_PROGRESS",
+     "How many seconds pass between lines of progress where standard error is no terminal; 0: no "
+     "such lines. Default: 60."},
+    {"GGUFKIT_SIMD",
+     "The instruction set to work with: avx512, avx2, sse4, neon or scalar. It changes no result; one that "
+     "the CPU has not is refused."},
+    {"HF_ENDPOINT", "The server that hf: names lead to. Default: https://huggingface.co."},
+    {"HF_TOKEN", "A token for repositories that are not public. It is sent to HF_ENDPOINT and nowhere else."},
+    {"http_proxy, https_proxy, no_proxy", "Proxies, as curl takes them."},
+    {"LC_ALL, LC_CTYPE, LANG",
+     "The first one that is set names the locale. Where that has no UTF-8, as C and POSIX, bars, "
+     "arrows and ellipses are drawn in ASCII."},
+    {"NO_COLOR", "Where it is set and not empty, there is no colour."},
+    {"SSL_CERT_FILE", "Certificates of servers to trust, in place of the system's."},
+    {"TMPDIR", "The folder for what has to be unpacked or fetched, in files without a name. Default: /var/tmp."},
+    {"XDG_CACHE_HOME", "The folder of caches. Default: ~/.cache."},
+};
 
 // "0  read" and the indented lines that go on with it.
 std::string definitions(const std::vector<std::string>& lines) {
@@ -118,11 +147,8 @@ std::string man_page(const Manual& manual, const std::vector<Flag>& flags, std::
     page += fmt::format(".SH SYNOPSIS\n{}.SH DESCRIPTION\n{}", synopsis(manual), paragraphs(chapters.front().lines));
     page += fmt::format(".SH OPTIONS\n{}", options(manual, flags));
     for (std::size_t i = 1; i < chapters.size(); ++i) page += chapter(chapters[i]);
-    page +=
-        ".SH ENVIRONMENT\n.TP\n.B COLUMNS\nHow wide lines may be, in place of the terminal's width.\n"
-        ".TP\n.B NO_COLOR\nWhere it is set and not empty, there is no colour.\n"
-        ".TP\n.B GGUFKIT_SIMD\nThe instruction set to work with: avx512, avx2, sse4, neon or scalar. "
-        "It changes no result; one that the CPU has not is refused.\n";
+    page += ".SH ENVIRONMENT\n";
+    for (const auto& [name, what] : environment) page += fmt::format(".TP\n.B {}{}", roff_line(name), roff_line(what));
     std::vector<std::string> others;
     for (const std::string_view other : {"gguf-info", "gguf-requant", "gguf-diff"}) {
         if (other != manual.name) others.push_back(fmt::format("\\fB{}\\fR(1)", roff(other)));

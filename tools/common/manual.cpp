@@ -8,22 +8,12 @@ namespace ggufkit::cli {
 
 namespace {
 
-std::vector<std::string> split(std::string_view text, char separator) {
-    std::vector<std::string> parts;
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find(separator), text.size());
-        parts.emplace_back(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return parts;
-}
-
 // What CLI::IsMember puts behind the name of the value: "{file,name}".
 std::vector<std::string> checked_choices(const CLI::Option& option) {
     const std::string type = option.get_type_name();
     const std::size_t open = type.find('{'), close = type.rfind('}');
     if (open == type.npos || close == type.npos || close < open) return {};
-    return split(std::string_view(type).substr(open + 1, close - open - 1), ',');
+    return split_words(std::string_view(type).substr(open + 1, close - open - 1), ',');
 }
 
 Flag flag_of(const CLI::Option& option, const Manual& manual) {
@@ -41,7 +31,8 @@ Flag flag_of(const CLI::Option& option, const Manual& manual) {
         const auto words = manual.choices.find(key);
         if (flag.choices.empty() && words != manual.choices.end()) flag.choices = words->second;
     }
-    flag.takes_file = flag.value == "FILE" || flag.value == "SOURCE";
+    constexpr std::string_view files[] = {"FILE", "SOURCE", "PATCH", "OUT"};
+    flag.takes_file = std::ranges::find(files, flag.value) != std::end(files);
     flag.optional_value = option.get_items_expected_max() > 0 && option.get_items_expected_min() == 0;
     flag.repeats = option.get_items_expected_max() > 1;
     return flag;
@@ -49,11 +40,23 @@ Flag flag_of(const CLI::Option& option, const Manual& manual) {
 
 }  // namespace
 
+std::vector<std::string> split_words(std::string_view text, char separator) {
+    std::vector<std::string> parts;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(separator), text.size());
+        parts.emplace_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return parts;
+}
+
 std::vector<Chapter> chapters_of(const Manual& manual) {
     std::vector<Chapter> chapters(1);
-    for (const std::string& line : split(manual.epilogue, '\n')) {
-        const bool title = line.size() > 1 && line.front() != ' ' && line.back() == ':' && line.find(' ') > 2;
-        if (title && line.find('.') == line.npos) {
+    const std::vector<std::string> lines = split_words(manual.epilogue, '\n');
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const std::string& line = lines[i];
+        const bool alone = (i == 0 || lines[i - 1].empty()) && i + 1 < lines.size() && lines[i + 1].starts_with("  ");
+        if (alone && line.size() > 1 && line.front() != ' ' && line.back() == ':') {
             chapters.push_back({.title = line.substr(0, line.size() - 1), .lines = {}});
         } else {
             const bool indented = !chapters.back().title.empty() && line.starts_with("  ");

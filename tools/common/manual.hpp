@@ -20,14 +20,15 @@ struct Manual {
     std::string name;
     std::string purpose;                            // one line
     std::string usage;                              // indented lines: a command, and apart from it what it does
-    std::string epilogue;                           // notes; then what stands under lines like "Examples:", indented
+    std::string epilogue;                           // notes; then indented lines under titles such as "Examples:"
     std::map<std::string, std::string> examples{};  // a command for a group of options
     // Words for values that options do not check against a list, by the option ("--effort") or by what its value is
     // called ("TYPE"); positional arguments by their name.
     std::map<std::string, std::vector<std::string>> choices{};
 };
 
-// A part of the epilogue: the notes that it begins with have no title.
+// A part of the epilogue: the notes that it begins with have no title. A title follows an empty line, ends in a colon, and
+// indented lines come after it; another line that ends in a colon is text.
 struct Chapter {
     std::string title;               // "Examples"
     std::vector<std::string> lines;  // without the indent that they have in common
@@ -50,6 +51,9 @@ struct Flag {
 std::vector<Flag> flags_of(const CLI::App& app, const Manual& manual);
 // Hidden ones too.
 std::vector<Flag> positionals_of(const CLI::App& app, const Manual& manual);
+
+// The parts of `text` between separators; none after the last one.
+std::vector<std::string> split_words(std::string_view text, char separator);
 
 // "ORDER" of "ORDER:{file,name}", "N" of "N:UINT in [1 - 4]".
 std::string value_name(const CLI::Option& option);

@@ -1,4 +1,5 @@
-// How far a long piece of work has come, in one line on standard error that disappears when it is done.
+// How far a long piece of work has come: on a terminal one line that disappears when it is done, in a log a line every so
+// often.
 #pragma once
 
 #include <chrono>
@@ -10,7 +11,11 @@
 
 namespace ggufkit::cli {
 
-// Shows nothing unless standard error is a terminal and the work takes more than a second.
+// How progress is shown: with a bar, for a terminal, or in words alone.
+enum class Line : std::uint8_t { bar, log };
+
+// On a terminal, shows nothing of work that takes less than a second. Where standard error is none, a line comes every
+// minute, or every GGUFKIT_PROGRESS seconds (0: never).
 class ProgressBar {
   public:
     // `unit`: what is counted, in the plural, if not bytes; a literal.
@@ -23,17 +28,22 @@ class ProgressBar {
 
   private:
     using Clock = std::chrono::steady_clock;
+    std::string line(std::uint64_t done, std::uint64_t total, Line kind) const;
+
     std::string_view unit_;
-    std::optional<std::size_t> width_;  // of the terminal; none: nothing is shown
+    std::optional<std::size_t> width_;  // of the terminal; none: lines for a log
+    Clock::duration interval_;
     bool drawn_ = false;
     Clock::time_point start_ = Clock::now();
     Clock::time_point last_ = start_;
 };
 
 // The line; without the share where the total is not known and 0: " 42 %  ████████░░░░░░░░  512 MiB of 1.19 GiB  210 MiB/s  34 s left".
-std::string progress_line(std::uint64_t done_bytes, std::uint64_t total_bytes, double seconds);
+// In a log: " 42 %  512 MiB of 1.19 GiB  210 MiB/s  34 s left".
+std::string progress_line(std::uint64_t done_bytes, std::uint64_t total_bytes, double seconds, Line kind = Line::bar);
 
 // The same of other things, whose number is known: " 42 %  ████████░░░░░░░░  42 of 100 tensors measured  34 s left".
-std::string progress_line(std::uint64_t done, std::uint64_t total, double seconds, std::string_view unit);
+std::string progress_line(std::uint64_t done, std::uint64_t total, double seconds, std::string_view unit,
+                          Line kind = Line::bar);
 
 }  // namespace ggufkit::cli

@@ -31,7 +31,7 @@ void Inputs::add(const Model& model) {
 Result<void> save(Console& console, const std::filesystem::path& path, std::string_view text, const Inputs& inputs,
                   bool overwrite) {
     if (is_standard_output(path)) {
-        console.out.write(text);
+        console.out.write_raw(text);
         return {};
     }
     auto file = io::OutputFile::create(path, text.size(), {.overwrite = overwrite, .inputs = inputs.files()});

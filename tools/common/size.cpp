@@ -46,6 +46,16 @@ std::optional<Decimal> read_decimal(std::string_view text) {
 
 }  // namespace
 
+std::string plain_count(std::string text) {
+    if (text.size() < 2) return text;
+    const std::uint64_t unit = text.back() == 'k' || text.back() == 'K'   ? 1024
+                               : text.back() == 'm' || text.back() == 'M' ? 1024 * 1024
+                                                                          : 0;
+    const auto count = whole_number(std::string_view(text).substr(0, text.size() - 1));
+    const auto all = unit != 0 && count ? checked_mul(*count, unit) : std::nullopt;
+    return all ? std::to_string(*all) : text;
+}
+
 Result<std::uint64_t> read_size(std::string_view text) {
     const auto refuse = [&] {
         return fail(

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <ggufkit/error.hpp>
+#include <string>
 #include <string_view>
 
 namespace ggufkit::cli {
@@ -11,5 +12,8 @@ namespace ggufkit::cli {
 // any case, with or without a B. A number without a unit is of bytes, and at least a MiB: "24" alone is a mistake.
 // BAD_ARGUMENT.
 Result<std::uint64_t> read_size(std::string_view text);
+
+// "8k" or "8K" as "8192", "1M" as "1048576": how people write a length of context. Other text as it is.
+std::string plain_count(std::string text);
 
 }  // namespace ggufkit::cli

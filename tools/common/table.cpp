@@ -154,6 +154,16 @@ void Table::print_markdown(Console& console) const {
 
 void Table::print(Console& console, std::optional<std::size_t> width) const {
     if (console.markdown()) return print_markdown(console);
+    if (console.ascii()) {  // before anything is measured
+        Table same = *this;
+        for (auto& row : same.rows_)
+            for (Cell& cell : row) cell.text = in_ascii(cell.text), cell.tail = in_ascii(cell.tail);
+        return same.print_lines(console, width);
+    }
+    print_lines(console, width);
+}
+
+void Table::print_lines(Console& console, std::optional<std::size_t> width) const {
     const auto columns = widths(width);
     if (std::ranges::any_of(columns_, [](const Column& column) { return !column.title.empty(); })) {
         std::vector<Cell> titles;

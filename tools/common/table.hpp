@@ -51,6 +51,7 @@ class Table {
     void print(Console& console, std::optional<std::size_t> width) const;
 
   private:
+    void print_lines(Console& console, std::optional<std::size_t> width) const;
     std::vector<std::size_t> widths(std::optional<std::size_t> limit) const;
     std::string line(const Console& console, const std::vector<Cell>& row, const std::vector<std::size_t>& widths,
                      bool cut) const;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
 
 #include "core/text.hpp"
@@ -13,7 +14,12 @@ namespace ggufkit::cli {
 
 namespace {
 
-constexpr std::string_view ellipsis = "…";
+std::string_view ellipsis() { return ascii_only() ? "..." : "…"; }
+
+constexpr std::pair<char32_t, std::string_view> spellings[] = {
+    {U'…', "..."}, {U'→', "->"}, {U'–', "-"}, {U'·', "."}, {U'×', "x"}, {U'²', "^2"}, {U'∞', "inf"}, {U'▁', "_"},
+    {U'▂', "."},   {U'▃', "-"},  {U'▄', "~"}, {U'▅', "="}, {U'▆', "+"}, {U'▇', "*"},  {U'█', "#"},   {U'░', "."},
+};
 
 struct Range {
     char32_t first;
@@ -95,16 +101,18 @@ std::size_t display_width(std::string_view text) {
 
 std::string elide(std::string_view text, std::size_t width) {
     if (display_width(text) <= width) return std::string(text);
-    if (width == 0) return {};
-    return fmt::format("{}{}", text.substr(0, fitting(text, width - 1)), ellipsis);
+    const std::size_t dots = display_width(ellipsis());
+    if (width < dots) return std::string(text.substr(0, fitting(text, width)));
+    return fmt::format("{}{}", text.substr(0, fitting(text, width - dots)), ellipsis());
 }
 
 std::string elide_middle(std::string_view text, std::size_t width) {
     if (display_width(text) <= width) return std::string(text);
-    if (width == 0) return {};
-    const std::size_t head = width / 2;
-    return fmt::format("{}{}{}", text.substr(0, fitting(text, head)), ellipsis,
-                       text.substr(fitting_end(text, width - 1 - head)));
+    const std::size_t dots = display_width(ellipsis());
+    if (width < dots) return std::string(text.substr(0, fitting(text, width)));
+    const std::size_t head = (width - dots + 1) / 2;
+    return fmt::format("{}{}{}", text.substr(0, fitting(text, head)), ellipsis(),
+                       text.substr(fitting_end(text, width - dots - head)));
 }
 
 std::string human_bytes(std::uint64_t bytes) {
@@ -135,6 +143,39 @@ std::string rough_duration(double seconds) {
 
 std::string shape_text(std::span<const std::uint64_t> ne) {
     return ne.empty() ? "scalar" : fmt::format("{}", fmt::join(ne, "x"));
+}
+
+bool ascii_only() {
+    static const bool answer = [] {
+        for (const char* const name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+            const char* const locale = std::getenv(name);
+            if (locale == nullptr || *locale == '\0') continue;
+            const std::string_view text = locale;
+            const std::size_t dot = std::min(text.find('.'), text.size() - 1);
+            const std::string_view charset = text.substr(dot + 1, text.find('@') - dot - 1);
+            return !equal_in_any_case(charset, "UTF-8") && !equal_in_any_case(charset, "UTF8");
+        }
+        return false;
+    }();
+    return answer;
+}
+
+std::string in_ascii(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        const auto [code, length] = first_character(text);
+        text.remove_prefix(length);
+        const auto* const known = std::ranges::find(spellings, code, [](const auto& entry) { return entry.first; });
+        if (code < 0x80) {
+            result += static_cast<char>(code);
+        } else if (known != std::end(spellings)) {
+            result += known->second;
+        } else {
+            const auto number = static_cast<std::uint32_t>(code);
+            result += number > 0xffff ? fmt::format("\\U{:08x}", number) : fmt::format("\\u{:04x}", number);
+        }
+    }
+    return result;
 }
 
 bool equal_in_any_case(std::string_view a, std::string_view b) {

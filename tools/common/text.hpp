@@ -28,6 +28,13 @@ std::string human_duration(double seconds);                            // 0.42 s
 std::string rough_duration(double seconds);                            // 12 s, 1:05, 2:03:04
 std::string shape_text(std::span<const std::uint64_t> ne);             // 256x1024; "scalar" where there is no dimension
 
+// Whether LC_ALL, LC_CTYPE or LANG, the first that is set, names a locale without UTF-8, as C and POSIX are. Where none is
+// set, UTF-8 is assumed.
+bool ascii_only();
+
+// `text` in ASCII: "->" for an arrow, "#" for a bar's block, \u00e9 where there is nothing like it.
+std::string in_ascii(std::string_view text);
+
 // Of ASCII letters.
 bool equal_in_any_case(std::string_view a, std::string_view b);
 

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "common/suggest.hpp"
+#include "common/text.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::diff {
@@ -21,14 +23,23 @@ constexpr Metric metrics[] = {
     {"different", [](const ErrorSums& s) { return std::optional(1 - s.equal_share()); }},
 };
 
+std::vector<std::string> metric_words(std::string_view end) {
+    std::vector<std::string> words;
+    for (const Metric& metric : metrics) words.push_back(fmt::format("{}{}", metric.name, end));
+    return words;
+}
+
 Result<Limit> read_limit(std::string_view text) {
     const auto refuse = [&](std::string_view why) {
         return fail({.code = Errc::bad_argument, .detail = fmt::format("--fail-above {}: {}", printable(text), why)});
     };
     const std::size_t sign = text.find('=');
     if (sign == text.npos) return refuse("METRIC=VALUE is wanted");
-    const auto* const metric = std::ranges::find(metrics, text.substr(0, sign), &Metric::name);
-    if (metric == std::end(metrics)) return refuse("there is no such metric");
+    const std::string_view name = text.substr(0, sign);
+    const auto is_it = [&](const Metric& one) { return cli::equal_in_any_case(one.name, name); };
+    const auto* const metric = std::ranges::find_if(metrics, is_it);
+    if (metric == std::end(metrics))
+        return refuse("there is no such metric" + cli::did_you_mean(name, metric_words("")));
     double most = 0;
     const char* const end = text.data() + text.size();
     const auto [after, error] = std::from_chars(text.data() + sign + 1, end, most);
@@ -37,6 +48,8 @@ Result<Limit> read_limit(std::string_view text) {
 }
 
 }  // namespace
+
+std::vector<std::string> metric_beginnings() { return metric_words("="); }
 
 std::string metric_names() {
     std::string text;

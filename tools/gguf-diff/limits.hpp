@@ -20,6 +20,8 @@ struct Metric {
 
 // For --help, in lines.
 std::string metric_names();
+// For completions: "max=".
+std::vector<std::string> metric_beginnings();
 
 struct Limit {
     const Metric* metric;

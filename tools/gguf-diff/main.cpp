@@ -19,6 +19,7 @@
 #include "common/program.hpp"
 #include "common/save.hpp"
 #include "common/show.hpp"
+#include "common/suggest.hpp"
 #include "comparison.hpp"
 #include "duel.hpp"
 #include "limits.hpp"
@@ -63,7 +64,9 @@ class Command {
         std::optional<Imatrix> imatrix;
         if (options_.imatrix) {
             auto opened = Imatrix::open(*options_.imatrix);
-            if (!opened) return refuse(cli::sentence(*options_.imatrix, opened.error()));
+            if (!opened) {
+                return refuse(cli::sentence(*options_.imatrix, cli::with_near_file(*options_.imatrix, opened.error())));
+            }
             imatrix = std::move(*opened);
         }
         interrupt_.emplace();

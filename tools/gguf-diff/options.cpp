@@ -66,6 +66,7 @@ Exit codes:
 )",
         .examples = {{"What counts", "gguf-diff a.gguf b.gguf --ignore 'tokenizer.*' --tolerance 1e-6"},
                      {"Output", "gguf-diff f16.gguf Q4_K_M.gguf --html diff.html"}},
+        .choices = {{"--fail-above", metric_beginnings()}},
     };
 }
 

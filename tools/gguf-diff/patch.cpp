@@ -12,6 +12,7 @@
 #include "common/save.hpp"
 #include "common/show.hpp"
 #include "common/text.hpp"
+#include "core/text.hpp"
 
 namespace ggufkit::diff {
 
@@ -91,14 +92,15 @@ void print_json(cli::Console& console, const PatchRun& run, const PatchSummary& 
 }
 
 void print_text(cli::Console& console, const PatchRun& run, const PatchSummary& summary) {
+    const auto name = [](const std::string& file) { return printable(cli::shown(file)); };
     const auto new_bytes = [&] { return cli::human_bytes(summary.new_file.bytes); };
     if (run.request.apply) {
         console.out.write(fmt::format("{}: {}, as the patch says it must be\n",
-                                      cli::shown(run.request.in_place ? run.a : run.b), new_bytes()));
+                                      name(run.request.in_place ? run.a : run.b), new_bytes()));
         return;
     }
-    console.out.write(fmt::format("{}: {}, which makes {} ({}) from {}{}\n", cli::shown(*run.request.make),
-                                  cli::human_bytes(summary.bytes), cli::shown(run.b), new_bytes(), cli::shown(run.a),
+    console.out.write(fmt::format("{}: {}, which makes {} ({}) from {}{}\n", name(*run.request.make),
+                                  cli::human_bytes(summary.bytes), name(run.b), new_bytes(), name(run.a),
                                   summary.in_place ? ", in place too" : ""));
 }
 

@@ -5,6 +5,7 @@
 #include "common/json.hpp"
 #include "common/markdown.hpp"
 #include "common/show.hpp"
+#include "common/suggest.hpp"
 #include "core/text.hpp"
 #include "views.hpp"
 
@@ -65,8 +66,8 @@ void print_raw(Console& console, std::string_view text) {
     } else if (console.terminal()) {
         console.out.write(text.empty() ? "\n" : printable_lines(text));
     } else {
-        console.out.write(text);
-        if (!text.ends_with('\n')) console.out.write("\n");
+        console.out.write_raw(text);
+        if (!text.ends_with('\n')) console.out.write_raw("\n");
     }
 }
 
@@ -82,7 +83,10 @@ Result<void> print_one(Console& console, const Model& model, std::string_view ex
         asked = read(expression);
         entry = asked.sliced ? model.header().find_key(asked.key) : nullptr;
     }
-    if (entry == nullptr) return missing("is not in this file");
+    if (entry == nullptr) {
+        const std::string_view key = asked.sliced ? asked.key : expression;
+        return missing("is not in this file" + did_you_mean_key(key, model));
+    }
     JsonWriter json(console.out);
     const auto print = [&](const ValueView& value) { as_json ? void(json.value(value)) : print_value(console, value); };
     const bool as_list = as_json && asked.sliced && !asked.single;

@@ -53,7 +53,7 @@ std::uint64_t Inspection::file_bytes() const {
 
 Inspection inspect(const std::filesystem::path& path, const ValidateOptions& options, bool header_only) {
     Inspection inspection{.path = path};
-    const bool from_pipe = path == "-";  // which has no siblings
+    const bool from_pipe = cli::comes_once(path);  // which has no siblings
     auto model = cli::open_model(
         path, {.check_structure = false, .follow_shards = !from_pipe, .partial = true, .header_only = header_only});
     if (!model) {

@@ -1,5 +1,7 @@
 #include "common/json.hpp"
 
+#include <ggufkit/remote.hpp>
+
 #include "common/show.hpp"
 #include "core/text.hpp"
 #include "tally.hpp"
@@ -97,10 +99,10 @@ void write_diagnostics(JsonWriter& json, const Inspection& inspection) {
 
 }  // namespace
 
-void print_json(cli::Console& console, const Inspection& inspection) {
-    JsonWriter json(console.out);
+namespace {
+
+void write_members(JsonWriter& json, const Inspection& inspection) {
     const Model* model = inspection.model ? &*inspection.model : nullptr;
-    json.begin_object();
     write_container(json, model == nullptr ? nullptr : &model->header());
     json.field("complete", model != nullptr && model->complete());
     write_sums(json, inspection);
@@ -114,7 +116,22 @@ void print_json(cli::Console& console, const Inspection& inspection) {
     if (model != nullptr) write_tensors(json, *model);
     json.end_array().key("diagnostics").begin_array();
     write_diagnostics(json, inspection);
-    json.end_array().end_object().finish();
+    json.end_array();
+}
+
+}  // namespace
+
+void print_json(cli::Console& console, const Inspection& inspection) {
+    JsonWriter json(console.out);
+    json.begin_object();
+    write_members(json, inspection);
+    json.end_object().finish();
+}
+
+void write_file(JsonWriter& json, const Inspection& inspection) {
+    json.begin_object().field("file", shown_name(inspection.path.string()));
+    write_members(json, inspection);
+    json.end_object();
 }
 
 }  // namespace ggufkit::info

@@ -6,8 +6,10 @@
 #include "check_data.hpp"
 #include "common/program.hpp"
 #include "common/show.hpp"
+#include "common/suggest.hpp"
 #include "common/text.hpp"
 #include "options.hpp"
+#include "several.hpp"
 #include "verify.hpp"
 #include "views.hpp"
 
@@ -39,10 +41,10 @@ void report_faults(const Options& options, const info::Inspection& inspection, c
     constexpr std::size_t most = 3;
     const std::size_t count = inspection.faults.size(), shown = std::min(count, most);
     for (const Error& fault : std::span(inspection.faults).first(shown)) {
-        console.error(cli::sentence(options.file, fault));
+        console.error(cli::sentence(options.file(), fault));
     }
     if (shown < count) {
-        console.error(fmt::format("{}: and {} more; --check lists them", cli::shown(options.file),
+        console.error(fmt::format("{}: and {} more; --check lists them", cli::shown(options.file()),
                                   cli::counted(count - shown, "error")));
     }
 }
@@ -67,19 +69,22 @@ class Sections {
     void print_model(const Model& model) {
         section("Metadata", options_.metadata.has_value(), [&] {
             if (!info::print_metadata(console_, model, select(options_.metadata, options_)))
-                miss(fmt::format("'{}' fits no key", *options_.metadata));
+                miss(fmt::format("'{}' fits no key{}", *options_.metadata,
+                                 cli::did_you_mean_key(*options_.metadata, model)));
         });
         section("Tensors", options_.tensors.has_value(), [&] {
             if (!info::print_tensors(console_, model, select(options_.tensors, options_)))
-                miss(fmt::format("'{}' fits no tensor", *options_.tensors));
+                miss(fmt::format("'{}' fits no tensor{}", *options_.tensors,
+                                 cli::did_you_mean_tensor(*options_.tensors, model)));
         });
         section("Layers", options_.layers, [&] { info::print_layers(console_, model); });
         section("Types", options_.types, [&] { info::print_types(console_, model); });
         section("Tokenizer", options_.tokenizer, [&] {
             if (!info::print_tokenizer(console_, inspection_)) miss("has no tokenizer");
         });
-        section("Chat template", options_.chat_template, [&] {
-            if (!info::print_template(console_, model)) miss("has no chat template");
+        section("Chat template", options_.chat_template.has_value(), [&] {
+            const auto printed = info::print_template(console_, model, *options_.chat_template);
+            if (!printed) miss(printed.error().detail);
         });
         section("Header", options_.header_hex, [&] { info::print_header_hex(console_, model); });
     }
@@ -123,13 +128,13 @@ int fit(const Options& options, const info::Inspection& inspection, const cli::C
     report_faults(options, inspection, console);
     if (!inspection.faults.empty()) return 1;
     if (!model.complete()) {
-        console.error(fmt::format("{}: --fit needs the whole model: this is {}", cli::shown(options.file),
+        console.error(fmt::format("{}: --fit needs the whole model: this is {}", cli::shown(options.file()),
                                   info::shards_text(model)));
         return 1;
     }
     const auto fit = info::make_fit(model, options.fit);
     if (!fit && fit.error().code == Errc::bad_argument) return line.refuse(console, fit.error().detail);
-    if (!fit) console.error(cli::sentence(options.file, fit.error()));
+    if (!fit) console.error(cli::sentence(options.file(), fit.error()));
     if (fit) info::print_fit(console, model, *fit, options.json);
     return fit ? 0 : 1;
 }
@@ -137,7 +142,7 @@ int fit(const Options& options, const info::Inspection& inspection, const cli::C
 // What the header says, and what is wrong with the file.
 int look_at_header(const Options& options, const cli::CommandLine& line, cli::Console& console) {
     const ValidateOptions rules{.profile = profile(options), .strict = options.strict};
-    info::Inspection inspection = info::inspect(options.file, rules, !options.check);
+    info::Inspection inspection = info::inspect(options.file(), rules, !options.check);
     if (options.numbers.check_data) {
         if (const int failed = info::check_data(console, inspection, rules, options.numbers.threads); failed != 0)
             return failed;
@@ -149,21 +154,28 @@ int look_at_header(const Options& options, const cli::CommandLine& line, cli::Co
     }
     if (options.html == "-" && inspection.model) return code;
     if (options.fit.wanted() && inspection.model) return fit(options, inspection, line, console);
-    if (!options.get.empty() && inspection.model) {
-        const auto printed = info::print_one(console, *inspection.model, options.get, options.json);
-        if (!printed) console.error(cli::sentence(options.file, printed.error()));
+    if (options.get && inspection.model) {
+        const auto printed = info::print_one(console, *inspection.model, *options.get, options.json);
+        if (!printed) console.error(cli::sentence(options.file(), printed.error()));
         report_faults(options, inspection, console);
         return printed ? code : 1;
     }
-    if (options.json && options.get.empty()) {
+    if (options.json && !options.get) {
         info::print_json(console, inspection);
         return code;
     }
     if (!inspection.model && !options.check) {
-        console.error(cli::sentence(options.file, inspection.diagnostics.front().error));
+        console.error(cli::sentence(options.file(), inspection.diagnostics.front().error));
         return code;
     }
     return Sections(options, inspection, console).print() ? code : 1;
+}
+
+// A line, or an element of an array, for each file.
+int look_at_several(const Options& options, cli::Console& console) {
+    const ValidateOptions rules{.profile = profile(options), .strict = options.strict};
+    info::Several several{.check = options.check, .json = options.json};
+    return info::print_several(console, options.files, rules, several) ? 0 : 1;
 }
 
 int look(Options options, const cli::CommandLine& line, cli::Console& console) {
@@ -172,18 +184,16 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
         info::print_known_types(console);
         return 0;
     }
-    // The value of these may be left out: `--tensors FILE` has taken the file for a pattern.
-    for (auto* pattern : {&options.metadata, &options.tensors, &options.numbers.stats, &options.numbers.hash}) {
-        if (options.file.empty() && pattern->has_value()) options.file = std::exchange(**pattern, "");
-    }
+    info::give_back_file(options);
     if (const std::string wrong = info::misuse(options); !wrong.empty()) return line.refuse(console, wrong);
+    if (options.files.size() > 1) return look_at_several(options, console);
     if (options.source)
-        return info::verify(console, {options.file, *options.source}, options.numbers.threads, options.json);
+        return info::verify(console, {options.file(), *options.source}, options.numbers.threads, options.json);
     if (options.numbers.any()) {
         options.numbers.in_full = options.in_full;
         options.numbers.json = options.json;
         options.numbers.force = options.force;
-        return info::print_numbers(console, options.file, options.numbers);
+        return info::print_numbers(console, options.file(), options.numbers);
     }
     if (options.numbers.check_data) options.check = true;
     return look_at_header(options, line, console);

@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <ggufkit/remote.hpp>
 
+#include <algorithm>
+
 #include "common/command_line.hpp"
 #include "common/interrupt.hpp"
 #include "common/json.hpp"
@@ -11,6 +13,8 @@
 #include "common/progress.hpp"
 #include "common/save.hpp"
 #include "common/show.hpp"
+#include "common/suggest.hpp"
+#include "common/text.hpp"
 #include "core/text.hpp"
 #include "manifest.hpp"
 #include "peek.hpp"
@@ -43,7 +47,10 @@ struct Found {
 // xxh3 is what people call the 128-bit XXH3 that xxh128sum prints.
 std::optional<HashKind> hash_kind(const NumberOptions& options) {
     if (!options.hash) return HashKind::sha256;
-    return options.hash->empty() || *options.hash == "xxh3" ? HashKind::xxh128 : find_hash_kind(*options.hash);
+    if (options.hash->empty() || equal_in_any_case(*options.hash, "xxh3")) return HashKind::xxh128;
+    std::string lower = *options.hash;
+    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return find_hash_kind(lower);
 }
 
 class Search {
@@ -57,14 +64,14 @@ class Search {
             if (found.stats_of.empty()) {
                 return fail({.code = Errc::not_found,
                              .subject = fmt::format("'{}'", *options_.stats),
-                             .detail = "fits no tensor"});
+                             .detail = "fits no tensor" + did_you_mean_tensor(*options_.stats, model_)});
             }
             auto stats = ggufkit::stats(model_, found.stats_of, work<StatsOptions>());
             if (!stats) return fail(std::move(stats).error());
             found.stats = std::move(*stats);
         }
-        if (!options_.peek.empty()) {
-            auto peek = find_peek(model_, options_.peek);
+        if (options_.peek) {
+            auto peek = find_peek(model_, *options_.peek);
             if (!peek) return fail(std::move(peek).error());
             found.peek = std::move(*peek);
         }
@@ -106,6 +113,15 @@ void print_text(Console& console, const NumberOptions& options, const Found& fou
     section(options.hash.has_value(), [&] { print_raw(console, found.manifest->text()); });
 }
 
+// Standard output is for hashes and statistics that a program may read.
+void report_manifest(const Console& console, const std::string& path, const Manifest& manifest) {
+    const auto& lines = manifest.lines;
+    const auto tensors = static_cast<std::uint64_t>(std::ranges::count(lines, HashLine::Of::tensor, &HashLine::of));
+    if (lines.empty()) return;
+    console.error(fmt::format("note: wrote {}: {} of {} and {}", path, name(lines.front().kind),
+                              counted(tensors, "tensor"), counted(lines.size() - tensors, "file")));
+}
+
 void print_json(Console& console, const std::filesystem::path& file, const NumberOptions& options, const Found& found) {
     JsonWriter json(console.out);
     json.begin_object().field("file", file.string());
@@ -124,6 +140,7 @@ void add_number_options(CLI::App& app, NumberOptions& options) {
                 flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },
                 what)
             ->expected(0, 1)
+            ->allow_extra_args(false)
             ->group("Tensor data");
     };
     optional_value("--stats", options.stats,
@@ -154,12 +171,15 @@ void add_number_options(CLI::App& app, NumberOptions& options) {
         ->group("Tensor data");
 }
 
+std::vector<std::string> hash_names() { return {"xxh3", "sha256", "sha1", "xxh64"}; }
+
 std::string misuse(const NumberOptions& options) {
-    if (options.manifest == "-" && (options.stats || !options.peek.empty())) {
+    if (options.manifest == "-" && (options.stats || options.peek)) {
         return "--manifest - takes standard output: --stats and --peek do not go with it";
     }
     if (hash_kind(options)) return {};
-    return fmt::format("--hash: {} is no kind of hash; xxh3, sha256, sha1 and xxh64 are", printable(*options.hash));
+    return fmt::format("--hash: {} is no kind of hash{}; xxh3, sha256, sha1 and xxh64 are", printable(*options.hash),
+                       did_you_mean(*options.hash, hash_names()));
 }
 
 int print_numbers(Console& console, const std::filesystem::path& file, const NumberOptions& options) {
@@ -189,6 +209,7 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
         inputs.add(*model);
         const auto saved = save(console, options.manifest, found->manifest->text(), inputs, options.force);
         if (!saved) return refuse_place(saved.error());
+        if (!is_standard_output(options.manifest)) report_manifest(console, options.manifest, *found->manifest);
     }
     if (options.manifest == "-") return 0;  // --hash has chosen the kind
     if (options.json) {

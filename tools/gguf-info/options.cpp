@@ -1,7 +1,12 @@
 #include "options.hpp"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <vector>
+
+#include "core/text.hpp"
 
 namespace ggufkit::info {
 
@@ -42,10 +47,25 @@ bool any_section(const Options& o) {
     return o.metadata || o.tensors || o.layers || o.types || o.tokenizer || o.chat_template || o.header_hex || o.check;
 }
 
+// What does not go with several files.
+std::string misuse_of_several(const Options& o) {
+    const bool section =
+        o.metadata || o.tensors || o.layers || o.types || o.tokenizer || o.chat_template || o.header_hex;
+    if (section || o.get || o.sort || o.in_full || o.fit.wanted() || o.source || o.numbers.any() ||
+        o.numbers.check_data || !o.html.empty()) {
+        return fmt::format(
+            "several files are shown as a table, with --json, --markdown, --check, --strict and --profile at most; "
+            "'{}' is the second",
+            printable(o.files[1]));
+    }
+    if (std::ranges::count(o.files, "-") > 1) return "only one of the files can be standard input";
+    return {};
+}
+
 // Whether it is shown what is wrong with the file.
 bool judges(const Options& o) {
     if (!o.html.empty() || o.check || o.numbers.check_data) return true;
-    if (o.source || o.numbers.any() || o.fit.wanted() || !o.get.empty()) return false;
+    if (o.source || o.numbers.any() || o.fit.wanted() || o.get) return false;
     return o.json || !any_section(o);
 }
 
@@ -57,6 +77,7 @@ cli::Manual manual() {
         .purpose = "what a GGUF model is, what is in it, what is wrong with it",
         .usage =
             "  gguf-info FILE                    a summary on one screen\n"
+            "  gguf-info FILE FILE...            a line for each of several files\n"
             "  gguf-info FILE --SECTION...       one or more of the sections below\n"
             "  gguf-info FILE --get KEY          a value as it is, for scripts\n"
             "  gguf-info FILE --stats [GLOB]     what the weights are like, tensor by tensor\n"
@@ -65,22 +86,26 @@ cli::Manual manual() {
             "  gguf-info FILE --verify SOURCE    whether FILE was made from SOURCE, or still\n"
             "                                    has the hashes of a manifest\n"
             "  gguf-info --list-types\n",
-        .epilogue = R"(Any shard of a split model stands for all of it. Files that break the rules are
-shown as far as they can be read; where the header cannot be read to its end, or
-shards are missing, the exit code is 1. On a terminal long names and values are cut to
-its width (or to COLUMNS); in a pipe names and strings are whole, and --json has
+        .epilogue = R"(Any shard of a split model stands for all of it. Several FILEs are a table, a
+line each, or with --json an array. Files that break the rules are shown as far
+as they can be read; where the header cannot be read to its end, or shards are
+missing, the exit code is 1. On a terminal long names and values are cut to its
+width (or to COLUMNS); in a pipe names and strings are whole, and --json has
 every array in full. GLOB is a pattern of the shell: quote it.
 
-FILE may be compressed (.gguf.zst), or - for standard input: then it is unpacked
-into a file without a name in TMPDIR, or else /var/tmp. Of a compressed file
-with a seek table, as gguf-requant writes them, only the header is unpacked
-unless --check or an option of tensor data asks for all.
+FILE may be compressed (.gguf.zst), - for standard input, or a pipe such as
+<(command): then it is unpacked into a file without a name in TMPDIR, or else
+/var/tmp.
+Of a compressed file with a seek table, as gguf-requant writes them, only the
+header is unpacked unless --check or an option of tensor data asks for all.
 
 FILE may be on a server: a URL of http or https, or hf:OWNER/REPO/FILE.gguf for
 Hugging Face (hf:OWNER/REPO@REVISION/FILE.gguf for another branch than main).
 Only the header is fetched, unless --check asks for all, and kept in the cache,
 ~/.cache/ggufkit. In the environment HF_TOKEN is a token for what is not public,
-HF_ENDPOINT another server like it, GGUFKIT_CACHE another folder or off.
+HF_ENDPOINT another server like it, GGUFKIT_CACHE another folder or off. Where
+standard error is no terminal, long work prints a line every GGUFKIT_PROGRESS
+seconds (default: 60; 0: none).
 
 Examples:
   gguf-info model-Q4_K_M.gguf
@@ -90,6 +115,7 @@ Examples:
   gguf-info model.gguf --markdown >> README.md           # for a model card
   gguf-info model.gguf --tensors --sort size | head      # the largest tensors
   gguf-info model.gguf --template > template.jinja
+  gguf-info *.gguf                                       # one line each
   gguf-info model.gguf --fit 24GiB --ctx 32768           # does it run on that?
   gguf-info model.gguf --gpu 24GiB --gpu 12GiB --kv-type q8_0
   gguf-info model.gguf --header-hex | less               # how GGUF works
@@ -114,18 +140,24 @@ Exit codes:
   2    misuse; no argument at all too, which shows some examples
   130  cancelled by Ctrl-C or a request to terminate
 )",
+        .choices = {{"--hash", hash_names()}},
     };
 }
 
 void add_options(CLI::App& app, Options& options) {
-    app.add_option("FILE", options.file, "A GGUF file, any shard of a split model, its URL,\nor - for standard input");
-    const auto pattern = [&](const char* flag, std::optional<std::string>& value, const char* what) {
-        app.add_option_function<std::vector<std::string>>(
-               flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },
-               what)
-            ->type_name("[GLOB]")
+    app.add_option("FILE", options.files,
+                   "A GGUF file, any shard of a split model, its URL,\nor - for standard input; several for a table");
+    const auto optional_value = [&](const char* flag, std::optional<std::string>& value, const char* what) {
+        return app
+            .add_option_function<std::vector<std::string>>(
+                flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },
+                what)
             ->expected(0, 1)
+            ->allow_extra_args(false)  // `--tensors 'blk.0.*' FILE`
             ->group("Sections");
+    };
+    const auto pattern = [&](const char* flag, std::optional<std::string>& value, const char* what) {
+        optional_value(flag, value, what)->type_name("[GLOB]");
     };
     pattern("--metadata", options.metadata, "Every key (that GLOB fits), its type and value");
     pattern("--tensors", options.tensors, "Every tensor: name, type, shape, offset in the\ndata section, bytes");
@@ -135,7 +167,9 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--tokenizer", options.tokenizer,
                  "Its kind, tokens by kind, special tokens, and\nwhether all of it fits together")
         ->group("Sections");
-    app.add_flag("--template", options.chat_template, "The chat template as text")->group("Sections");
+    optional_value("--template", options.chat_template,
+                   "The chat template as text, or the one of this\nname; --tokenizer lists them")
+        ->type_name("[NAME]");
     app.add_flag("--header-hex", options.header_hex, "The header byte by byte, each field explained")
         ->group("Sections");
     app.add_flag("--check", options.check,
@@ -176,8 +210,17 @@ void add_options(CLI::App& app, Options& options) {
     keep_ways_apart(app);
 }
 
+void give_back_file(Options& options) {
+    for (auto* value :
+         {&options.metadata, &options.tensors, &options.chat_template, &options.numbers.stats, &options.numbers.hash}) {
+        if (options.files.empty() && value->has_value() && !value->value().empty())
+            options.files.push_back(std::exchange(**value, ""));
+    }
+}
+
 std::string misuse(const Options& options) {
-    if (options.file.empty()) return "FILE is missing";
+    if (options.files.empty()) return "FILE is missing";
+    if (options.files.size() > 1) return misuse_of_several(options);
     const bool glob = !options.metadata.value_or("").empty() || !options.tensors.value_or("").empty();
     if (options.json && (glob || options.sort || (options.in_full && !options.numbers.stats))) {
         return "--json prints all of the file as it is: a GLOB of a section, --sort and --long do not go with it";

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/command_line.hpp"
 #include "fit.hpp"
@@ -11,15 +12,16 @@
 namespace ggufkit::info {
 
 struct Options {
-    std::string file;
+    std::vector<std::string> files;
+    const std::string& file() const { return files.front(); }
     std::optional<std::string> metadata;  // the pattern
     std::optional<std::string> tensors;
     std::optional<std::string> sort;
     bool in_full = false;
-    std::string get;
+    std::optional<std::string> get;
     bool layers = false;
     bool types = false;
-    bool chat_template = false;
+    std::optional<std::string> chat_template;  // its name; empty: the default one
     bool tokenizer = false;
     bool header_hex = false;
     bool check = false;
@@ -37,6 +39,9 @@ struct Options {
 
 cli::Manual manual();
 void add_options(CLI::App& app, Options& options);
+
+// Files that options took for a value that may be left out are given back: `--tensors FILE`.
+void give_back_file(Options& options);
 
 // What is wrong with them, or nothing.
 std::string misuse(const Options& options);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "common/show.hpp"
+#include "common/suggest.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
 
@@ -119,7 +120,9 @@ Result<PeekView> find_peek(const Model& model, std::string_view expression) {
         tensor = model.find_tensor(name);
     }
     if (tensor == nullptr) {
-        return fail({.code = Errc::not_found, .subject = fmt::format("tensor '{}'", name), .detail = "there is none"});
+        return fail({.code = Errc::not_found,
+                     .subject = fmt::format("tensor '{}'", name),
+                     .detail = "there is none" + did_you_mean_tensor(name, model)});
     }
     if (!place) {
         return fail({.code = Errc::bad_argument,

@@ -1,4 +1,6 @@
 // Sums by layer and type, the tokenizer, texts.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <ggufkit/format.hpp>
@@ -7,6 +9,7 @@
 
 #include "common/markdown.hpp"
 #include "common/show.hpp"
+#include "common/suggest.hpp"
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
@@ -21,6 +24,17 @@ using namespace cli;
 namespace {
 
 constexpr int bar_cells = 24;
+
+constexpr std::string_view template_key = "tokenizer.chat_template";
+constexpr std::string_view default_template = "default";
+
+// "a, b or c".
+std::string in_words(const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i)
+        text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
+    return text;
+}
 
 void print_histogram(Console& console, const Histogram& rows, std::string_view title) {
     Tally all;
@@ -37,7 +51,7 @@ void print_histogram(Console& console, const Histogram& rows, std::string_view t
                  {.cut = Cut::drop, .style = Style::cyan}});
     const auto add = [&](const std::string& name, const Tally& tally, const std::string& drawn) {
         table.add({name, grouped(tally.tensors), grouped(tally.elements), grouped(tally.bytes),
-                   fmt::format("{:.3f}", tally.bpw()), drawn});
+                   tally.sized == 0 ? "" : fmt::format("{:.3f}", tally.bpw()), drawn});
     };
     for (const auto& [name, tally] : rows) {
         add(name, tally, most == 0 ? "" : bar(static_cast<double>(tally.bytes) / static_cast<double>(most), bar_cells));
@@ -119,11 +133,38 @@ void print_layers(Console& console, const Model& model) { print_histogram(consol
 
 void print_types(Console& console, const Model& model) { print_histogram(console, count_types(model), "TYPE"); }
 
-bool print_template(Console& console, const Model& model) {
-    const auto text = model.header().get_string("tokenizer.chat_template");
-    if (!text) return false;
+std::vector<std::string> template_names(const Model& model) {
+    std::vector<std::string> names;
+    for (const KeyValue& entry : model.header().metadata()) {
+        if (!entry.key.starts_with(template_key) || !entry.value.as_string()) continue;
+        const std::string_view rest = entry.key.substr(template_key.size());
+        if (rest.empty()) names.insert(names.begin(), std::string(default_template));
+        if (rest.size() > 1 && rest.front() == '.') names.emplace_back(rest.substr(1));
+    }
+    return names;
+}
+
+Result<void> print_template(Console& console, const Model& model, std::string_view name) {
+    const ModelView& view = model.header();
+    const bool unnamed = name.empty() || name == default_template;
+    auto text = view.get_string(unnamed ? std::string(template_key) : fmt::format("{}.{}", template_key, name));
+    if (!text && name == default_template) text = view.get_string(fmt::format("{}.{}", template_key, name));
+    std::vector<std::string> others = template_names(model);
+    if (!text) {
+        std::string detail = name.empty() ? "has no chat template" : fmt::format("has no chat template '{}'", name);
+        if (name.empty() && !others.empty()) detail += " without a name";
+        if (!name.empty()) detail += did_you_mean(name, others);
+        if (!others.empty()) detail += fmt::format("; --template NAME prints {}", in_words(others));
+        return fail({.code = Errc::not_found, .detail = std::move(detail)});
+    }
     print_raw(console, *text);
-    return true;
+    std::erase(others, std::string(default_template));
+    if (name.empty() && !others.empty()) {
+        console.out.flush();
+        console.error(
+            fmt::format("note: this is the default chat template; --template NAME prints {}", in_words(others)));
+    }
+    return {};
 }
 
 bool print_tokenizer(Console& console, const Inspection& inspection) {
@@ -138,6 +179,10 @@ bool print_tokenizer(Console& console, const Inspection& inspection) {
     table.add({"merges", count_of(view, "tokenizer.ggml.merges")});
     add_suppressed(table, view);
     add_switches(table, view);
+    const auto templates = template_names(*inspection.model);
+    if (!templates.empty()) {
+        table.add({"chat templates", printable(fmt::format("{}", fmt::join(templates, ", ")))});
+    }
     std::vector<const Error*> faults;
     for (const Diagnostic& found : inspection.diagnostics) {
         if (found.error.subject.find("tokenizer.") != std::string::npos) faults.push_back(&found.error);

@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -132,10 +134,34 @@ std::string vocabulary(const Facts& facts) {
     return fmt::format("{}, {} ({}{})", count, kind->second, model, with(", ", pre));
 }
 
-std::string chat_template(const Facts& facts) {
+std::string chat_template(const Facts& facts, const Model& model) {
     if (!facts.view().find_key("tokenizer.ggml.tokens")) return {};
     const auto text = facts.view().get_string("tokenizer.chat_template");
-    return text ? fmt::format("yes, {}", counted(text->size(), "byte")) : "no";
+    const std::string size = text ? fmt::format("yes, {}", counted(text->size(), "byte")) : "no";
+    std::vector<std::string> names = template_names(model);
+    if (text) names.erase(names.begin());
+    if (names.empty()) return size;
+    return printable(fmt::format("{}; {} by name: {}", size, names.size(), fmt::join(names, ", ")));
+}
+
+// What text an importance matrix was made from.
+std::string datasets(const Facts& facts) {
+    std::string text;
+    if (const auto names = facts.view().get_array("imatrix.datasets")) {
+        for (const ValueView name : *names)
+            text += (text.empty() ? "" : ", ") + printable(name.as_string().value_or("?"));
+    }
+    const std::string chunks = facts.number("imatrix.chunk_count");
+    return text + with(text.empty() ? "" : "; ", chunks, " chunks") +
+           (chunks.empty() ? "" : with(" of ", facts.number("imatrix.chunk_size"), " tokens"));
+}
+
+// The importance matrix that a quantized model was made with.
+std::string importance(const Facts& facts) {
+    const std::string file = facts.text("quantize.imatrix.file"), dataset = facts.text("quantize.imatrix.dataset");
+    if (file.empty() && dataset.empty()) return {};
+    return fmt::format("{}{}{}", file, with(file.empty() ? "of " : " of ", dataset),
+                       with("; ", facts.number("quantize.imatrix.chunks_count"), " chunks"));
 }
 
 std::string model_type(const Facts& facts) {
@@ -240,8 +266,10 @@ std::vector<Row> rows(const Inspection& inspection, const Tally& all) {
         {"layers", layers(facts)},
         {"heads", heads(facts)},
         {"vocabulary", vocabulary(facts)},
-        {"chat template", chat_template(facts)},
+        {"chat template", chat_template(facts, model)},
         {"sampling", sampling(facts)},
+        {"datasets", datasets(facts)},
+        {"imatrix", importance(facts)},
         {"licence", facts.text("general.license")},
     };
     std::erase_if(rows, [](const Row& row) { return row.cell.text.empty(); });

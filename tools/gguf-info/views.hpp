@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/console.hpp"
+#include "common/json.hpp"
 #include "common/table.hpp"
 #include "inspection.hpp"
 #include "memory_chart.hpp"
@@ -46,8 +47,12 @@ void print_diagnostics(cli::Console& console, const Inspection& inspection, Prof
 void print_layers(cli::Console& console, const Model& model);
 void print_types(cli::Console& console, const Model& model);
 
+// The names of the chat templates that the model has; the one without a name is "default", and comes first.
+std::vector<std::string> template_names(const Model& model);
+// The template of this name; where it is empty, the default one, with a note on standard error of what others there are.
+// NOT_FOUND.
+Result<void> print_template(cli::Console& console, const Model& model, std::string_view name);
 // False where there is none.
-bool print_template(cli::Console& console, const Model& model);
 bool print_tokenizer(cli::Console& console, const Inspection& inspection);
 
 // One value, or some elements of an array ("KEY[3]", "KEY[3:9]"), as they are or as JSON. NOT_FOUND.
@@ -67,5 +72,7 @@ void print_known_types(cli::Console& console);
 
 // All of it for programs: spec/json.md.
 void print_json(cli::Console& console, const Inspection& inspection);
+// The same as a value within a document, with the file's name.
+void write_file(cli::JsonWriter& json, const Inspection& inspection);
 
 }  // namespace ggufkit::info

@@ -10,6 +10,8 @@
 #include <optional>
 
 #include "common/command_line.hpp"
+#include "common/open.hpp"
+#include "common/suggest.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
 #include "place.hpp"
@@ -76,6 +78,30 @@ std::string_view without_shard(std::string_view stem) {
     return rest;
 }
 
+// Whether names of models end so: a file type, and what others call one: "fp16", "UD-Q4_K_XL", "Q5_K_L", "IQ4_XS_R4".
+bool ends_names(std::string_view text) {
+    if (find_file_type(text) != nullptr) return true;
+    for (const std::string_view other : {"fp32", "fp16", "fp8", "float32", "float16", "bfloat16"}) {
+        if (cli::equal_in_any_case(text, other)) return true;
+    }
+    const auto take = [&](std::string_view prefix) {
+        const bool there = cli::equal_in_any_case(text.substr(0, prefix.size()), prefix);
+        if (there) text.remove_prefix(prefix.size());
+        return there;
+    };
+    if (take("UD-") && find_file_type(text) != nullptr) return true;
+    take("I");
+    if (!take("Q") || text.empty() || text.front() < '1' || text.front() > '8') return false;
+    text.remove_prefix(1);
+    bool more = false;
+    for (;; more = true) {  // "_K", "_XL"
+        if (text.empty()) return more;
+        constexpr std::string_view parts[] = {"_XXS", "_XXL", "_XS", "_XL", "_NL", "_R4", "_R8",
+                                              "_K",   "_S",   "_M",  "_L",  "_P",  "_0",  "_1"};
+        if (std::ranges::none_of(parts, take)) return false;
+    }
+}
+
 // "5" or "5-7".
 Result<void> read_range(std::string_view text, std::vector<std::uint32_t>& layers) {
     constexpr std::uint32_t longest = 1 << 16;
@@ -102,7 +128,8 @@ Result<Effort> read_effort(std::string_view text) {
     for (const Effort effort : {Effort::fast, Effort::normal, Effort::max}) {
         if (name(effort) == text) return effort;
     }
-    return misuse(fmt::format("'{}' is no effort: there are fast, default and max", text));
+    return misuse(fmt::format("'{}' is no effort{}: there are fast, default and max", text,
+                              cli::did_you_mean(text, {"fast", "default", "max"})));
 }
 
 std::string_view type_name(const FileType* type) { return type == nullptr ? copy_name : type->name; }
@@ -114,7 +141,7 @@ std::filesystem::path derived_output(const std::filesystem::path& input, std::st
     const std::string_view stem = without_shard(name);
     // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
     std::size_t at = stem.find_first_of("-._");
-    while (at != stem.npos && find_file_type(stem.substr(at + 1)) == nullptr) {
+    while (at != stem.npos && !ends_names(stem.substr(at + 1))) {
         at = stem.find_first_of("-._", at + 1);
     }
     const std::string kept = at == stem.npos ? fmt::format("{}-", stem) : std::string(stem.substr(0, at + 1));
@@ -136,10 +163,6 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments, bool
             if (read_type(pair->path.string())) {
                 return misuse(fmt::format("'{0}' is a file type, not an OUTPUT; for a file of this name write ./{0}",
                                           pair->path.string()));
-            }
-            const auto is_it = [&](const Request::Wanted& other) { return same_file(other.path, pair->path); };
-            if (std::ranges::any_of(request.outputs, is_it)) {
-                return misuse(fmt::format("{} would be written twice", pair->path.string()));
             }
             request.outputs.push_back(*pair);
             ++next;
@@ -164,9 +187,13 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments, bool
         } else if (next > 1 && read_pair(arguments[next])) {
             return misuse(fmt::format("'{}' is not TYPE:OUTPUT", arguments[1]));
         } else {
-            return misuse(fmt::format("'{}' is no file type; --list-types shows what there is", arguments[next]));
+            return misuse(fmt::format("'{}' is no file type{}; --list-types shows what there is", arguments[next],
+                                      cli::did_you_mean_file_type(arguments[next])));
         }
         if (!output_given && request.input == "-") return misuse("OUTPUT is missing, which INPUT - gives no name");
+        if (!output_given && cli::comes_once(request.input))
+            return misuse(
+                fmt::format("OUTPUT is missing, which INPUT {}, a pipe, gives no name", request.input.string()));
     }
 
     if (left() > 0) {

@@ -42,7 +42,7 @@ struct Request {
 Result<Request> read_positionals(const std::vector<std::string>& arguments, bool type_needed);
 
 // "dir/m-Q8_0.gguf" to "dir/m-Q4_K_M.gguf", `types` being "Q4_K_M": the file type that the name ends with is replaced;
-// where it ends with none, one is added. A shard gives the name of the whole, a compressed file that of one which is not.
+// also one as others name it, as "UD-Q4_K_XL" or "fp16"; where it ends with none, one is added. A shard gives the name of the whole, a compressed file that of one which is not.
 std::filesystem::path derived_output(const std::filesystem::path& input, std::string_view types);
 
 // "Q4_K_M"; "COPY" for null.

@@ -164,7 +164,10 @@ void print_json(cli::Console& console, const Request& request, const Output& out
     write_target(json, request.reached);
     json.key("tensors").begin_array();
     for (const PlannedTensor& tensor : plan.tensors) write_tensor(json, tensor);
-    json.end_array().field("bytes_in", plan.bytes_in()).field("bytes_out", plan.bytes_out()).field("bpw", plan.bpw());
+    json.end_array()
+        .field("bytes_in", plan.bytes_in())
+        .field("bytes_out", plan.bytes_out())
+        .field("bpw", plan.bpw() > 0 ? std::optional(plan.bpw()) : std::nullopt);
     json.key("compressed_bytes");
     const auto compressed = seconds ? compressed_bytes(output.path) : std::nullopt;
     if (compressed) {

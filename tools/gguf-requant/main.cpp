@@ -136,7 +136,7 @@ class Command {
         return understand_save_recipe();
     }
 
-    bool takes_time_to_open() const { return is_remote(request_.input.string()) || request_.input == "-"; }
+    bool takes_time_to_open() const { return is_remote(request_.input.string()) || cli::comes_once(request_.input); }
 
     // Not compressed, not in memory, not standard output.
     bool plain_file() const { return !requant::streams(request_) && !options_.shm; }
@@ -147,10 +147,24 @@ class Command {
             if (auto sound = requant::check_target(request_, recipe_); !sound) return sound;
         }
         for (auto& [path, file_type, copy] : request_.outputs) {
-            if (path.empty()) {
+            std::error_code unknown;
+            const bool in_folder = std::filesystem::is_directory(path, unknown);
+            if (!in_folder && path.has_parent_path() && !path.has_filename())
+                return misuse(fmt::format("there is no folder {}", path.string()));
+            if (path.empty() || in_folder) {
+                if (in_folder && cli::comes_once(request_.input)) {
+                    return misuse(
+                        fmt::format("{} is a folder, and INPUT gives no name for a file in it", path.string()));
+                }
                 const bool named = copy || file_type != nullptr;
-                path = requant::derived_output(
+                const auto name = requant::derived_output(
                     request_.input, named ? std::string(requant::type_name(file_type)) : name_without_type());
+                path = in_folder ? path / name.filename() : name;
+            }
+            for (const auto& other : request_.outputs) {
+                if (&other.path == &path) break;
+                if (requant::same_file(other.path, path))
+                    return misuse(fmt::format("{} would be written twice", path.string()));
             }
             if (is_remote(path.string())) return misuse(fmt::format("{}: no OUTPUT can be on a server", path.string()));
             if (is_imatrix(path)) return misuse("the output is the file of --imatrix");

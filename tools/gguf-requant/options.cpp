@@ -10,6 +10,7 @@
 
 #include "arguments.hpp"
 #include "common/size.hpp"
+#include "common/suggest.hpp"
 #include "set_kv.hpp"
 
 namespace ggufkit::requant {
@@ -29,8 +30,8 @@ cli::Manual manual() {
         .epilogue = R"(TYPE is a file type such as Q4_K_M, in any case, or its number: a mix of tensor
 types, chosen for each tensor as llama-quantize chooses. COPY keeps every tensor
 as it is. Without OUTPUT the file goes next to INPUT, and TYPE takes the place
-of the type in its name: from m-Q8_0.gguf to m-Q4_K_M.gguf. INPUT may be any
-shard of a split model.
+of the type in its name: from m-Q8_0.gguf to m-Q4_K_M.gguf. Where OUTPUT is a
+folder, it goes there under that name. INPUT may be any shard of a split model.
 
 OUTPUT appears under its name complete and on disk, or not at all: whatever
 fails, and on Ctrl-C, no part of it is left behind. Room for all of it is
@@ -68,6 +69,9 @@ Where TYPE is given all the same, it is what the file says that it is
 can be kept and changed:
   gguf-requant m-f16.gguf --target-size 4G --dry-run --save-recipe m.recipe
   gguf-requant m-f16.gguf --recipe m.recipe
+
+Where standard error is no terminal, long work prints a line of progress every
+GGUFKIT_PROGRESS seconds (default: 60; 0: none).
 
 The environment variable GGUFKIT_SIMD makes the work use another instruction set
 than the best one that the CPU has: avx512, avx2, sse4, neon or scalar. All of
@@ -139,10 +143,12 @@ void add_target(CLI::App& app, Options& options) {
     size->type_name("SIZE")->excludes(bpw)->excludes(device);
     bpw->type_name("BITS")->excludes(device);
     device->type_name("SIZE");
-    group(app.add_option("--ctx", options.ctx,
-                         "For how many tokens of context --target-device\nkeeps room (default: as many as the model "
-                         "was\ntrained for)"))
+    group(app.add_option(
+              "--ctx", options.ctx,
+              "For how many tokens of context, as 8192 or 8k,\n--target-device keeps room (default: as many as "
+              "the\nmodel was trained for)"))
         ->type_name("N")
+        ->transform(cli::plain_count)
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
         ->needs(device);
     group(app.add_option(
@@ -287,8 +293,27 @@ Result<void> append(const std::vector<std::string>& texts, std::vector<Target>& 
     return {};
 }
 
+// Names the type that may be meant.
+Error with_near_type(std::string_view type, Error error) {
+    if (!parse_weight_type(type)) error.detail += cli::did_you_mean_type(type);
+    return error;
+}
+
+Result<TensorType> read_weight_type(std::string_view text) {
+    return parse_weight_type(text).map_error([&](Error error) { return with_near_type(text, std::move(error)); });
+}
+
+Result<TypeOverride> read_tensor_type(std::string_view text) {
+    return parse_override(text).map_error(
+        [&](Error error) { return with_near_type(text.substr(text.rfind('=') + 1), std::move(error)); });
+}
+
+Result<RecipeFile> read_recipe(const std::string& file) {
+    return read_recipe_file(file).map_error([&](Error error) { return cli::with_near_file(file, std::move(error)); });
+}
+
 Result<std::vector<TypeOverride>> read_tensor_types(const std::string& file) {
-    auto read = read_recipe_file(file);
+    auto read = read_recipe(file);
     if (!read) return fail(std::move(read).error());
     if (read->file_type == nullptr) return std::move(read->overrides);
     return fail({.code = Errc::bad_argument,
@@ -345,11 +370,11 @@ Result<Recipe> recipe_of(const Options& options) {
     RecipeFile kept;
     const auto effort = std::optional(options.effort);
     auto read =
-        append(options.tensor_types, recipe.overrides, parse_override)
+        append(options.tensor_types, recipe.overrides, read_tensor_type)
             .and_then([&] { return set(options.tensor_type_file, from_file, read_tensor_types); })
-            .and_then([&] { return set(options.recipe, kept, read_recipe_file); })
-            .and_then([&] { return set(options.output_tensor_type, recipe.output_type, parse_weight_type); })
-            .and_then([&] { return set(options.token_embedding_type, recipe.token_embedding_type, parse_weight_type); })
+            .and_then([&] { return set(options.recipe, kept, read_recipe); })
+            .and_then([&] { return set(options.output_tensor_type, recipe.output_type, read_weight_type); })
+            .and_then([&] { return set(options.token_embedding_type, recipe.token_embedding_type, read_weight_type); })
             .and_then([&] { return set(options.prune_layers, recipe.pruned_layers, read_layers); })
             .and_then([&] { return append(options.override_kv, recipe.metadata, read_key_override); })
             .and_then([&] { return append(options.set_kv, recipe.metadata, read_set_kv); })
@@ -369,7 +394,7 @@ Result<Recipe> recipe_of(const Options& options) {
 Result<std::optional<Imatrix>> imatrix_of(const Options& options, const cli::Console& console) {
     if (!options.imatrix) return std::nullopt;
     auto imatrix = Imatrix::open(*options.imatrix);
-    if (!imatrix) return fail(std::move(imatrix).error());
+    if (!imatrix) return fail(cli::with_near_file(*options.imatrix, std::move(imatrix).error()));
     note_strangers(console, "--include-weights", options.include_weights, *imatrix);
     note_strangers(console, "--exclude-weights", options.exclude_weights, *imatrix);
     if (!options.include_weights.empty()) imatrix = (*std::move(imatrix)).including(options.include_weights);

@@ -98,7 +98,7 @@ std::string report_json(const Outcome& outcome) {
     }
     json.field("bytes_in", plan.bytes_in())
         .field("bytes_out", plan.bytes_out())
-        .field("bpw", plan.bpw())
+        .field("bpw", plan.bpw() > 0 ? std::optional(plan.bpw()) : std::nullopt)
         .field("seconds", seconds);
     json.key("total").begin_object();
     for (const QualityTotal& total : totals(plan, quality, Grouping::whole)) write_total(json, total);

@@ -47,8 +47,9 @@ void print_conversions(Console& console, const Plan& plan) {
 }
 
 std::string size_line(const Plan& plan) {
-    return fmt::format("{} ({} bytes), {:.2f} bits a weight", human_bytes(plan.bytes_out()), grouped(plan.bytes_out()),
-                       plan.bpw());
+    const std::string size = fmt::format("{} ({} bytes)", human_bytes(plan.bytes_out()), grouped(plan.bytes_out()));
+    if (plan.bpw() == 0) return size + ", no weights";  // a vocabulary
+    return fmt::format("{}, {:.2f} bits a weight", size, plan.bpw());
 }
 
 // How good the choice is.

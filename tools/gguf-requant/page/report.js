@@ -54,7 +54,7 @@ function tiles() {
   const error = report.total.error;
   return h('div', { class: 'tiles' },
     tile(show.bytes(report.bytes_out), `from ${show.bytes(report.bytes_in)} of weights`),
-    tile(report.bpw.toFixed(2), 'bits a weight'),
+    report.bpw > 0 ? tile(report.bpw.toFixed(2), 'bits a weight') : [],
     error === null ? [] : [
       tile(show.percent(error.relative_rmse), `relative error; ${show.decibel(number(error.sqnr_db))} SQNR`),
       error.weighted_relative_rmse === null ? [] : tile(show.percent(error.weighted_relative_rmse), 'the same, weighted by importance'),
