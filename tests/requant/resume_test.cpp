@@ -28,17 +28,27 @@ using requant::Journal;
 
 namespace {
 
-// Runs in a process of its own, which is killed after `lifetime`, or when it is done.
-void run_and_kill(const std::vector<Output>& outputs, const Model& model, std::chrono::microseconds lifetime) {
+// Runs in a process of its own, which is killed after `lifetime`, or when it is done; with a `journal`, as soon as it has
+// one and reports progress, whatever the load of the machine.
+void run_and_kill(const std::vector<Output>& outputs, const Model& model, std::chrono::microseconds lifetime,
+                  const fs::path& journal = {}) {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
         const auto done = execute(model, outputs,
-                                  {.threads = 2, .resume = true, .checkpoint_interval = std::chrono::milliseconds(1)});
+                                  {.threads = 2,
+                                   .progress =
+                                       [&](const Progress&) {
+                                           if (!journal.empty() && fs::exists(journal)) ::raise(SIGKILL);
+                                       },
+                                   .resume = true,
+                                   .checkpoint_interval = std::chrono::milliseconds(1)});
         ::_exit(done ? 0 : 1);
     }
-    std::this_thread::sleep_for(lifetime);
-    ::kill(child, SIGKILL);
+    if (journal.empty()) {
+        std::this_thread::sleep_for(lifetime);
+        ::kill(child, SIGKILL);
+    }
     int status = 0;
     REQUIRE(::waitpid(child, &status, 0) == child);
     CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
@@ -65,7 +75,8 @@ TEST_CASE("resume: killed at any moment, again and again, one output or two: the
         std::vector<Output> outputs{{&plan, site.out}};
         if (kill % 2 == 1) outputs.push_back({&other_plan, site.other});
         for (int times = 0; times <= kill % 3 && !fs::exists(site.out); ++times) {
-            run_and_kill(outputs, model, whole * static_cast<int>(random.unit() * 120) / 100);
+            run_and_kill(outputs, model, whole * static_cast<int>(random.unit() * 120) / 100,
+                         kill % 10 == 0 ? site.journal() : fs::path());
         }
         const bool finished =
             std::ranges::all_of(outputs, [](const Output& output) { return fs::exists(output.path); });
