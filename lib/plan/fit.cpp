@@ -16,8 +16,15 @@ std::string describe(const TypeOption& option) {
     return fmt::format("error {:.2g}, {} bytes", option.error, option.bytes);
 }
 
-// The fixed file type whose file is nearest in size, for general.file_type: a number that readers show and nothing depends
-// on. Only those that could be made here as they are, and of the formats that mixes are made of.
+// What a plan's files hold besides headers. These differ by the label of what is converted.
+std::uint64_t data_bytes(const Plan& plan) {
+    std::uint64_t bytes = plan.bytes_out();
+    for (const Layout& file : plan.files) bytes -= std::min(file.data_offset, file.file_bytes);
+    return bytes;
+}
+
+// The fixed file type whose tensor data is nearest in size, for general.file_type: a number that readers show and nothing
+// depends on. Only those that could be made here as they are, and of the formats that mixes are made of.
 const FileType* nearest_file_type(const Model& model, Recipe recipe, std::uint64_t bytes) {
     const FileType* nearest = nullptr;
     std::uint64_t least = 0;
@@ -28,7 +35,7 @@ const FileType* nearest_file_type(const Model& model, Recipe recipe, std::uint64
         recipe.file_type = &type;
         const auto plan = make_plan(model, recipe);
         if (!plan || !check_executable(*plan)) continue;
-        const std::uint64_t size = plan->bytes_out();
+        const std::uint64_t size = data_bytes(*plan);
         const std::uint64_t distance = size > bytes ? size - bytes : bytes - size;
         if (nearest == nullptr || distance < least) nearest = &type, least = distance;
     }
@@ -51,7 +58,9 @@ Result<Solution> smallest(const Measurement& measurement) {
 
 Result<Fit> carry_over(const Model& model, const Recipe& recipe, const Measurement& measurement, Solution solution) {
     Fit made{.recipe = recipe, .plan = {}, .solution = std::move(solution)};
-    if (recipe.file_type == nullptr) made.recipe.file_type = nearest_file_type(model, recipe, made.solution.bytes);
+    if (recipe.file_type == nullptr) {
+        made.recipe.file_type = nearest_file_type(model, recipe, made.solution.bytes - measurement.header_bytes);
+    }
     add_rows(made.recipe, measurement, made.solution);
     auto plan = make_plan(model, made.recipe);
     if (!plan) return fail(std::move(plan).error());

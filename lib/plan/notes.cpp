@@ -80,7 +80,7 @@ class Notes {
             return fmt::format("{} the type asked for by name ({}): {}", tensors(n, "cannot have", "cannot have"),
                                fmt::join(forced_.changes, ", "), forced_.why());
         });
-        if (static_cast<double>(larger_.bytes) >= much * static_cast<double>(bytes_)) {
+        if (plan_.converts() && static_cast<double>(larger_.bytes) >= much * static_cast<double>(bytes_)) {
             add(Kind::larger, larger_, [&](std::size_t n) {
                 return fmt::format("{} larger than {} ({}), {:.0f} % of the output", tensors(n, "stays", "stay"),
                                    type_name(plan_.file_type->default_type), fmt::join(larger_.changes, ", "),

@@ -96,9 +96,11 @@ void report_edits(const Console& console, const Plan& plan) {
 void report_all_copied(const Console& console, const Model& model, const Plan& plan) {
     if (plan.file_type == nullptr || plan.converts()) return;
     const bool chosen = std::ranges::any_of(plan.tensors, [](const auto& t) { return t.chooser != Chooser::none; });
+    const bool misfit = std::ranges::any_of(plan.tensors, [](const auto& t) { return t.wanted.has_value(); });
     const std::string_view why = model.header().get_string("general.type") == "adapter"
                                      ? "the input is an adapter (general.type), whose tensors are not quantized"
                                  : plan.tensors.empty() ? "the input has no tensors"
+                                 : misfit               ? "the rows suit no smaller type than they have"
                                  : chosen               ? "the tensors have these types already"
                                                         : "the input has no tensor of a kind that is quantized";
     console.error(
