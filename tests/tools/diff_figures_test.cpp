@@ -58,7 +58,7 @@ TEST_CASE("gguf-diff multiplies weights by NAME.scale, which is no tensor that c
     const std::string a = floats.save(folder / "a.gguf"), b = packed.save(folder / "b.gguf");
 
     const json::object pair = json_of(run_tool("gguf-diff", {a, b, "--json"}));
-    CHECK(pair.at("total").at("relative_rmse") == 0);
+    CHECK(pair.at("total").at("relative_rmse").as_double() == 0);
     CHECK(pair.at("tensors").at(0).at("rescaled") == true);
     const CommandResult limited = run_tool("gguf-diff", {a, b, "--fail-above", "relative_rmse=0"});
     CHECK(limited.exit_code == 0);

@@ -65,14 +65,17 @@ TEST_CASE("gguf-diff shows what differs and exits with 1") {
 ~  blk.0.attn_q.weight  Q4_K → Q5_K    211 %  -6.5 dB   2598  0.194 %
 ~  token_embd.weight    Q6_K         0.669 %  43.5 dB  0.227   90.8 %  1 of 10
 
-PART         TENSORS  WEIGHTS    ERROR     SQNR    EQUAL
-attn_q             1   65.5 K    211 %  -6.5 dB  0.194 %
-token_embd         1   2.56 K  0.669 %  43.5 dB   90.8 %
-all of them        2   68.1 K    211 %  -6.5 dB   3.60 %
+PART         TENSORS  WEIGHTS    ERROR     SQNR   EQUAL
+attn_q             2  131.1 K    141 %  -3.0 dB  50.1 %
+token_embd         1   2.56 K  0.669 %  43.5 dB  90.8 %
+all tensors        7  412.4 K   79.6 %   2.0 dB  84.1 %
+
+   error by layer  ▁·
+                   117 % to 117 %, layers 0 to 1
 
 keys: 1 removed, 1 added, 4 changed
 tensors: 1 removed, 1 added, 1 retyped, 1 reshaped, 1 with other bytes, 5 equal
-values: relative error 211 %, SQNR -6.5 dB, 68.1 K weights
+values: relative error 79.6 %, SQNR 2.0 dB, 412.4 K weights
 )");
 }
 
