@@ -41,8 +41,11 @@ class Parser {
     }
 
   private:
-    // Room for more records than this is made as they are read: a count may be a lie that a sparse file makes possible.
-    static constexpr std::uint64_t reserve_limit = 1 << 16;
+    // Room for more records than this is made as they are read: a count may be a lie, which a sparse file makes possible.
+    std::size_t room_for(std::uint64_t records, std::size_t least_size) const {
+        constexpr std::uint64_t limit = 1 << 16;
+        return static_cast<std::size_t>(std::min({records, limit, std::uint64_t{in_.remaining() / least_size}}));
+    }
 
     // The shortest records: empty names, no dimensions, one-byte values.
     std::size_t least_key_value() const { return in_.encoding().length_size() + 4 + 1; }
@@ -123,7 +126,7 @@ class Parser {
     }
 
     Result<void> metadata() {
-        view_.metadata_.reserve(std::min(view_.announced_keys_, reserve_limit));
+        view_.metadata_.reserve(room_for(view_.announced_keys_, least_key_value()));
         for (std::uint64_t i = 0; i < view_.announced_keys_; ++i) {
             auto read = i < limits_.records ? key_value() : too_many(R::kv_count);
             if (!read) {
@@ -166,7 +169,7 @@ class Parser {
     }
 
     Result<void> tensor_infos() {
-        view_.tensors_.reserve(std::min(view_.announced_tensors_, reserve_limit));
+        view_.tensors_.reserve(room_for(view_.announced_tensors_, least_tensor_info()));
         for (std::uint64_t i = 0; i < view_.announced_tensors_; ++i) {
             auto read = i < limits_.records ? tensor_info() : too_many(R::tensor_count);
             if (!read) {

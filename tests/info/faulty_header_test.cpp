@@ -88,7 +88,7 @@ TEST_CASE("tensors of five dimensions: all views show keys, tensors and shapes, 
     check_shown(file, {"--fit", "1GiB"}, {}, fault);
     for (const Said& view : {said(file, {}), said(file, {"--check"})}) {
         CHECK(view.err == "");
-        CHECK(has(view.out, "has 5 dimensions; GGUF allows at most 4"));
+        CHECK(has(view.out, "has 5 dimensions"));  // a summary is cut to its width
     }
     const Said json = said(file, {"--json"});
     CHECK(has(json.out, R"("shape":[2,2,1,4,64])"));
@@ -179,7 +179,7 @@ TEST_CASE("a missing shard: which one it is, and that the figures are of a part"
     check_shown(first, {"--fit", "1GiB"}, {}, "");
     const Said tensors = said(first, {"--tensors"});
     CHECK(has(tensors.out, " 1:"));
-    CHECK(has(tensors.err, "shard 3 of 3: No such file or directory"));
+    CHECK(has(tensors.err, "m-00003-of-00003.gguf: BAD_SPLIT GGUF-R043 shard 3 of 3: "));
     const boost::json::object json = boost::json::parse(said(first, {"--json"}).out).as_object();
     CHECK_FALSE(json.at("complete").as_bool());
     CHECK(json.at("split_count") == 3);
