@@ -137,7 +137,7 @@ TEST_CASE("rows are in order of id and found by id and by name") {
         CHECK(find_format(row.name) == &row);
         CHECK(names.insert(row.name).second);
     }
-    for (const std::uint32_t id : {43u, 96u, 100u, 159u, 400u, 0x7fffffffu, 0xffffffffu}) {
+    for (const std::uint32_t id : {49u, 96u, 100u, 162u, 400u, 0x7fffffffu, 0xffffffffu}) {
         CHECK(find_format(id) == nullptr);
     }
     CHECK(find_format("q4_k") == find_format("Q4_K"));
@@ -265,9 +265,9 @@ TEST_CASE("spec/quant-formats.md lists exactly the registry") {
                                            fallback));
         } else {
             expected.push_back(fmt::format("| {} | {} | {} |", row.id, row.name,
-                                           row.standing == Standing::removed     ? "removed"
-                                           : is_ambiguous(row) ? "forks"
-                                                                                 : "ik_llama.cpp"));
+                                           row.standing == Standing::removed ? "removed"
+                                           : is_ambiguous(row)               ? "forks"
+                                                                             : "ik_llama.cpp"));
         }
     }
     std::ranges::sort(listed);
