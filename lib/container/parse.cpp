@@ -130,7 +130,8 @@ class Parser {
         for (std::uint64_t i = 0; i < view_.announced_keys_; ++i) {
             auto read = i < limits_.records ? key_value() : too_many(R::kv_count);
             if (!read) {
-                if (read.error().subject.empty()) read.error().subject = fmt::format("key #{}", i);
+                if (read.error().subject.empty())
+                    read.error().subject = fmt::format("key #{} of {}", i, view_.announced_keys_);
                 return read;
             }
             view_.header_bytes_ = in_.at();
@@ -173,7 +174,8 @@ class Parser {
         for (std::uint64_t i = 0; i < view_.announced_tensors_; ++i) {
             auto read = i < limits_.records ? tensor_info() : too_many(R::tensor_count);
             if (!read) {
-                if (read.error().subject.empty()) read.error().subject = fmt::format("tensor #{}", i);
+                if (read.error().subject.empty())
+                    read.error().subject = fmt::format("tensor #{} of {}", i, view_.announced_tensors_);
                 return read;
             }
             view_.header_bytes_ = in_.at();

@@ -292,7 +292,8 @@ std::vector<Row> problem_rows(const Inspection& inspection) {
                              ? inspection.faults.front()
                              : std::ranges::find(inspection.diagnostics, worst, &Diagnostic::severity)->error;
     return {{"problems", Cell(text + "; --check lists them", errors == 0 ? Style::yellow : Style::red)},
-            {"", first.message()}};
+            {"", inspection.faults.empty() ? first.message()
+                                           : printable(fmt::format("{}: {}", first.subject, first.detail))}};
 }
 
 void print_rows(Console& console, const std::vector<Row>& rows, std::size_t width) {
