@@ -46,7 +46,7 @@ TEST_CASE("--fit says what takes how much, what fits, and which file types would
   weights    5.33 MiB, 8.51 bits each
   KV cache   12.0 MiB, F16
   compute    about 10.5 MiB, for 512 tokens at once
-  all        27.8 MiB
+  all        27.6 MiB on the device, 4.77 MiB on the host
 
   DEVICE      SIZE  LAYERS   WEIGHTS     CACHE   COMPUTE      FREE
   GPU 0   26.0 MiB       6  4.26 MiB  10.0 MiB  10.5 MiB  1.24 MiB
@@ -56,12 +56,12 @@ TEST_CASE("--fit says what takes how much, what fits, and which file types would
   For llama.cpp: --ctx-size 4096 --n-gpu-layers 6
   With this context up to about 5.89 bits a weight would fit:
 
-  FILE TYPE    BPW   WEIGHTS       ALL  FITS
-  F32        32.00  20.0 MiB  42.5 MiB  no
+  FILE TYPE    BPW   WEIGHTS  ON DEVICES  FITS
+  F32        32.00  20.0 MiB    41.5 MiB  no
 )");
-    CHECK(text.find("  as it is    8.51  5.33 MiB  27.8 MiB  no\n") != text.npos);
-    CHECK(text.find("  Q4_K_M      4.80  3.00 MiB  25.5 MiB  yes\n") != text.npos);
-    CHECK(text.find("  IQ2_XXS     2.30  1.44 MiB  23.9 MiB  yes   needs an imatrix\n") != text.npos);
+    CHECK(text.find("  as it is    8.51  5.33 MiB    27.6 MiB  no\n") != text.npos);
+    CHECK(text.find("  Q4_K_M      4.80  3.00 MiB    25.4 MiB  yes\n") != text.npos);
+    CHECK(text.find("  IQ2_XXS     2.30  1.44 MiB    23.9 MiB  yes   needs an imatrix\n") != text.npos);
     CHECK(text.find("TQ1_0") == text.npos);  // for models that were trained to be ternary
 }
 
@@ -127,6 +127,40 @@ TEST_CASE("--ctx, --batch, --kv-type, --no-flash-attn and --margin change what t
     CHECK(number(json_of(driver), "gpu_layers") == 0);
 }
 
+TEST_CASE("--fit says what --margin keeps free, and whether all would fit without it") {
+    const auto text = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), tiny);
+        return run_tool("gguf-info", arguments).text();
+    };
+    CHECK(text({"--fit", "1GiB"})
+              .find("  0 of 7 layers fit.\n  --margin keeps 1.00 GiB of the device free; without it, "
+                    "all layers fit.\n") != std::string::npos);
+    CHECK(text({"--fit", "6MiB", "--margin", "2MiB"})
+              .find("--margin keeps 2.00 MiB of the device free; without it, not "
+                    "all layers fit either.\n") != std::string::npos);
+    CHECK(text({"--fit", "6MiB", "--margin", "0"}).find("--margin") == std::string::npos);
+    CHECK(text({"--fit", "2GiB"}).find("--margin") == std::string::npos);
+    const auto json = [&](const std::string& size) {
+        return json_of(run_tool("gguf-info", {tiny, "--fit", size, "--json"}));
+    };
+    CHECK(json("1GiB").at("fits_without_margin").as_bool());
+    CHECK(!json("1GiB").at("fits").as_bool());
+    CHECK(!json("1MiB").at("fits_without_margin").as_bool());
+}
+
+TEST_CASE("--fit has one sum for what all layers take on devices") {
+    for (const std::vector<std::string>& devices :
+         {std::vector<std::string>{"--fit", "1GiB"}, {"--gpu", "8MiB", "--gpu", "8MiB"}}) {
+        const auto json = fit_json(devices);
+        CHECK(json.at("fits").as_bool());
+        std::uint64_t sum = 0;
+        for (const auto& device : json.at("devices").as_array())
+            for (const char* part : {"weights", "cache", "compute"}) sum += number(device.as_object(), part);
+        for (const auto& row : json.at("file_types").as_array())
+            if (row.at("name").is_null()) CHECK(number(row.as_object(), "devices") == sum);
+    }
+}
+
 TEST_CASE("the longest context that fits is the longest that fits") {
     const TemporaryFolder folder;
     make_shape("llama-3-8b").save(folder / "model.gguf");
@@ -156,6 +190,9 @@ TEST_CASE("--fit of what it cannot be said of, and misuse") {
     };
     misused({"--fit", "much"}, "'much' is no size such as 4G");
     misused({"--fit", "0"}, "no size");
+    misused({"--fit", "24"}, "'24' has no unit: write 24GiB or 24MiB (24B for bytes)");
+    misused({"--gpu", "1.5"}, "'1.5' has no unit");
+    misused({"--fit", "1G", "--margin", "512"}, "'512' has no unit");
     misused({"--fit", "1G", "--gpu", "1G"}, "excludes");
     misused({"--fit", "1G", "--tensors"}, "excludes");
     misused({"--ctx", "4096"}, "--ctx requires --fit, --gpu or --html");

@@ -164,6 +164,22 @@ std::string importance(const Facts& facts) {
                        with("; ", facts.number("quantize.imatrix.chunks_count"), " chunks"));
 }
 
+// Sparse attention: an indexer picks the tokens that a layer attends to.
+std::string indexer(const Facts& facts) {
+    const std::string picked = facts.number(".attention.indexer.top_k");
+    if (picked.empty()) return {};
+    return fmt::format("picks {} tokens to attend to{}", picked,
+                       with("; ", facts.number(".attention.indexer.head_count"), " heads"));
+}
+
+// Embeddings of n-grams that single layers add (PLE).
+std::string ngrams(const Facts& facts) {
+    const auto layers = facts.view().get_array(facts.architecture() + ".ple.layers");
+    if (!layers) return {};
+    return fmt::format("{} in {}", with("of up to ", facts.number(".ple.ngram_size"), " tokens"),
+                       counted(layers->size(), "layer"));
+}
+
 std::string model_type(const Facts& facts) {
     using container::Role;
     const Role role = container::role_of(facts.view());
@@ -265,6 +281,9 @@ std::vector<Row> rows(const Inspection& inspection, const Tally& all) {
          facts.number(".embedding_length") + with("; feed-forward ", facts.number(".feed_forward_length"))},
         {"layers", layers(facts)},
         {"heads", heads(facts)},
+        {"indexer", indexer(facts)},
+        {"KDA", with("heads of ", facts.number(".kda.head_dim"))},
+        {"n-grams", ngrams(facts)},
         {"vocabulary", vocabulary(facts)},
         {"chat template", chat_template(facts, model)},
         {"sampling", sampling(facts)},
