@@ -68,6 +68,7 @@ constexpr std::array special{
     Architecture{.name = "nomic-bert", .layers = remember_nothing, .head = false},
     Architecture{.name = "nomic-bert-moe", .layers = remember_nothing, .head = false, .gate = false},
     Architecture{.name = "t5encoder", .head = false, .position_bias = true},
+    Architecture{.name = "wavtokenizer-dec", .layers = remember_nothing, .head = false, .gate = false},
     // Attention with a bias.
     Architecture{.name = "t5", .position_bias = true},
 };

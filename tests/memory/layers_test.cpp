@@ -61,8 +61,9 @@ TEST_CASE("a model without a language head has no probabilities and no second em
     CHECK(compute(large, {.context = 512}) == doctest::Approx(14.51).epsilon(0.01));
     CHECK(compute(large, {.context = 8192, .ubatch = 8192}) == doctest::Approx(64.02).epsilon(0.01));
 
-    for (const char* name : {"bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llama-embed",
-                             "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder"}) {
+    for (const char* name :
+         {"bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llama-embed", "modern-bert",
+          "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder", "wavtokenizer-dec"}) {
         CAPTURE(std::string(name));
         SyntheticModel encoder = sized(name, {4, 256, 512, 4, 4, 1000});
         SyntheticModel with_words = sized(name, {4, 256, 512, 4, 4, 250000});
