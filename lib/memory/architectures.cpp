@@ -62,7 +62,7 @@ constexpr std::array special{
     Architecture{.name = "gemma-embedding", .layers = remember_nothing, .period = 6, .head = false},
     Architecture{.name = "jina-bert-v2", .layers = remember_nothing, .head = false},
     Architecture{.name = "jina-bert-v3", .layers = remember_nothing, .head = false, .gate = false},
-    Architecture{.name = "llama-embed", .layers = remember_nothing, .head = false},
+    Architecture{.name = "llama-embed", .head = false},
     Architecture{.name = "modern-bert", .layers = remember_nothing, .period = 3, .full_first = true, .head = false},
     Architecture{.name = "neo-bert", .layers = remember_nothing, .head = false},
     Architecture{.name = "nomic-bert", .layers = remember_nothing, .head = false},
