@@ -4,6 +4,7 @@
 #include <ggufkit/plan.hpp>
 #include <ggufkit/quantize.hpp>
 
+#include "container/role.hpp"
 #include "plan/choose.hpp"
 #include "plan/header.hpp"
 #include "plan/importance.hpp"
@@ -29,10 +30,16 @@ Result<void> check_recipe(const Recipe& recipe) {
     return {};
 }
 
-// Sums over a text look like vectors of weights, and would all be copied.
+// Sums over a text and directions of a control vector look like vectors of weights, and would all be copied.
 Result<void> check_is_model(const Model& model, const Recipe& recipe) {
-    if (recipe.copy || model.header().get_string("general.type") != "imatrix") return {};
-    return refuse("the input is an importance matrix (its general.type is imatrix), not a model: give it as --imatrix");
+    if (recipe.copy) return {};
+    switch (container::role_of(model.header())) {
+        case container::Role::imatrix:
+            return refuse("the input is an importance matrix, not a model: give it as --imatrix");
+        case container::Role::control_vector:
+            return refuse("the input is a control vector, not a model: it can be copied (COPY), not quantized");
+        default: return {};
+    }
 }
 
 // Of the files that the tensors went to, in order.

@@ -98,6 +98,12 @@ TEST_CASE("a model in place of an imatrix, and what goes with a model in place o
         const std::string said = std::string(what) + ", not a model: llama.cpp takes it as " + option;
         CHECK(has(run_tool("gguf-info", {path}, 120).text(), said));
         check_says(run_tool("gguf-info", {path, "--fit", "1GiB"}), 1, "this is " + std::string(what) + ", not a model");
+        const std::string out = folder / "made.gguf";
+        if (what == std::string("a control vector")) {
+            check_says(run_tool("gguf-requant", {path, out, "Q8_0"}), 1,
+                       "the input is a control vector, not a model: ");
+            CHECK(run_tool("gguf-requant", {path, out, "COPY"}).exit_code == 0);
+        }
         if (what == std::string("an importance matrix")) continue;
         check_says(run_tool("gguf-requant", {sound, folder / "out.gguf", "Q4_K_M", "--imatrix", path}), 1,
                    "this is " + std::string(what) + ", not an importance matrix");
