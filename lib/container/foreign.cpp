@@ -19,7 +19,7 @@ namespace {
 using namespace std::string_view_literals;
 
 // A longer run of zeros is not looked at: it may take up a whole disk.
-constexpr std::size_t most_zeros = 64 << 10;
+constexpr std::size_t most_zeros = io::recognized_bytes - 1;
 
 // ---------------------------------------------------------------- formats that begin with a magic number
 
@@ -205,14 +205,12 @@ Found onnx(const Beginning& file) {
 
 // i32 entries; i32 length, NAME; i32 calls; i32 count, f32 …
 Found old_imatrix(const Beginning& file) {
-    constexpr std::uint32_t most_entries = 1 << 20, longest_name = 256, most_calls = 1 << 30, most_columns = 1 << 28;
+    constexpr std::uint32_t most_entries = 1 << 20, longest_name = 256;
     const std::uint32_t entries = file.number(0), length = file.number(4);
     if (entries == 0 || entries > most_entries || length == 0 || length > longest_name) return {};
     if (file.bytes.size() < 8 + length + 8) return {};
     const auto is_name = [](char c) { return c > ' ' && c < '\x7f'; };
     if (!std::ranges::all_of(file.text.substr(8, length), is_name)) return {};
-    const std::uint32_t calls = file.number(8 + length), columns = file.number(8 + length + 4);
-    if (calls > most_calls || columns == 0 || columns > most_columns) return {};
     return Foreign{"an importance matrix in the older form", as_imatrix, true};
 }
 

@@ -19,7 +19,7 @@ namespace ggufkit::io {
 class Frames;
 
 // As much of a file that is no model is kept, where there is as much, to tell what it is instead.
-inline constexpr std::size_t recognized_bytes = 4096;
+inline constexpr std::size_t recognized_bytes = (64 << 10) + 1;
 
 struct SpoolOptions {
     unsigned threads = 0;  // 0: as many as the machine has

@@ -106,8 +106,11 @@ TEST_CASE("each shard has zeros of its own") {
     const TemporaryFolder folder;
     SmallModel model = five_matrices();
     for (const char* name : {"d", "d.bias", "e", "e.bias"}) clear(model, name);
+    // The matrices are in the first shard; in the second are biases alone.
     const DataFindings found = findings(model.save_split(folder / "m", 2));
-    REQUIRE(found.zeros.size() == 0);  // a matrix at each end, or biases alone
-    clear(model, "c");
-    CHECK(findings(model.save_split(folder / "m", 2)).zeros.size() == 1);
+    REQUIRE(found.zeros.size() == 1);
+    CHECK(found.zeros[0].shard == 0);
+    CHECK(found.zeros[0].tensors == 2);
+    CHECK(found.zeros[0].to_the_end);
+    CHECK(found.zero_tensors == 4);
 }

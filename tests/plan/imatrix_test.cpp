@@ -153,7 +153,7 @@ TEST_CASE("imatrix: files that do not fit together") {
     CHECK(refusal(old_imatrix({{"a", 1, {1}}, {"b", 1, {1}}, {"a", 1, {1}}})).code == Errc::dup_tensor);
     CHECK(refusal(old_imatrix({{"a", 1, {}}})).detail == "has no numbers");
     CHECK(refusal(old_imatrix({{"a", -2, {1}}})).detail == "-2 is negative");
-    CHECK(refusal(old_imatrix({})).detail == "has no entries");
+    CHECK(refusal(old_imatrix({})).detail.starts_with("this is a file of nothing but zeros, "));
     CHECK(Imatrix::open(fixture + ".gone").error().code == Errc::io_open);
 }
 
