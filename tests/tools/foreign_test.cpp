@@ -100,7 +100,7 @@ TEST_CASE("a model in place of an imatrix, and what goes with a model in place o
         check_says(run_tool("gguf-info", {path, "--fit", "1GiB"}), 1, "this is " + std::string(what) + ", not a model");
         const std::string out = folder / "made.gguf";
         if (what == std::string("a control vector")) {
-            check_says(run_tool("gguf-requant", {path, out, "Q8_0"}), 1,
+            check_says(run_tool("gguf-requant", {path, out, "Q8_0"}), 2,
                        "the input is a control vector, not a model: ");
             CHECK(run_tool("gguf-requant", {path, out, "COPY"}).exit_code == 0);
         }
