@@ -72,8 +72,8 @@ TEST_CASE("K36 what is wrong is said with the type that is due") {
     REQUIRE(view);
     const Report report = validate(*view, as_llama);
     REQUIRE(report.diagnostics.size() == 1);
-    CHECK(report.diagnostics[0].error.message().find(
-              "key 'llama.block_count': BAD_SEMANTICS is u64; llama.cpp wants u32") != std::string::npos);
+    CHECK(report.diagnostics[0].error.subject == "key 'llama.block_count'");
+    CHECK(report.diagnostics[0].error.detail == "is u64; llama.cpp wants u32");
     CHECK(report.diagnostics[0].error.rule == "GGUF-R057");
 }
 

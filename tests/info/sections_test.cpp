@@ -304,7 +304,7 @@ TEST_CASE("--list-types: every type and file type that the program knows") {
     for (const FormatInfo& format : formats()) CHECK(has_line(std::to_string(format.id), format.name));
     for (const FileType& type : file_types()) CHECK(has_line(std::to_string(type.id), type.name));
     CHECK(lines.size() == formats().size() + file_types().size() + 3);
-    CHECK(text.find(" 14  Q6_K          6.5625    256    210  weights           read and made\n") != text.npos);
+    CHECK(text.find(" 14  Q6_K           6.5625    256    210  weights           read and made\n") != text.npos);
 }
 
 TEST_CASE("a split model: --header-hex and --layers show all shards") {

@@ -197,7 +197,7 @@ TEST_CASE("--fit of what it cannot be said of, and misuse") {
     misused({"--fit", "1G", "--tensors"}, "excludes");
     misused({"--ctx", "4096"}, "--ctx requires --fit, --gpu or --html");
     misused({"--margin", "1G"}, "--margin requires --fit, --gpu or --html");
-    misused({"--fit", "1G", "--kv-type", "Q6_K"}, "Q6_K not in");
+    misused({"--fit", "1G", "--kv-type", "Q6_K"}, "'Q6_K' is not one of");
     misused({"--fit", "1G", "--batch", "0"}, "--batch");
     misused({"--fit", "1G", "--kv-type", "q8_0", "--no-flash-attn"}, "a Q8_0 cache of values needs flash attention");
 }
