@@ -60,7 +60,7 @@ TEST_CASE("OUTPUT - is the file's bytes and nothing else, INPUT - is read from a
     const Content file = read_file(folder / "out.gguf");
     for (const char* script :
          {"gguf-requant $M - Q4_K_M", "gguf-requant $M - Q4_K_M 3 | cat", "cat $M | gguf-requant - - Q4_K_M",
-          "gguf-requant - - Q4_K_M < $M", "gguf-requant $M - Q4_K_M --zstd-level 1 | gguf-requant - - Q4_K_M"}) {
+          "gguf-requant - - Q4_K_M < $M", "gguf-requant $M - Q4_K_M --zstd-level 1 | gguf-requant - - COPY"}) {
         CAPTURE(script);
         const CommandResult result = shell(folder, script);
         CHECK(result.exit_code == 0);
