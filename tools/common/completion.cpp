@@ -78,7 +78,7 @@ std::string bash_completion(const Tool& tool) {
 _{0}_words() {{
     local word
     for word in $1; do
-        [[ ${{word,,}} == "${{cur,,}}"* ]] && COMPREPLY+=("$word")
+        if [[ ${{word,,}} == "${{cur,,}}"* ]]; then COMPREPLY+=("$word"); fi
     done
 }}
 _{0}() {{

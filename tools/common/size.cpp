@@ -56,6 +56,10 @@ std::string plain_count(std::string text) {
     return all ? std::to_string(*all) : text;
 }
 
+std::string check_count(const std::string& text) {
+    return whole_number(text) ? "" : fmt::format("'{}' is not a number", text);
+}
+
 Result<std::uint64_t> read_size(std::string_view text) {
     const auto refuse = [&] {
         return fail(

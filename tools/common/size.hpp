@@ -16,4 +16,7 @@ Result<std::uint64_t> read_size(std::string_view text);
 // "8k" or "8K" as "8192", "1M" as "1048576": how people write a length of context. Other text as it is.
 std::string plain_count(std::string text);
 
+// What is wrong with a text that has to be a whole number; nothing: empty.
+std::string check_count(const std::string& text);
+
 }  // namespace ggufkit::cli

@@ -47,11 +47,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t mo
     return std::min(last.back(), most + 1);
 }
 
-Nearest::Nearest(std::string_view misspelt)
-    : misspelt_(misspelt),
-      most_(misspelt.empty() || misspelt.size() > longest_word ? 0
-                                                               : std::clamp<std::size_t>(misspelt.size() / 3, 1, 3)) {
-    if (misspelt.size() == 1) most_ = 0;  // one letter is near to every other
+Nearest::Nearest(std::string_view misspelt, std::size_t letters)
+    : misspelt_(misspelt), most_(std::clamp<std::size_t>(letters / 3, 1, 3)) {
+    if (letters < 2 || misspelt.size() > longest_word) most_ = 0;  // one letter is near to every other
 }
 
 void Nearest::consider(std::string_view word) {
@@ -120,7 +118,7 @@ Error with_near_file(const std::filesystem::path& path, Error error) {
         if (names.size() == most_files) break;
     }
     std::ranges::sort(names);  // the same suggestion each time
-    Nearest nearest(path.filename().string());
+    Nearest nearest(path.filename().string(), path.stem().string().size());
     for (const std::string& name : names) nearest.consider(name);
     if (!nearest.found()) return error;
     error.detail += did_you_mean(std::optional((path.parent_path() / *nearest.found()).string()));

@@ -19,7 +19,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t mo
 // Finds the word that is nearest to a misspelt one, the first of several. Time is linear in the words.
 class Nearest {
   public:
-    explicit Nearest(std::string_view misspelt);
+    explicit Nearest(std::string_view misspelt) : Nearest(misspelt, misspelt.size()) {}
+    // `letters`: how many count, without an ending that all words have.
+    Nearest(std::string_view misspelt, std::size_t letters);
 
     void consider(std::string_view word);
     // Nothing where no word is near: a third of the letters may be wrong, and three at most.

@@ -111,7 +111,8 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
                "--ctx", options.context,
                "Tokens of context, as 8192 or 8k; 0: all that the\nmodel was trained for (default: 8192 of them)"),
            "N")
-        ->transform(cli::plain_count);
+        ->transform(cli::plain_count)
+        ->check(cli::check_count);
     detail(app.add_option("--batch", options.ubatch,
                           "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512; at most 2048)"),
            "N")

@@ -85,7 +85,8 @@ Result<void> print_one(Console& console, const Model& model, std::string_view ex
     }
     if (entry == nullptr) {
         const std::string_view key = asked.sliced ? asked.key : expression;
-        return missing("is not in this file" + did_you_mean_key(key, model));
+        const bool bad_index = model.header().find_key(key.substr(0, key.find('['))) != nullptr;  // tokens[x]
+        return missing("is not in this file" + (bad_index ? "" : did_you_mean_key(key, model)));
     }
     JsonWriter json(console.out);
     const auto print = [&](const ValueView& value) { as_json ? void(json.value(value)) : print_value(console, value); };

@@ -180,7 +180,7 @@ bool print_tokenizer(Console& console, const Inspection& inspection) {
     add_suppressed(table, view);
     add_switches(table, view);
     const auto templates = template_names(*inspection.model);
-    if (!templates.empty()) {
+    if (std::ranges::any_of(templates, [](const std::string& name) { return name != default_template; })) {
         table.add({"chat templates", printable(fmt::format("{}", fmt::join(templates, ", ")))});
     }
     std::vector<const Error*> faults;

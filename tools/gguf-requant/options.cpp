@@ -149,6 +149,7 @@ void add_target(CLI::App& app, Options& options) {
               "the\nmodel was trained for)"))
         ->type_name("N")
         ->transform(cli::plain_count)
+        ->check(cli::check_count)
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
         ->needs(device);
     group(app.add_option(
@@ -295,7 +296,8 @@ Result<void> append(const std::vector<std::string>& texts, std::vector<Target>& 
 
 // Names the type that may be meant.
 Error with_near_type(std::string_view type, Error error) {
-    if (!parse_weight_type(type)) error.detail += cli::did_you_mean_type(type);
+    const bool is_another = find_file_type(type) != nullptr || find_format(type) != nullptr;  // the error says of what
+    if (!is_another && !parse_weight_type(type)) error.detail += cli::did_you_mean_type(type);
     return error;
 }
 
