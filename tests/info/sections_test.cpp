@@ -139,7 +139,7 @@ TEST_CASE("--tokenizer: tokens by kind, special tokens, what does not fit togeth
     }
     CHECK(is_calm(shown));
     const std::string sound = screen(small_llama(), {"--tokenizer"}, 80);
-    CHECK(sound.find("consistent  yes\n") != sound.npos);
+    CHECK(sound.find("consistent      yes\n") != sound.npos);
     CHECK(sound.find("no such token") == sound.npos);
 }
 
