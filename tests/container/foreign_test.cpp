@@ -105,6 +105,7 @@ TEST_CASE("what a GGUF file is for") {
     Header vocabulary;
     vocabulary.set("tokenizer.ggml.tokens", Value::of_strings(std::vector<std::string>{"a"}));
     CHECK(role_of(vocabulary) == Role::vocabulary);
+    vocabulary.set("split.no", Value::of_unsigned(ValueType::uint16, 0));
     vocabulary.set("split.count", Value::of_unsigned(ValueType::uint16, 2));
     CHECK(role_of(vocabulary) == Role::model);
     // Old files say nothing but the names of their tensors.

@@ -342,7 +342,7 @@ TEST_CASE("a shard that cannot be read, or is broken, is named") {
     fs::create_directory(split.path(1));
     model = Model::open(split.path(0));
     REQUIRE(!model);
-    CHECK(model.error().code == Errc::bad_split);
+    CHECK(model.error().code == Errc::io_open);
     CHECK(model.error().subject == split.path(1).string());
 }
 

@@ -99,6 +99,7 @@ TEST_CASE("the summaries of real files") {
     CHECK(after_path(run_tool("gguf-info", {data + "/ggml-vocab-bert-bge.gguf"})) == R"(
 
   name           bert-bge
+  type           a vocabulary without weights
   architecture   bert
   file type      F16
   size           612.8 KiB (627,549 bytes)
