@@ -45,9 +45,9 @@ TEST_CASE("the summary says what activates an adapter") {
     SyntheticModel model("llama");
     model.header().set("general.type", Value::of_string("adapter"));
     model.header().set("adapter.type", Value::of_string("lora"));
-    CHECK(has(shown(model, {}), "adapter, lora\n"));
+    CHECK(has(shown(model, {}), "a LoRA adapter, not a model"));
     model.header().set("adapter.alora.invocation_tokens", ids({5, 6, 7}));
-    CHECK(has(shown(model, {}), "adapter, lora, activated by 3 tokens (aLoRA)"));
+    CHECK(has(shown(model, {}), "a LoRA adapter, activated by 3 tokens (aLoRA), not a model"));
 }
 
 TEST_CASE("--tokenizer has suppressed tokens and switches") {

@@ -124,7 +124,7 @@ TEST_CASE("--types: the largest first, one that nobody knows too") {
     CHECK(tool_on(folder / "m.gguf", {"--types"}) == R"(TYPE         TENSORS  WEIGHTS  BYTES     BPW
 F32                1       64    256  32.000  ████████████████████████
 Q8_0               1       64     68   8.500  ██████
-unknown(77)        1       32      0   0.000
+unknown(77)        1       32      0
 all                3      160    324  20.250
 )");
 }
@@ -139,7 +139,7 @@ TEST_CASE("--tokenizer: tokens by kind, special tokens, what does not fit togeth
     }
     CHECK(is_calm(shown));
     const std::string sound = screen(small_llama(), {"--tokenizer"}, 80);
-    CHECK(sound.find("consistent      yes\n") != sound.npos);
+    CHECK(sound.find("consistent     yes\n") != sound.npos);
     CHECK(sound.find("no such token") == sound.npos);
 }
 

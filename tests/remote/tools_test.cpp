@@ -197,7 +197,7 @@ TEST_CASE("shards are followed, whichever is named") {
     CHECK(missing.err.find("s-00003-of-00003.gguf: BAD_SPLIT") != std::string::npos);
     CHECK(missing.err.find("shard 3 of 3: there is no such file on the server (HTTP 404)") != std::string::npos);
     const CommandResult alone = site.info({site.url("/files/s-00001-of-00003.gguf")});
-    CHECK(alone.exit_code == 0);
+    CHECK(alone.exit_code == 1);
     CHECK(alone.text().find("1 error") != std::string::npos);
 }
 

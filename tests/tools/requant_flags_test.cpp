@@ -305,7 +305,7 @@ TEST_CASE("sizes have decimal and binary units") {
     const auto files = [&](const char* size) {
         return plan_of({folder / "m.gguf", "COPY", "--split-max-size", size}).at("files").as_array().size();
     };
-    CHECK(files("1024") == 4);
+    CHECK(files("1024B") == 4);
     CHECK(files("1K") == 8);
     CHECK(files("1KB") == 8);
     CHECK(files("1KiB") == 4);
@@ -315,10 +315,12 @@ TEST_CASE("sizes have decimal and binary units") {
     CHECK(files("2.048K") == 2);
     CHECK(files("1M") == 1);
     CHECK(files("16777215T") == 1);
-    for (const char* bad : {"0", "G", "1Q", "1.5.G", ".5G", "1.G", "1.0000001G", "0.5", "-1", "1iB", "16777216TiB",
-                            "99999999999999999999"}) {
+    for (const char* bad :
+         {"0", "G", "1Q", "1.5.G", ".5G", "1.G", "1.0000001G", "-1", "1iB", "16777216TiB", "99999999999999999999"}) {
         check_misuse({folder / "m.gguf", "COPY", fmt::format("--split-max-size={}", bad)}, "is no size such as 4G");
     }
+    check_misuse({folder / "m.gguf", "COPY", "--split-max-size=1024"}, "'1024' has no unit: write 1024GiB or 1024MiB");
+    check_misuse({folder / "m.gguf", "COPY", "--split-max-size=0.5"}, "'0.5' has no unit");
 }
 
 TEST_CASE("more than a hundred shards, written and read") {

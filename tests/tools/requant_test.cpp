@@ -421,7 +421,7 @@ TEST_CASE("an existing output is only replaced with --force, an input never") {
 TEST_CASE("where --force is of no help it is not recommended: another run is at work, a folder has the name") {
     const TemporaryFolder folder;
     const std::string input = small_llama().save(folder / "m.gguf"), output = folder / "out.gguf";
-    fs::create_directory(folder / "folder");
+    fs::create_directories(folder / "folder" / "m-Q8_0.gguf");
     const io::FileHandle other(::open((output + ".ggufkit-partial").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     REQUIRE(::flock(other.get(), LOCK_EX) == 0);
     for (const Names& force : {Names{}, {"--force"}}) {
@@ -433,8 +433,8 @@ TEST_CASE("where --force is of no help it is not recommended: another run is at 
             return result.err;
         };
         CHECK(refusal(output) == "gguf-requant: " + output + ": another run is at work on it\n");
-        CHECK(refusal(folder / "folder") ==
-              "gguf-requant: " + folder / "folder" + ": is a folder; only a regular file can be replaced\n");
+        CHECK(refusal(folder / "folder") == "gguf-requant: " + folder / "folder/m-Q8_0.gguf" +
+                                                ": is a folder; only a regular file can be replaced\n");
     }
 }
 

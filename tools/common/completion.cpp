@@ -70,7 +70,7 @@ std::string bash_completion(const Tool& tool) {
         if (flag.takes_file) answer = "mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); ";
         if (!flag.choices.empty())
             answer += fmt::format("_{}_words {}; ", identifier(tool.name), in_quotes(joined(flag.choices)));
-        if (goes_on(flag)) answer += "compopt -o nospace 2> /dev/null; ";
+        if (goes_on(flag)) answer += "compopt -o nospace 2> /dev/null || :; ";
         values += fmt::format("        {}) {}{};;\n", fmt::join(flag.names, "|"), answer,
                               flag.optional_value ? "" : "return ");
     }
