@@ -421,7 +421,7 @@ TEST_CASE("an existing output is only replaced with --force, an input never") {
 TEST_CASE("where --force is of no help it is not recommended: another run is at work, a folder has the name") {
     const TemporaryFolder folder;
     const std::string input = small_llama().save(folder / "m.gguf"), output = folder / "out.gguf";
-    fs::create_directories(folder / "folder" / "m-Q8_0.gguf");
+    fs::create_directories(folder / "folder/m-Q8_0.gguf");
     const io::FileHandle other(::open((output + ".ggufkit-partial").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     REQUIRE(::flock(other.get(), LOCK_EX) == 0);
     for (const Names& force : {Names{}, {"--force"}}) {
