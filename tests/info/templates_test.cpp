@@ -18,7 +18,7 @@ SmallModel with_templates() {
 
 }  // namespace
 
-TEST_CASE("--template prints the default template and names the others; each has its name") {
+TEST_CASE("--template prints the default template and names the others, which print by name") {
     const TemporaryFolder folder;
     const std::string path = with_templates().save(folder / "m.gguf").string();
     const auto run = [&](std::vector<std::string> arguments) { return run_tool("gguf-info", std::move(arguments)); };

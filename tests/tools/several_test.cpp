@@ -24,7 +24,7 @@ std::string in_folder(const TemporaryFolder& folder, const CommandResult& result
 
 }  // namespace
 
-TEST_CASE("several files are a line each; a broken one has its error, and the exit code is 1") {
+TEST_CASE("several files are a line each, a broken one has its error, and the exit code is 1") {
     const TemporaryFolder folder;
     const std::string a = small_llama().save(folder / "a.gguf"), c = small_llama().save(folder / "c.gguf");
     std::ofstream(folder / "b.gguf") << "GGUF";
