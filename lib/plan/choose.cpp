@@ -26,6 +26,7 @@ struct Place {
 struct Verdict {
     TensorType type;
     std::string reason;
+    std::optional<TensorType> wanted{};  // another type, where rows are no whole number of its blocks
 };
 
 struct Candidate {
@@ -148,16 +149,27 @@ class Mix {
         if (!default_.quantized()) return {default_.type(), "recipe: the default type"};
         const Rule* rule = find_rule(id_of(file_type_), candidate.role.role, truths(candidate));
         if (rule == nullptr) return {default_.type(), "recipe: the default type"};
-        return {rule->type, explain(candidate, *rule)};
+        return {rule->type, explain(candidate, *rule), type_of_whole_rows(candidate, *rule)};
     }
 
   private:
+    // The type for rows of whole blocks, where `rule` is for others.
+    std::optional<TensorType> type_of_whole_rows(const Candidate& candidate, const Rule& rule) const {
+        if (!rule.conditions.contains(Condition::ragged_row)) return std::nullopt;
+        const Rule* const other = find_rule(id_of(file_type_), candidate.role.role, truths(candidate, false));
+        return other == nullptr ? default_.type() : other->type;
+    }
+
     Conditions truths(const Candidate& candidate) const {
+        return truths(candidate, candidate.tensor->ne[0] % default_.block_elements != 0);
+    }
+
+    Conditions truths(const Candidate& candidate, bool ragged) const {
         using enum Condition;
         const Place& at = candidate.place;
         Conditions all = of_model_;
         all.add(three_dimensional, candidate.tensor->ne[2] > 1);
-        all.add(ragged_row, candidate.tensor->ne[0] % default_.block_elements != 0);
+        all.add(ragged_row, ragged);
         all.add(first_two_layers, at.layer < 2);
         all.add(first_four_layers, at.layer < 4);
         all.add(first_sixteenth, at.layer < at.layers / 16);
@@ -219,7 +231,7 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
         choice.chooser = candidate.forced ? Chooser::user : Chooser::file_type;
         const Verdict wanted = candidate.forced ? *candidate.forced : mix->decide(candidate);
         const Verdict verdict = fit_row(tensor, wanted);
-        if (verdict.type != wanted.type) choice.wanted = wanted.type;
+        choice.wanted = verdict.type != wanted.type ? wanted.type : wanted.wanted;
         choice.type = verdict.type;
         choice.reason = choice.type == from.type() ? fmt::format("copied: already {}", from.name) : verdict.reason;
     }

@@ -114,7 +114,7 @@ class Notes {
         if (tensor.wanted) {
             for (Tally* tally : {&fallback_, tensor.chooser == Chooser::user ? &forced_ : nullptr}) {
                 if (tally == nullptr) continue;
-                tally->add(tensor, fmt::format("{}, not {}", type_name(tensor.to), type_name(*tensor.wanted)));
+                tally->add(tensor, fmt::format("{} for {}", type_name(tensor.to), type_name(*tensor.wanted)));
                 tally->add_row(tensor);
             }
         }

@@ -67,11 +67,18 @@ TEST_CASE("notes: rows that are no multiple of a block, and what was asked for b
     const auto texts = texts_of(narrow.plan("Q4_K_S", nullptr, {{"attn", TensorType::Q6_K}}));
     CHECK(texts.size() == 2);
     CHECK(texts.at("fallback") ==
-          "2 tensors get another type than asked for (Q5_0, not Q4_K, Q8_0, not Q6_K): rows of 96, 288 are no multiple "
+          "2 tensors get another type than asked for (Q5_0 for Q4_K, Q8_0 for Q6_K): rows of 96, 288 are no multiple "
           "of 256: blk.0.attn_q.weight, blk.0.ffn_up.weight");
     CHECK(texts.at("forced_fallback") ==
-          "1 tensor cannot have the type asked for by name (Q8_0, not Q6_K): rows of 96 are no multiple of 256: "
+          "1 tensor cannot have the type asked for by name (Q8_0 for Q6_K): rows of 96 are no multiple of 256: "
           "blk.0.attn_q.weight");
+}
+
+TEST_CASE("notes: an output whose rows are no multiple of a block counts") {
+    const auto texts = texts_of(Opened(SyntheticModel("llama").matrix("output.weight", {96, 8})).plan("Q4_K_M"));
+    CHECK(texts.at("fallback") ==
+          "1 tensor gets another type than asked for (Q8_0 for Q6_K): rows of 96 are no multiple of 256: "
+          "output.weight");
 }
 
 TEST_CASE("notes: tensors that grow, and large ones that are never quantized") {

@@ -100,10 +100,10 @@ TEST_CASE("gguf-requant says which types rows do not allow, and names those that
     const std::string in = model_of({"blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.ffn_up.weight"}, {96, 8})
                                .save(folder / "in.gguf");
     const std::string note =
-        "gguf-requant: note: 3 tensors get another type than asked for (Q5_0, not Q4_K, Q8_0, not Q6_K): rows of 96 "
+        "gguf-requant: note: 3 tensors get another type than asked for (Q5_0 for Q4_K, Q8_0 for Q6_K): rows of 96 "
         "are "
         "no multiple of 256: blk.0.attn_k.weight, blk.0.attn_q.weight, blk.0.ffn_up.weight\n"
-        "gguf-requant: note: 2 tensors cannot have the type asked for by name (Q8_0, not Q6_K): rows of 96 are no "
+        "gguf-requant: note: 2 tensors cannot have the type asked for by name (Q8_0 for Q6_K): rows of 96 are no "
         "multiple of 256: blk.0.attn_k.weight, blk.0.attn_q.weight\n";
     const std::vector<std::string> flags{in, folder / "out.gguf", "Q4_K_S", "--tensor-type", "attn=q6_K"};
     const CommandResult done = requant(flags);
