@@ -43,6 +43,7 @@ struct ExecuteOptions {
     bool overwrite = false;
     std::function<void(const Progress&)> progress{};  // at the start, at the end, and some 20 times a second
     std::stop_token stop{};                           // requested: CANCELLED, and nothing is left behind
+    // Unfinished work of another run is IO_EXISTS unless `overwrite` is set.
     // Go on where a run that was killed had come to, if it was one of the same inputs, plans and version: what is as the
     // journal beside the first output says is kept, all else is done (again). And leave what is done where this run is
     // stopped, or the system fails it.

@@ -54,9 +54,9 @@ constexpr std::array rows = std::to_array<LlamaKey>({
     {".attention.layer_norm_rms_epsilon", float32, Arrays::none,
      "afmoe apertus arcee arctic arwkv7 baichuan bailingmoe bailingmoe2 bailingmoe3 bitnet "
      "chameleon chatglm cogvlm cohere2moe deci deepseek deepseek2 deepseek2-ocr deepseek32 "
-     "deepseek4 dflash dots1 dots3note dream eagle3 ernie4_5 ernie4_5-moe eurobert exaone exaone- "
-     "moe exaone4 falcon-h1 gemma gemma-embedding gemma2 gemma3 gemma3n glm-dsa glm4 glm4moe gpt- "
-     "oss granite granite_swa granitehybrid granitemoe graniteswitch grok grovemoe hrm_text "
+     "deepseek4 dflash dots1 dots3note dream eagle3 ernie4_5 ernie4_5-moe eurobert exaone "
+     "exaone-moe exaone4 falcon-h1 gemma gemma-embedding gemma2 gemma3 gemma3n glm-dsa glm4 glm4moe "
+     "gpt-oss granite granite_swa granitehybrid granitemoe graniteswitch grok grovemoe hrm_text "
      "hunyuan-dense hunyuan-moe hunyuan_vl hy_v3 hy_v4 internlm2 jamba kimi-k3 kimi-linear laguna "
      "lfm2 lfm2moe llada llada-moe llama llama-embed llama4 maincoder mamba mamba2 maple mellum "
      "mimo2 minicpm minicpm3 minimax-01 minimax-m2 minimax-m3 mistral3 mistral4 muse-glimmer "
@@ -138,8 +138,8 @@ constexpr std::array rows = std::to_array<LlamaKey>({
      "mistral4 nemotron_h nemotron_h_moe step35"},
     {".expert_weights_scale", float32, Arrays::none,
      "afmoe bailingmoe bailingmoe2 bailingmoe3 cohere2moe deepseek deepseek2 deepseek2-ocr "
-     "deepseek32 deepseek4 dots1 dots3note exaone-moe glm-dsa glm4moe hy_v3 hy_v4 kimi-k3 kimi- "
-     "linear laguna minimax-m3 mistral4 nemotron_h nemotron_h_moe step35"},
+     "deepseek32 deepseek4 dots1 dots3note exaone-moe glm-dsa glm4moe hy_v3 hy_v4 kimi-k3 "
+     "kimi-linear laguna minimax-m3 mistral4 nemotron_h nemotron_h_moe step35"},
     {".experts_per_group", uint32, Arrays::none, "grovemoe"},
     {".features_length", uint32, Arrays::none, "wavtokenizer-dec"},
     {".feed_forward_length", uint32, Arrays::or_array},
@@ -233,12 +233,12 @@ constexpr std::array rows = std::to_array<LlamaKey>({
      "chameleon chatglm codeshell cogvlm cohere2 cohere2moe command-r dbrx deci deepseek deepseek2 "
      "deepseek2-ocr deepseek32 dots1 dream ernie4_5 ernie4_5-moe eurobert exaone exaone-moe "
      "exaone4 falcon falcon-h1 gemma gemma-embedding gemma2 gemma3 gemma3n glm-dsa glm4 glm4moe "
-     "gpt-oss gpt2 gptneox granite granitehybrid granitemoe grok grovemoe hunyuan-dense hunyuan- "
-     "moe hunyuan_vl hy_v3 hy_v4 internlm2 jais jais2 jamba jina-bert-v2 jina-bert-v3 kimi-k3 "
+     "gpt-oss gpt2 gptneox granite granitehybrid granitemoe grok grovemoe hunyuan-dense "
+     "hunyuan-moe hunyuan_vl hy_v3 hy_v4 internlm2 jais jais2 jamba jina-bert-v2 jina-bert-v3 kimi-k3 "
      "kimi-linear laguna lfm2 lfm2moe llada llada-moe llama llama-embed llama4 maincoder mamba "
-     "mamba2 mellum minicpm minicpm3 minimax-01 minimax-m2 minimax-m3 mistral3 mistral4 modern- "
-     "bert mpt muse-glimmer nanbeige nemotron nemotron_h nemotron_h_moe neo-bert nomic-bert nomic- "
-     "bert-moe olmo olmo2 olmoe openelm orion paddleocr pangu-embedded phi2 phi3 phimoe plamo "
+     "mamba2 mellum minicpm minicpm3 minimax-01 minimax-m2 minimax-m3 mistral3 mistral4 "
+     "modern-bert mpt muse-glimmer nanbeige nemotron nemotron_h nemotron_h_moe neo-bert nomic-bert "
+     "nomic-bert-moe olmo olmo2 olmoe openelm orion paddleocr pangu-embedded phi2 phi3 phimoe plamo "
      "plamo2 plamo3 plm pockettts qwen qwen2 qwen2moe qwen2vl qwen3 qwen35 qwen35moe qwen3moe "
      "qwen3next qwen3tts qwen3vl qwen3vlmoe qwen4exp refact rnd1 rwkv6 rwkv6qwen2 rwkv7 seed_oss "
      "smallthinker smollm3 stablelm starcoder starcoder2 t5 t5encoder talkie wavtokenizer-dec "

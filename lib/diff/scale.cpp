@@ -23,7 +23,8 @@ bool is_scale_of(const TensorInfo& scale, const TensorInfo& tensor) {
     const auto count = scale.elements();
     if (scale.format == nullptr || scale.format->block_elements != 1 || !can_dequantize(scale.format->type()))
         return false;
-    return count && *count > 0 && (*count == 1 || *count == matrices_of(tensor));
+    const auto weights = tensor.elements();  // or matrices without any would have factors without bounds
+    return count && *count > 0 && weights && *weights > 0 && (*count == 1 || *count == matrices_of(tensor));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -164,7 +165,11 @@ Result<std::uint64_t> find_token(const Header& header, const KeyOverride& edit, 
 
 Result<void> check_alignment(const KeyOverride& edit, const Value& value) {
     const auto alignment = value.view().as_unsigned();
-    if (edit.key != container::alignment_key || !alignment || *alignment <= largest_alignment) return {};
+    if (edit.key != container::alignment_key || !alignment) return {};
+    if (!std::has_single_bit(*alignment)) {
+        return refuse(edit.key, fmt::format("cannot be {}: an alignment is a power of two", *alignment));
+    }
+    if (*alignment <= largest_alignment) return {};
     return refuse(edit.key, fmt::format("cannot be {}: {} is the largest alignment that can be set", *alignment,
                                         largest_alignment));
 }

@@ -51,6 +51,8 @@ class Adapter {
 
     // For a tensor without an entry. Without weights where the file counted nothing for it.
     std::optional<Entry> adapt(const TensorInfo& tensor) {
+        // Weights take memory in proportion to the tensor's data, whatever its dimensions.
+        if (tensor.bytes().value_or(0) == 0) return std::nullopt;
         if (auto entry = merge(tensor)) return entry;
         if (auto entry = take_apart(tensor)) return entry;
         return take_same_input(tensor);

@@ -93,8 +93,8 @@ class Notes {
         });
         add(Kind::unseen_experts, unseen_, [&](std::size_t n) {
             return fmt::format(
-                "{} experts that the imatrix's text never reached; those experts are made without "
-                "importance",
+                "{} experts that the imatrix's text never reached; those experts count as if all "
+                "their inputs were alike",
                 tensors(n, "has", "have"));
         });
         add(Kind::adapted_entries, adapted_, [&](std::size_t n) {

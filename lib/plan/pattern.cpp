@@ -25,7 +25,7 @@ tl::unexpected<Error> refuse(std::string detail) {
 
 // In ECMAScript a backslash before any other letter means the letter; in PCRE2 such pairs have meanings of their own.
 std::string as_ecmascript(std::string_view text) {
-    constexpr std::string_view letters_with_meaning = "bBcdDfnrsStuvwWx";
+    constexpr std::string_view letters_with_meaning = "bBcdDfknrsStuvwWx";
     const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
     std::string made;
     for (std::size_t i = 0; i < text.size(); ++i) {

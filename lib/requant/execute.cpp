@@ -241,7 +241,8 @@ Result<void> carry_out(const Work& work, const ExecuteOptions& options, bool fin
     const auto claims = checkpoints.claims();
     if (!claims) return fail(claims.error());
     const bool finished = finished_too && !claims->empty() && claims->back().pieces == work.pieces;
-    if (!options.resume && !options.overwrite) {
+    // What this run could continue, or is told to throw away, is not in its way.
+    if (!options.overwrite && (!options.resume || claims->empty())) {
         if (auto free = check_nothing_kept(work.outputs); !free) return free;
     }
     auto files = OutputSet::create(work.model, work.outputs, options.overwrite,

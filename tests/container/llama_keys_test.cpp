@@ -45,6 +45,21 @@ std::string_view first_word(std::string_view text) { return text.substr(0, text.
 
 }  // namespace
 
+TEST_CASE("the architectures of a key are whole names, each of which reads it") {
+    for (const LlamaKey& row : container::llama_keys()) {
+        CAPTURE(row.key);
+        for (std::string_view rest = row.architectures; !rest.empty();) {
+            const std::string_view name = first_word(rest);
+            CAPTURE(name);
+            REQUIRE(!name.empty());
+            CHECK_FALSE((name.starts_with('-') || name.ends_with('-')));
+            CHECK(container::find_llama_key(std::string(name) + std::string(row.key), name) != nullptr);
+            rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+        }
+    }
+    CHECK(container::find_llama_key("gpt-oss.attention.layer_norm_rms_epsilon", "gpt-oss") != nullptr);
+}
+
 TEST_CASE("K36 every key that llama.cpp reads has the one type that it reads") {
     for (const LlamaKey& row : container::llama_keys()) {
         const std::string_view architecture = row.architectures.empty() ? "llama" : first_word(row.architectures);

@@ -58,6 +58,15 @@ struct Both {
 
 }  // namespace
 
+TEST_CASE("scale: matrices without weights have no factors, however many they are") {
+    SmallModel model;
+    model.tensor("blk.0.attn_q.weight", TensorType::F32, {0, 1, std::uint64_t{1} << 40});
+    add_floats(model, "blk.0.attn_q.scale", {1}, {2});
+    const Both both(model, model);
+    CHECK_FALSE(is_scale(both.a, *both.a.find_tensor("blk.0.attn_q.scale")));
+    CHECK(compare(both.a, both.b));
+}
+
 TEST_CASE("scale: weights count with their factor, in both directions, whole or as a sample") {
     for (const bool experts : {false, true}) {
         const Twins twins = experts ? Twins({128, 40, 3}, {1.7e-3f, 5, -2}) : Twins({128, 200}, {1.7e-3f});

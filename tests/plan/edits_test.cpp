@@ -180,6 +180,10 @@ TEST_CASE("edits: an alignment that makes more padding than data, or is above 64
               fmt::format("key 'general.alignment' cannot be {}: 65536 is the largest alignment that can be set", to));
     }
     CHECK(refusal(model, aligned(65536)).find("bytes of padding") != std::string::npos);
+    for (const int to : {24, 33, 48}) {
+        CHECK(refusal(model, aligned(to)) ==
+              fmt::format("key 'general.alignment' cannot be {}: an alignment is a power of two", to));
+    }
     CHECK(planned(model, aligned(4096)).files.front().alignment == 4096);
     CHECK(refusal(model, copy({{"general.alignment", Value::of_unsigned(ValueType::uint32, 1 << 30)}}))
               .find("the largest alignment") != std::string::npos);

@@ -57,6 +57,13 @@ TEST_CASE("imatrix: experts that are one tensor in the model take entries of sin
     CHECK(weights_of(imatrix, "blk.7.ffn_up.0.weight") == Weights{1, 2});  // of a layer that there is not
 }
 
+TEST_CASE("imatrix: a tensor without data takes no entries, whatever its dimensions") {
+    const Opened empty(SyntheticModel("llama").matrix("blk.0.ffn_up_exps.weight", {2, 0, 65536}));
+    const Imatrix imatrix = adapted(empty, Imatrix::of({{"blk.0.ffn_up.0.weight", {1, 2}}}).value());
+    CHECK(imatrix.find_entry("blk.0.ffn_up_exps.weight") == nullptr);
+    CHECK(imatrix.find_entry("blk.0.ffn_up.0.weight") != nullptr);
+}
+
 TEST_CASE("imatrix: experts that are apart in the model take their part of one entry") {
     const Opened apart(SyntheticModel("llama")
                            .matrix("blk.0.ffn_up.0.weight", {2, 4})

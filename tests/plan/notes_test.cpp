@@ -106,7 +106,8 @@ TEST_CASE("notes: experts that a text never reached, entries of other names, ent
     const auto texts = texts_of(model.plan("Q4_K_M", &imatrix));
     CHECK(texts.size() == 3);
     CHECK(texts.at("unseen_experts") ==
-          "1 tensor has experts that the imatrix's text never reached; those experts are made without importance: "
+          "1 tensor has experts that the imatrix's text never reached; those experts count as if all their inputs were "
+          "alike: "
           "blk.0.ffn_down_exps.weight");
     CHECK(texts.at("adapted_entries") ==
           "1 tensor takes importance from imatrix entries of other names (such as blk.0.ffn_gate_exps.weight): "

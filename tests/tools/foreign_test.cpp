@@ -118,8 +118,13 @@ TEST_CASE("shards that were joined with cat: said so, with the place of the next
     std::snprintf(place, sizeof place, "@0x%llx", static_cast<unsigned long long>(fs::file_size(first)));
     const std::string part = std::string("file ") + place + ": BAD_SPLIT GGUF-R058 another GGUF header begins here";
 
-    const std::string summary = run_tool("gguf-info", {joined}, 400).text();
+    const CommandResult screen = run_tool("gguf-info", {joined}, 400);
+    const std::string summary = screen.text();
+    CHECK(screen.exit_code == 1);
     CHECK(has(summary, part));
+    CHECK(
+        has(summary, std::string("another shard begins at ") + (place + 1) + ": shards joined by 'cat' are no model"));
+    check_says(run_tool("gguf-info", {joined, "--tensors"}), 1, part);
     CHECK(has(summary, "1 error"));
     const CommandResult check = run_tool("gguf-info", {joined, "--check"});
     CHECK(check.exit_code == 1);

@@ -94,10 +94,14 @@ TEST_CASE("gguf-requant: unfinished work of an earlier run is continued or throw
     }
     leave_work(first);
     const CommandResult resumed = run({"--resume"});
-    CHECK(resumed.exit_code == 0);
-    CHECK(resumed.err == "gguf-requant: note: " + first +
-                             ".ggufkit-partial: holds unfinished work of an earlier run, which does not fit this run: "
-                             "starting over\n");
+    CHECK(resumed.exit_code == 1);
+    CHECK(resumed.err ==
+          "gguf-requant: " + first +
+              ".ggufkit-partial: holds unfinished work of an earlier run, and it is not the work of this "
+              "run (another input, other options or another version); use --force to start over\n");
+    CHECK(fs::exists(first + ".ggufkit-partial"));
+    CHECK(fs::exists(first + ".ggufkit-journal"));
+    CHECK(run({"--resume", "--force"}).exit_code == 0);
     CHECK(fs::exists(first));
     CHECK(names_in(folder).size() == 1 + files);
 }

@@ -163,8 +163,8 @@ TEST_CASE("gguf-requant uses importance of experts that the file holds in anothe
 
     both.counts = {1, 0};
     CHECK(made("unseen", {both}).err ==
-          "gguf-requant: note: 1 tensor has experts that the imatrix's text never reached; those experts are made "
-          "without importance: blk.0.ffn_up_exps.weight\n");
+          "gguf-requant: note: 1 tensor has experts that the imatrix's text never reached; those experts count "
+          "as if all their inputs were alike: blk.0.ffn_up_exps.weight\n");
     both.counts = {0, 0};
     const CommandResult none = made("none", {both, ones("blk.0.attn_q.weight")});
     CHECK(none.exit_code == 1);

@@ -108,13 +108,15 @@ void print_verdict(Console& console, const Fit& fit) {
                                                                            placement.all_layers));
     console.out.print("\n  {}\n", all);
     print_margin(console, fit);
-    if (fit.largest_context == 0) {
+    const bool margin_alone = !placement.whole() && fit.fits_without_margin;  // which was said
+    if (fit.largest_context == 0 && !margin_alone) {
         console.out.write("  However short the context, not all of it would.\n");
-    } else if (fit.largest_context < fit.trained_context) {
+    } else if (fit.largest_context != 0 && fit.largest_context < fit.trained_context) {
         console.out.print("  It fits as a whole with a context of up to {} tokens.\n", grouped(fit.largest_context));
     }
     console.out.print("  For llama.cpp: {}\n", runtime_flags(fit));
-    console.out.print("  With this context {}\n\n", bits_text(fit.largest_bpw));
+    console.out.print("  With this context{} {}\n\n", margin_alone ? " and the margin" : "",
+                      bits_text(fit.largest_bpw));
 }
 
 void print_candidates(Console& console, const Fit& fit) {

@@ -86,6 +86,7 @@ Result<void> print_one(Console& console, const Model& model, std::string_view ex
     if (entry == nullptr) {
         const std::string_view key = asked.sliced ? asked.key : expression;
         const bool bad_index = model.header().find_key(key.substr(0, key.find('['))) != nullptr;  // tokens[x]
+        if (!model.complete()) return missing("is not among the keys that can be read");
         return missing("is not in this file" + (bad_index ? "" : did_you_mean_key(key, model)));
     }
     JsonWriter json(console.out);

@@ -29,6 +29,8 @@ std::vector<Diagnostic> check_shard(const Model& model, std::size_t shard, const
     return found;
 }
 
+constexpr std::string_view shards_apart = "GGUF-R058";
+
 // Whether the content of a file is at fault. Other errors (a full disk, a server that does not answer) say nothing about a
 // file's validity.
 bool is_fault_of_file(Errc code) { return code <= Errc::bad_patch; }
@@ -67,6 +69,10 @@ Inspection inspect(const std::filesystem::path& path, const ValidateOptions& opt
     for (std::size_t i = 0; i < model->shard_count(); ++i) {
         std::ranges::move(check_shard(*model, i, options), std::back_inserter(inspection.diagnostics));
         for (const Error& fault : model->shard(i).faults()) inspection.faults.push_back(in_shard(*model, i, fault));
+    }
+    // Shards behind the first one are hidden.
+    for (const Diagnostic& found : inspection.diagnostics) {
+        if (found.error.rule == shards_apart) inspection.faults.push_back(found.error);
     }
     inspection.model = std::move(*model);
     return inspection;

@@ -8,6 +8,7 @@
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "container/role.hpp"
+#include "container/structure.hpp"
 #include "core/text.hpp"
 #include "tally.hpp"
 #include "views.hpp"
@@ -234,6 +235,7 @@ class MissingRows {
                 model.split_count() == 1 ? "" : fmt::format("shard {}: ", model.shard_number(i) + 1);
             if (!header_) add_header(model.shard(i), where);
             if (!data_) add_data(model.shard(i), where);
+            add_joined(model.shard(i));
         }
         return std::move(rows_);
     }
@@ -255,6 +257,13 @@ class MissingRows {
             fmt::format("{}{} of {} bytes are there", where, grouped(view.file().size()), grouped(cut->bytes)));
         add("whole tensors", fmt::format("{} of {}; the first that is not: {}", grouped(cut->whole),
                                          grouped(view.tensors().size()), printable(cut->first->name)));
+    }
+
+    void add_joined(const ModelView& view) {
+        const auto next = container::next_header(view);
+        if (!next || view.find_key("split.count") == nullptr) return;
+        add("joined", fmt::format("another shard begins at 0x{:x}: shards joined by 'cat' are no model", *next));
+        add("to merge", "keep the shards apart, then: gguf-requant FIRST-SHARD OUTPUT COPY");
     }
 
     void add(std::string_view label, std::string text) { rows_.push_back({label, Cell(std::move(text), Style::red)}); }

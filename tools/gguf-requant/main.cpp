@@ -458,7 +458,7 @@ class Command {
                             100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total)));
         } else if (!kept) {
             console_.error(
-                fmt::format("note: {}, which does not fit this run: starting over", cli::sentence(kept.error())));
+                fmt::format("note: {}, none of which can be taken over: starting over", cli::sentence(kept.error())));
         }
     }
 
@@ -469,7 +469,10 @@ class Command {
             return cli::cancelled;
         }
         if (requant::is_kept_work(error)) {
-            return refuse(cli::sentence(error) + "; use --resume to continue it, or --force to start over");
+            return refuse(cli::sentence(error) +
+                          (options_.resume ? ", and it is not the work of this run (another input, other options or "
+                                             "another version); use --force to start over"
+                                           : "; use --resume to continue it, or --force to start over"));
         }
         if (error.code == Errc::io_exists) return refuse(cli::sentence(error) + "; --force replaces a finished file");
         return refuse(cli::sentence(error));

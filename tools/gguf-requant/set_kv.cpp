@@ -24,6 +24,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t largest_file = 256 << 20;
+constexpr std::size_t most_bytes = 16 << 20;  // of an array: each takes 64 bytes of memory on the way
 constexpr std::string_view type_names = "u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, bool, str, token and [TYPE]";
 
 tl::unexpected<Error> misuse(std::string detail) {
@@ -164,6 +165,10 @@ std::string_view without_line_ends(std::string_view text) {
 Result<Value> read_value(std::string_view type, std::string_view text, bool from_file) {
     const auto element = element_of(type);
     if (from_file && (element == "u8" || element == "i8")) {
+        if (text.size() > most_bytes) {
+            return misuse(
+                fmt::format("the file has {} bytes; arrays of bytes have at most {}", text.size(), most_bytes));
+        }
         std::vector<Value> bytes;
         bytes.reserve(text.size());
         for (const char c : text) bytes.push_back(Value::of_signed(*scalar_type(*element), c));
