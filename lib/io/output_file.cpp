@@ -39,7 +39,10 @@ Errc code_of(int number, Errc otherwise) {
     return number == ENOSPC || number == EDQUOT ? Errc::io_no_space : otherwise;
 }
 
-std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+std::string mebibytes(std::uint64_t bytes) {
+    if (bytes < 1 << 20) return fmt::format("{} bytes", bytes);
+    return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
 
 }  // namespace
 

@@ -133,7 +133,7 @@ TEST_CASE("resume: what is not as the journal says is done again from there") {
     CHECK(site.count() == 2);
 }
 
-TEST_CASE("resume: another plan, another input, another effort begin anew") {
+TEST_CASE("resume: work of another plan, input or effort is kept, unless it may be overwritten") {
     const Site site;
     {
         const Model model = must(Model::open(site.in));
@@ -147,8 +147,15 @@ TEST_CASE("resume: another plan, another input, another effort begin anew") {
     const Model model = must(Model::open(site.in));
     Plan plan = plan_for(model, types);
     plan.effort = effort;
-    const auto [result, done_before] = resume(model, {{&plan, site.out}});
-    REQUIRE(result);
+    const auto refused = execute(model, plan, site.out, {.resume = true});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::io_exists);
+    CHECK(site.count() == 3);  // with the partial file and the journal
+    std::optional<std::uint64_t> done_before;
+    const auto look = [&](const Progress& progress) {
+        if (!done_before) done_before = progress.done;
+    };
+    REQUIRE(execute(model, plan, site.out, {.overwrite = true, .progress = look, .resume = true}));
     CHECK(done_before == 0);
     if (effort == Effort::normal) CHECK(read_file(site.out) == working_model().requantized(types).bytes());
     CHECK(site.count() == 2);

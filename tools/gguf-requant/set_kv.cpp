@@ -24,7 +24,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t largest_file = 256 << 20;
-constexpr std::size_t most_bytes = 16 << 20;  // of an array: each takes 64 bytes of memory on the way
+constexpr std::size_t most_bytes = 4 << 20;  // of an array: each takes 64 bytes of memory on the way
 constexpr std::string_view type_names = "u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, bool, str, token and [TYPE]";
 
 tl::unexpected<Error> misuse(std::string detail) {
@@ -145,6 +145,7 @@ Result<std::string> read_file(const std::string& path) {
     const auto failed = [&](Errc code, std::string_view what) {
         return fail({.code = code, .subject = path, .detail = fmt::format("{}: {}", what, std::strerror(errno))});
     };
+    if (path.empty()) return misuse("@ needs the name of a file");
     if (!file) return failed(Errc::io_open, "cannot open");
     std::string text;
     std::array<char, 1 << 16> part{};
