@@ -9,6 +9,7 @@
 #include <csignal>
 #include <fstream>
 #include <ggufkit/requant.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
