@@ -25,13 +25,16 @@ tl::unexpected<Error> refuse(std::string detail) {
 
 // In ECMAScript a backslash before any other letter means the letter; in PCRE2 such pairs have meanings of their own.
 std::string as_ecmascript(std::string_view text) {
-    constexpr std::string_view letters_with_meaning = "bBcdDfknrsStuvwWx";
+    constexpr std::string_view letters_with_meaning = "bBcdDfnrsStuvwWx";
     const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    const bool names_groups = text.find("(?<") != text.npos;  // \k refers to one, or is a letter
     std::string made;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '\\' && i + 1 < text.size()) {
             const char next = text[++i];
-            if (!is_letter(next) || letters_with_meaning.find(next) != letters_with_meaning.npos) made += '\\';
+            const bool means =
+                letters_with_meaning.find(next) != letters_with_meaning.npos || (next == 'k' && names_groups);
+            if (!is_letter(next) || means) made += '\\';
             made += next;
         } else {
             made += text[i];

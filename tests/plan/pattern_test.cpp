@@ -102,6 +102,7 @@ TEST_CASE("pattern: where PCRE2 means something else, ECMAScript's meaning holds
     CHECK(found("\\home", "home"));  // \h, \a, \e, \q are letters
     CHECK_FALSE(found("\\h", " "));
     CHECK(found("^\\a\\e\\q\\z\\k\\g$", "aeqzkg"));
+    CHECK(found("(?<x>f)\\k<x>", "ff"));
     CHECK(found("a\\.b", "a.b"));
     CHECK_FALSE(found("a$", "a\n"));
     CHECK_FALSE(found("a.b", "a\rb"));
