@@ -174,7 +174,7 @@ int look_at_header(const Options& options, const cli::CommandLine& line, cli::Co
 // A line, or an element of an array, for each file.
 int look_at_several(const Options& options, cli::Console& console) {
     const ValidateOptions rules{.profile = profile(options), .strict = options.strict};
-    info::Several several{.check = options.check, .json = options.json};
+    const info::Several several{.check = options.check, .json = options.json};
     return info::print_several(console, options.files, rules, several) ? 0 : 1;
 }
 

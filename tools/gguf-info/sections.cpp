@@ -101,7 +101,7 @@ void print_special_tokens(Console& console, const ModelView& view) {
 void add_suppressed(Table& table, const ModelView& view) {
     constexpr std::size_t shown_at_most = 8;
     const auto ids = view.get_array("tokenizer.ggml.suppress_tokens");
-    if (!ids || ids->size() == 0) return;
+    if (!ids || ids->empty()) return;
     const auto tokens = view.get_array("tokenizer.ggml.tokens");
     std::string text = fmt::format("{}:", counted(ids->size(), "token"));
     for (std::size_t i = 0; i < std::min<std::size_t>(shown_at_most, ids->size()); ++i) {

@@ -27,7 +27,7 @@ std::filesystem::path place(const std::filesystem::path& file) {
 
 // "Q4_K_M"; of what is no model, what it is: "imatrix".
 std::string type_of(const ModelView& view) {
-    const std::string kind = printable(view.get_string("general.type").value_or("model"));
+    std::string kind = printable(view.get_string("general.type").value_or("model"));
     if (kind != "model") return kind;
     const auto id = view.get_unsigned("general.file_type");
     return id ? file_type_text(*id) : "";

@@ -138,7 +138,7 @@ std::string vocabulary(const Facts& facts) {
 std::string chat_template(const Facts& facts, const Model& model) {
     if (!facts.view().find_key("tokenizer.ggml.tokens")) return {};
     const auto text = facts.view().get_string("tokenizer.chat_template");
-    const std::string size = text ? fmt::format("yes, {}", counted(text->size(), "byte")) : "no";
+    std::string size = text ? fmt::format("yes, {}", counted(text->size(), "byte")) : "no";
     std::vector<std::string> names = template_names(model);
     if (text) names.erase(names.begin());
     if (names.empty()) return size;

@@ -67,7 +67,7 @@ class Command {
         }
         auto imatrix = requant::imatrix_of(options_, console_);
         if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
-        if (*imatrix) *imatrix = (**std::move(imatrix)).adapted(*model);
+        if (*imatrix) *imatrix = std::move(**imatrix).adapted(*model);
         if (*imatrix) recipe_.imatrix = &**imatrix;
         if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
         for (const auto& wanted : request_.outputs) {
