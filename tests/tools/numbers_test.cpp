@@ -82,8 +82,12 @@ int run_until_at_work(const TemporaryFolder& folder, std::string option, const s
     pid_t child = 0;
     REQUIRE(::posix_spawn(&child, tool.c_str(), &actions, nullptr, arguments, environ) == 0);
     ::posix_spawn_file_actions_destroy(&actions);
-    // Well behind what a program does to begin with.
+    // Well behind what a program does to begin with, which takes sanitized ones longer.
+#ifdef GGUFKIT_SANITIZED
+    constexpr unsigned long ticks = 150;
+#else
     constexpr unsigned long ticks = 10;
+#endif
     int status = 0;
     while (::waitpid(child, &status, WNOHANG) == 0 && cpu_ticks(child) < ticks)
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
