@@ -64,7 +64,7 @@ struct CheckDataOptions {
     std::stop_token stop{};  // requested: CANCELLED
 };
 
-// Reads every tensor once. Errors: those of Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
+// Reads every tensor once. Errors: all errors of Model::data(); IO_CHANGED if a file changes meanwhile; CANCELLED.
 Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor> tensors,
                                 const CheckDataOptions& options = {});
 

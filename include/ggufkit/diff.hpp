@@ -104,14 +104,14 @@ Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options 
 
 // ---------------------------------------------------------------- values
 
-// Whether a tensor holds factors of another one: NAME.scale of NAME.weight, with one number, or one for each matrix. The
-// values of NAME.weight are those of its blocks times their factor, and NAME.scale has none of its own.
+// Whether a tensor holds factors of another one: NAME.scale of NAME.weight, with one number, or one for each matrix.
+// Comparisons multiply each matrix of NAME.weight by its factor and skip NAME.scale.
 bool is_scale(const Model& model, const ModelTensor& tensor);
 
 struct TensorPair {
     const ModelTensor* a;
     const ModelTensor* b;
-    bool same = false;  // known to have equal values: those of A alone are read
+    bool same = false;  // known to have equal values: only A is read
 };
 
 // Whether both are there, have one shape, and types that can be decoded.
@@ -173,7 +173,7 @@ struct Ranking {
     std::vector<ValueDifference> b;
     std::vector<std::string> not_compared;  // those of the base that A or B lacks, or has in another shape
     std::vector<std::string> not_in_base;   // those that A or B has beyond the base, in order of name
-    // Neither names tensors of which is_scale() holds.
+    // Both leave out tensors of factors (see is_scale()).
 };
 
 Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options = {});

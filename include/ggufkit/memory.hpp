@@ -60,8 +60,8 @@ struct MemoryEstimate {
     std::uint64_t device_weights() const;   // the bytes of device_elements
     std::uint64_t besides_weights() const;  // cache, state and compute buffer
     std::uint64_t total() const;            // all of it in one memory
-    std::uint64_t on_device() const;        // with all layers on one device: what the host keeps is not counted
-    std::uint64_t on_host() const;          // what the host then keeps
+    std::uint64_t on_device() const;        // bytes on the device, with all layers on one
+    std::uint64_t on_host() const;          // bytes that then stay on the host
 };
 
 // Works on headers alone: no tensor data is read. Errors: NOT_FOUND (no architecture, no block count), OUT_OF_RANGE (more

@@ -125,7 +125,7 @@ class ModelView {
 Result<ModelView> parse(std::span<const std::byte> bytes, Limits limits = {});
 
 // Like parse(), but returns what could be read of a faulty header, with its faults(). Reads past impossible counts and
-// tensors of more than max_dims dimensions. Fails only where not even magic and version are those of a GGUF file.
+// tensors of more than max_dims dimensions. Fails only if the magic or the version is not GGUF.
 Result<ModelView> parse_prefix(std::span<const std::byte> bytes, Limits limits = {});
 
 // How a mapping will be used: passed on to the kernel.
@@ -136,7 +136,7 @@ struct OpenOptions {
     bool check_structure = true;  // refuse what check_structure() finds; off for tools that show broken files
     bool follow_shards = true;    // open every shard of a split model, whichever of them is named
     // Take what can be read, for tools that show broken files: headers as parse_prefix() reads them, and of a split model
-    // the shards that are there and belong to it. What is amiss is in ModelView::faults() and Model::faults().
+    // the shards that exist and belong to it. ModelView::faults() and Model::faults() list the faults.
     bool partial = false;
 
     // Of files that have to be unpacked or fetched first. `header_only` gets no more than the header where that can be had

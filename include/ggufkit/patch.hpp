@@ -59,8 +59,8 @@ Result<PatchSummary> make_patch(const Model& old_model, const Model& new_model, 
 // Takes the next bytes of a stream. What it returns as an error ends the work.
 using PatchSink = std::function<Result<void>(std::span<const std::byte>)>;
 
-// Like make_patch(), but passes the patch on once it is complete. Until then its bytes are in a file without a name in
-// TMPDIR, or else /var/tmp, because the head of a patch is known last. Errors: those of make_patch() and of the sink.
+// Like make_patch(), but passes the patch on once it is complete. Keeps its bytes until then in a file without a name in
+// TMPDIR, or else /var/tmp, because the head of a patch is known last. Errors: all errors of make_patch() and of the sink.
 Result<PatchSummary> make_patch_to(const Model& old_model, const Model& new_model, const PatchSink& sink,
                                    const PatchOptions& options = {});
 
@@ -72,8 +72,8 @@ Result<PatchSummary> read_patch(const std::filesystem::path& patch);
 Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::filesystem::path& old_file,
                                  const std::filesystem::path& new_file, const PatchOptions& options = {});
 
-// Like apply_patch(), but passes the new file on while it is made. The old file is checked before the first byte; the new
-// one's digest is checked after the last, so that an error means that what was passed on is not the new file.
+// Like apply_patch(), but passes the new file on while it is made. Checks the old file before the first
+// byte, and the digest of the new file after the last: an error then means that the bytes passed on are wrong.
 Result<PatchSummary> apply_patch_to(const std::filesystem::path& patch, const std::filesystem::path& old_file,
                                     const PatchSink& sink, const PatchOptions& options = {});
 

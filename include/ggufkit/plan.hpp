@@ -116,7 +116,7 @@ struct PlannedTensor {
     Chooser chooser = Chooser::none;
     std::optional<TensorType> wanted{};   // the type that was chosen, where rows are no whole number of its blocks
     std::span<const float> importance{};  // ne[0] weights for each matrix, or none; borrowed from the imatrix
-    std::uint32_t unseen = 0;             // matrices of which `importance` knows nothing: the text never reached them
+    std::uint32_t unseen = 0;             // matrices (experts) that the calibration text never reached
 
     std::uint64_t rows() const { return ne[1] * ne[2] * ne[3]; }
 };
@@ -163,8 +163,8 @@ struct Plan {
 // unless it is copied; a bad regular expression, with its text; an imatrix of which no entry is of a tensor of the model,
 // unless gaps are allowed; layers to prune that the model has not, or all that it has; an override of a split.* key; a
 // provenance of another model; more than 65,535 files; a pattern that takes too many steps; a value that its key cannot have; a
-// token that the vocabulary lacks; an alignment set above 64 KiB, or one whose padding exceeds the data), CANCELLED, those of
-// TensorInfo::bytes() and of make_layout().
+// token that the vocabulary lacks; an alignment set above 64 KiB, or one whose padding exceeds the data), CANCELLED, all
+// errors of TensorInfo::bytes() and of make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe, const std::stop_token& stop = {});
 
 // What a user may not expect of a plan, though it is as the recipe says.

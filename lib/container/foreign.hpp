@@ -15,7 +15,7 @@ namespace ggufkit::container {
 struct Foreign {
     std::string what;
     std::string_view advice;
-    bool old_imatrix = false;  // the older form of importance matrices, which is good as one
+    bool old_imatrix = false;  // an importance matrix in the older form, which --imatrix takes
 };
 
 // Expects the beginning of a file, or all of it. Nothing if the bytes are GGUF, or look like nothing known.

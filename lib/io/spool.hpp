@@ -18,7 +18,7 @@ namespace ggufkit::io {
 
 class Frames;
 
-// As much of a file that is no model is kept, where there is as much, to tell what it is instead.
+// How many bytes are kept of a file that is not a model, to recognize what it is.
 inline constexpr std::size_t recognized_bytes = (64 << 10) + 1;
 
 struct SpoolOptions {
