@@ -17,9 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bool sound = std::ranges::is_sorted(imatrix->entries(), {}, &Imatrix::Entry::tensor);
     for (const auto& [tensor, weights, unseen, made_from] : imatrix->entries()) {
         numbers += weights.size();
-        if (!made_from.empty()) std::abort();
         const auto found = imatrix->find(tensor);
-        sound = sound && found.data() == weights.data() && !weights.empty() &&
+        sound = sound && made_from.empty() && std::ranges::is_sorted(unseen) && found.data() == weights.data() &&
+                !weights.empty() &&
                 std::ranges::all_of(weights, [](float weight) { return std::isfinite(weight) && weight >= 0; });
     }
     if (!sound || numbers * sizeof(float) > size) {
