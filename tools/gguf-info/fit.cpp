@@ -113,8 +113,9 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
            "N")
         ->transform(cli::plain_count)
         ->check(cli::check_count);
-    detail(app.add_option("--batch", options.ubatch,
-                          "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512; at most 2048)"),
+    detail(app.add_option(
+               "--batch", options.ubatch,
+               "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512; more than 2048\ncounts as 2048)"),
            "N")
         ->check(CLI::Range(1, 1 << 20));
     detail(app.add_option("--kv-type", options.cache_type, "Type of the KV cache: f16 (default), q8_0, q4_0, …"),
