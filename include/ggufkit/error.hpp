@@ -52,6 +52,7 @@ enum class Errc : std::uint8_t {
     bad_semantics,
     bad_split,
     bad_zstd,
+    bad_compressed,  // gzip, bzip2 or xz
     bad_patch,
     // What a caller can ask for in vain.
     not_found,
