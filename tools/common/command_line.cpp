@@ -20,7 +20,7 @@
 #include "common/shrunk_file.hpp"
 #include "quant/simd/target.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -154,4 +154,4 @@ int CommandLine::refuse(const Console& console, std::string_view message) const 
     return misuse;
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -9,7 +9,7 @@
 #include "common/console.hpp"
 #include "common/manual.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // More are a slip of the finger.
 inline constexpr unsigned most_threads = 1024;
@@ -45,4 +45,4 @@ class CommandLine {
     std::string color_ = "auto";
 };
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

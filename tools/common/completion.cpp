@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -166,4 +166,4 @@ std::string fish_completion(const Tool& tool) {
     return lines;
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

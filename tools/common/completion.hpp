@@ -7,7 +7,7 @@
 
 #include "common/manual.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // Everything that a shell has to know of a tool.
 struct Tool {
@@ -22,4 +22,4 @@ std::string bash_completion(const Tool& tool);
 std::string zsh_completion(const Tool& tool);
 std::string fish_completion(const Tool& tool);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -16,7 +16,7 @@
 #include "common/text.hpp"
 #include "core/text.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -110,4 +110,4 @@ std::optional<std::size_t> message_screen_width() {
     return environment("TERM") == "dumb" ? std::nullopt : terminal_width(STDERR_FILENO);
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 enum class Style : std::uint8_t { plain, bold, dim, red, green, yellow, cyan };
 enum class Color : std::uint8_t { automatic, always, never };
@@ -103,4 +103,4 @@ class Console {
 // it.
 std::optional<std::size_t> message_screen_width();
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -7,7 +7,7 @@
 #include "page/frame.html.hpp"
 #include "page/page.css.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -48,4 +48,4 @@ std::string html(const Page& page) {
     return result += rest;
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

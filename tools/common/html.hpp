@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 struct Page {
     std::string_view title;   // any UTF-8
@@ -16,4 +16,4 @@ struct Page {
 // of their places, whatever they hold.
 std::string html(const Page& page);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -4,7 +4,7 @@
 
 #include <system_error>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -42,4 +42,4 @@ Interrupt::~Interrupt() {
     ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -5,7 +5,7 @@
 #include <stop_token>
 #include <thread>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // The exit code of a program that was asked to stop: that which a shell reports after Ctrl-C.
 inline constexpr int cancelled = 130;
@@ -28,4 +28,4 @@ class Interrupt {
     std::jthread watcher_;  // waits for the signals, so that nothing has to be done within a handler
 };
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -6,7 +6,7 @@
 
 #include "core/text.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -143,4 +143,4 @@ JsonWriter& JsonWriter::value(const ValueView& view) {
     return null();
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -12,7 +12,7 @@
 
 #include "common/console.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 class JsonWriter {
   public:
@@ -63,4 +63,4 @@ class JsonWriter {
     bool comma_ = false;  // something stands before the next value at its level
 };
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -8,7 +8,7 @@
 #include <sstream>
 #include <utility>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -156,4 +156,4 @@ std::string man_page(const Manual& manual, const std::vector<Flag>& flags, std::
     return page + fmt::format(".SH SEE ALSO\n{}\n", fmt::join(others, ", "));
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -5,9 +5,9 @@
 
 #include "common/manual.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // Section 1, in the man macros. `version`: "gguf-info 0.1.0".
 std::string man_page(const Manual& manual, const std::vector<Flag>& flags, std::string_view version);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

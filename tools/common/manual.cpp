@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -94,4 +94,4 @@ std::string value_name(const CLI::Option& option) {
     return check == type.npos ? type : type.substr(0, type.rfind(':', check));
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

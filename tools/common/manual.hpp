@@ -13,7 +13,7 @@ class App;
 class Option;
 }  // namespace CLI
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // The story of --help; options come between usage and epilogue.
 struct Manual {
@@ -58,4 +58,4 @@ std::vector<std::string> split_words(std::string_view text, char separator);
 // "ORDER" of "ORDER:{file,name}", "N" of "N:UINT in [1 - 4]".
 std::string value_name(const CLI::Option& option);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

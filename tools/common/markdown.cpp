@@ -6,7 +6,7 @@
 
 #include "core/text.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -47,4 +47,4 @@ std::string markdown_block(std::string_view lines) {
     return fmt::format("{0}\n{1}{0}\n", std::string(longest + 1, '`'), printable_lines(lines));
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

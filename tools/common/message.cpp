@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 int write_stream(int fd, std::string_view text) noexcept {
     while (!text.empty()) {
@@ -25,4 +25,4 @@ int write_stream(int fd, std::string_view text) noexcept {
 
 void print_message(std::string_view text) noexcept { static_cast<void>(write_stream(STDERR_FILENO, text)); }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

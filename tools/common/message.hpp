@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // Writes all of `text` to a descriptor, also if someone made it non-blocking. The errno that ended it, or 0.
 int write_stream(int fd, std::string_view text) noexcept;
@@ -12,4 +12,4 @@ int write_stream(int fd, std::string_view text) noexcept;
 // is dropped: a message changes neither the work nor the exit code.
 void print_message(std::string_view text) noexcept;
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -11,7 +11,7 @@
 #include "common/manual.hpp"
 #include "common/suggest.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -81,4 +81,4 @@ std::string message_of(const CLI::ParseError& fault, const CLI::App& app) {
     return std::string(text);
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -9,11 +9,11 @@ class App;
 class ParseError;
 }  // namespace CLI
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 std::string message_of(const CLI::ParseError& fault, const CLI::App& app);
 
 // What a script makes of a variable that is not set: `--threads ''`. Options whose value may be left out take it.
 std::optional<std::string> empty_value(const CLI::App& app);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -13,7 +13,7 @@
 #include "common/show.hpp"
 #include "common/suggest.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -55,4 +55,4 @@ Result<Model> open_model(const std::filesystem::path& file, OpenOptions options)
     return Model::read(STDIN_FILENO, shown(file), options);
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

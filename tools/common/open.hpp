@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <ggufkit/model.hpp>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // Whether `file` is "-" or a FIFO, as <(command) is: its content comes once, and no other files lie beside it.
 bool comes_once(const std::filesystem::path& file);
@@ -14,4 +14,4 @@ bool comes_once(const std::filesystem::path& file);
 // meant. With a progress bar while something has to be unpacked or fetched.
 Result<Model> open_model(const std::filesystem::path& file, OpenOptions options = {});
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -11,7 +11,7 @@
 #include "common/message.hpp"
 #include "core/no_memory.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -51,4 +51,4 @@ int run_program(std::string_view tool, int failure, int (*program)(int, char**),
     return failure;
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

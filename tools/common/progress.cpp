@@ -11,7 +11,7 @@
 #include "common/message.hpp"
 #include "common/text.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 using namespace std::chrono_literals;
 
@@ -91,4 +91,4 @@ std::string progress_line(std::uint64_t done, std::uint64_t total, double second
                        time_left(done_so_far, all, seconds));
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

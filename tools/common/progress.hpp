@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // How progress is shown: with a bar, for a terminal, or in words alone.
 enum class Line : std::uint8_t { bar, log };
@@ -46,4 +46,4 @@ std::string progress_line(std::uint64_t done_bytes, std::uint64_t total_bytes, d
 std::string progress_line(std::uint64_t done, std::uint64_t total, double seconds, std::string_view unit,
                           Line kind = Line::bar);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -13,7 +13,7 @@
 #include "io/write_all.hpp"
 #include "requant/inputs.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 void Inputs::add(const std::filesystem::path& file) {
     if (file.empty() || file == "-" || is_remote(file.string())) return;
@@ -58,4 +58,4 @@ Result<void> check_no_input(const std::filesystem::path& path, const Inputs& inp
     return fail({.code = Errc::io_same_file, .subject = path.string(), .detail = "is an input of the same command"});
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -15,7 +15,7 @@
 #include "common/console.hpp"
 #include "io/mapped_file.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // The files that a command reads. They are compared by device and inode, so under any name.
 class Inputs {
@@ -51,4 +51,4 @@ Result<void> check_place(const std::filesystem::path& path, bool overwrite, cons
 // IO_SAME_FILE if `path` is one of `inputs`.
 Result<void> check_no_input(const std::filesystem::path& path, const Inputs& inputs);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

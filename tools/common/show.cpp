@@ -10,7 +10,7 @@
 #include "core/no_memory.hpp"
 #include "core/text.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -108,4 +108,4 @@ std::string sentence(const std::filesystem::path& file, const Error& error) {
     return fmt::format("{}: {}", printable(name), sentence(error));
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

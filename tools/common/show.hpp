@@ -8,7 +8,7 @@
 
 #include "common/table.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // "u32", "str[32000]".
 std::string type_text(const ValueView& value);
@@ -33,4 +33,4 @@ std::string shown(const std::filesystem::path& file);
 std::string sentence(const Error& error);
 std::string sentence(const std::filesystem::path& file, const Error& error);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

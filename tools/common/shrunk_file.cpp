@@ -7,7 +7,7 @@
 
 #include "io/leftover.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -35,4 +35,4 @@ void explain_shrunk_files(std::string_view tool, int code) {
     ::sigaction(SIGBUS, &action, nullptr);
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -3,10 +3,10 @@
 
 #include <string_view>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // From now on such a read ends the program with a message and `code`, instead of by the signal, and unfinished
 // outputs are removed (io/leftover.hpp). `tool` begins the message. Once a program.
 void explain_shrunk_files(std::string_view tool, int code);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

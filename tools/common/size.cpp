@@ -10,7 +10,7 @@
 #include "common/text.hpp"
 #include "core/checked.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -86,4 +86,4 @@ Result<std::uint64_t> read_size(std::string_view text) {
     return refuse();
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // Bytes: "4G" is 4,000,000,000 of them, "4GiB" 4,294,967,296, "1.5K" 1500; parts of a byte are cut off. K, M, G, T in
 // any case, with or without a B. A number without a unit is of bytes, and at least a MiB: "24" alone is a mistake.
@@ -19,4 +19,4 @@ std::string plain_count(std::string text);
 // What is wrong with a text that has to be a whole number; nothing: empty.
 std::string check_count(const std::string& text);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

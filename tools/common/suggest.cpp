@@ -12,7 +12,7 @@
 #include "common/text.hpp"
 #include "core/text.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -125,4 +125,4 @@ Error with_near_file(const std::filesystem::path& path, Error error) {
     return error;
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // How many insertions, deletions, replacements and swaps of neighbours make `b` of `a`, ASCII letters being the same in
 // both cases. Stops counting past `most`: the result is then `most` + 1.
@@ -48,4 +48,4 @@ std::string did_you_mean_file_type(std::string_view misspelt);
 // Adds to an error of opening `path` the name of a file in its folder that may be meant.
 Error with_near_file(const std::filesystem::path& path, Error error);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

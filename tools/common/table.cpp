@@ -6,7 +6,7 @@
 #include "common/markdown.hpp"
 #include "common/text.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -174,4 +174,4 @@ void Table::print_lines(Console& console, std::optional<std::size_t> width) cons
     for (const auto& row : rows_) console.out.print("{}\n", line(console, row, columns, width.has_value()));
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -11,7 +11,7 @@
 
 #include "common/console.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // What becomes of a column where there is no room for it. Those that may be dropped give way first, the last one before
 // the others; then texts are cut at their end, and names in their middle while they are legible; then the spare columns are
@@ -62,4 +62,4 @@ class Table {
     std::vector<std::vector<Cell>> rows_;
 };
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

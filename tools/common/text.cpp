@@ -10,7 +10,7 @@
 
 #include "core/text.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 namespace {
 
@@ -183,4 +183,4 @@ bool equal_in_any_case(std::string_view a, std::string_view b) {
     return std::ranges::equal(a, b, {}, lower, lower);
 }
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

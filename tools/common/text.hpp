@@ -9,7 +9,7 @@
 
 #include "core/text.hpp"
 
-namespace ggufkit::cli {
+namespace ggufkit::tool {
 
 // Columns that well-formed UTF-8 takes on a terminal: East Asian wide characters and emoji two, combining marks none.
 std::size_t display_width(std::string_view text);
@@ -38,4 +38,4 @@ std::string in_ascii(std::string_view text);
 // Of ASCII letters.
 bool equal_in_any_case(std::string_view a, std::string_view b);
 
-}  // namespace ggufkit::cli
+}  // namespace ggufkit::tool

@@ -9,7 +9,7 @@
 #include "common/progress.hpp"
 #include "views.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -59,7 +59,7 @@ std::vector<std::optional<std::size_t>> numbers_of(const Diff& diff, std::span<c
 Result<std::vector<ValueDifference>> measure(const Model& a, const Model& b, const std::vector<TensorPair>& pairs,
                                              const Options& options, const Imatrix* imatrix,
                                              const std::stop_token& stop) {
-    cli::ProgressBar bar;
+    ProgressBar bar;
     return compare_values(a, b, pairs,
                           {.threads = options.threads,
                            .imatrix = imatrix,
@@ -69,7 +69,7 @@ Result<std::vector<ValueDifference>> measure(const Model& a, const Model& b, con
 }
 
 Result<Diff> look(const Model& a, const Model& b, const Options& options, const std::stop_token& stop) {
-    cli::ProgressBar bar;
+    ProgressBar bar;
     return compare(a, b,
                    {.threads = options.threads,
                     .ignored_keys = options.ignored_keys,
@@ -165,4 +165,4 @@ ErrorSums whole(const Comparison& comparison) {
     return totals(comparison.pairs, comparison.values, ValueGrouping::whole).front().sums;
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

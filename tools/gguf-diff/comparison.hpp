@@ -12,7 +12,7 @@
 #include "limits.hpp"
 #include "options.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 struct Names {
     std::string a;
@@ -58,4 +58,4 @@ std::vector<Judged> judged(const Comparison& comparison);
 // The sums of all tensors that both models have, equal ones too: the error that rank() has for a model and its base.
 ErrorSums whole(const Comparison& comparison);
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -3,13 +3,13 @@
 #include "common/progress.hpp"
 #include "common/show.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 namespace {
 
 Contender contender(const std::string& file, const Model& model, const std::vector<TensorPair>& pairs,
                     const std::vector<ValueDifference>& values) {
-    Contender one{.name = cli::shown(file), .total = totals(pairs, values, ValueGrouping::whole).front().sums};
+    Contender one{.name = shown(file), .total = totals(pairs, values, ValueGrouping::whole).front().sums};
     for (const ModelTensor& tensor : model.tensors()) one.bytes += tensor.info->bytes().value_or(0);
     return one;
 }
@@ -24,7 +24,7 @@ bool Duel::same() const {
 Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Options& options, const Imatrix* imatrix,
                    const std::stop_token& stop) {
     auto ranking = [&] {
-        cli::ProgressBar bar;
+        ProgressBar bar;
         return rank(base, a, b,
                     {.threads = options.threads,
                      .imatrix = imatrix,
@@ -33,7 +33,7 @@ Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Opti
                      .stop = stop});
     }();
     if (!ranking) return fail(std::move(ranking).error());
-    Duel duel{.base = cli::shown(options.a),
+    Duel duel{.base = shown(options.a),
               .a = contender(options.b, a, ranking->pairs_a, ranking->a),
               .b = contender(options.c, b, ranking->pairs_b, ranking->b),
               .ranking = std::move(*ranking),
@@ -58,4 +58,4 @@ std::vector<Judged> judged(const Duel& duel, const std::vector<ValueDifference>&
     return tensors;
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -13,7 +13,7 @@
 #include "numbers.hpp"
 #include "options.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 struct Contender {
     std::string name;
@@ -52,12 +52,12 @@ Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Opti
 // For --fail-above: the tensors of A, or of B, that are not those of the base.
 std::vector<Judged> judged(const Duel& duel, const std::vector<ValueDifference>& side);
 
-void print_duel(cli::Console& console, const Duel& duel, bool in_full);
-void print_brief(cli::Console& console, const Duel& duel);
-void write_json(cli::Output& out, const Duel& duel);  // spec/json.md
+void print_duel(Console& console, const Duel& duel, bool in_full);
+void print_brief(Console& console, const Duel& duel);
+void write_json(Output& out, const Duel& duel);  // spec/json.md
 
 // Parts of these: the keys that are not those of the base, but for what every quantization changes.
-void print_duel_keys(cli::Console& console, const Duel& duel, bool in_full);
-void print_duel_key_names(cli::Console& console, const Duel& duel);  // a line a model
+void print_duel_keys(Console& console, const Duel& duel, bool in_full);
+void print_duel_key_names(Console& console, const Duel& duel);  // a line a model
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -6,9 +6,7 @@
 #include "error_json.hpp"
 #include "views.hpp"
 
-namespace ggufkit::diff {
-
-using cli::JsonWriter;
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -35,7 +33,7 @@ void write_both(JsonWriter& json, std::string_view list, const Ranking& ranking,
 }
 
 void write_side(JsonWriter& json, std::string_view side, const TensorPair& pair, const ValueDifference& values) {
-    json.key(side).begin_object().field("type", cli::type_text(*pair.b->info));
+    json.key(side).begin_object().field("type", type_text(*pair.b->info));
     json.field("bytes", pair.b->info->bytes().value_or(0)).key("error");
     write_error(json, values.sums, pair.a->info, values.sampled ? &values.relative_rmse : nullptr);
     json.end_object();
@@ -62,7 +60,7 @@ void write_keys(JsonWriter& json, const std::vector<KeyOfThree>& keys) {
 
 }  // namespace
 
-void write_json(cli::Output& out, const Duel& duel) {
+void write_json(Output& out, const Duel& duel) {
     JsonWriter json(out);
     const auto& [pairs_a, pairs_b, a, b, not_compared, not_in_base] = duel.ranking;
     json.begin_object().field("base", duel.base);
@@ -84,7 +82,7 @@ void write_json(cli::Output& out, const Duel& duel) {
         const auto [layer, part] = place_of(base.name);
         json.begin_object().field("name", base.name).field("part", part);
         write_optional(json, "layer", layer);
-        json.field("type", cli::type_text(base)).field("shape", base.shape());
+        json.field("type", type_text(base)).field("shape", base.shape());
         write_side(json, "a", pairs_a[i], a[i]);
         write_side(json, "b", pairs_b[i], b[i]);
         json.end_object();
@@ -95,4 +93,4 @@ void write_json(cli::Output& out, const Duel& duel) {
     json.end_object().finish();
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

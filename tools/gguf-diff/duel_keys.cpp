@@ -9,9 +9,7 @@
 #include "duel.hpp"
 #include "views.hpp"
 
-namespace ggufkit::diff {
-
-using namespace cli;
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -88,4 +86,4 @@ void print_duel_key_names(Console& console, const Duel& duel) {
     print_names(console, "B", keys, &KeyOfThree::differs_in_b);
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -10,9 +10,7 @@
 #include "numbers.hpp"
 #include "views.hpp"
 
-namespace ggufkit::diff {
-
-using namespace cli;
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -175,4 +173,4 @@ void print_duel(Console& console, const Duel& duel, bool in_full) {
     print_sample(console, duel.sample);
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

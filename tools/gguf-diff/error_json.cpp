@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
-void write_error(cli::JsonWriter& json, const ErrorSums& sums, const TensorInfo* tensor, const Interval* interval) {
+void write_error(JsonWriter& json, const ErrorSums& sums, const TensorInfo* tensor, const Interval* interval) {
     json.begin_object().field("relative_rmse", sums.relative_rmse());
     if (interval != nullptr) {
         json.key("relative_rmse_95").begin_array().value(interval->low).value(interval->high).end_array();
@@ -32,7 +32,7 @@ void write_error(cli::JsonWriter& json, const ErrorSums& sums, const TensorInfo*
         .end_object();
 }
 
-cli::JsonWriter& write_group(cli::JsonWriter& json, const ValueTotal& total, ValueGrouping grouping) {
+JsonWriter& write_group(JsonWriter& json, const ValueTotal& total, ValueGrouping grouping) {
     json.key("name");
     if (grouping == ValueGrouping::layer) {
         json.value(std::stoull(total.name));
@@ -42,8 +42,7 @@ cli::JsonWriter& write_group(cli::JsonWriter& json, const ValueTotal& total, Val
     return json.field("tensors", total.tensors);
 }
 
-void write_totals(cli::JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals,
-                  ValueGrouping grouping) {
+void write_totals(JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals, ValueGrouping grouping) {
     json.key(list).begin_array();
     for (const ValueTotal& total : totals) {
         json.begin_object();
@@ -54,4 +53,4 @@ void write_totals(cli::JsonWriter& json, std::string_view list, std::span<const 
     json.end_array();
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

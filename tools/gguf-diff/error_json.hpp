@@ -9,9 +9,9 @@
 
 #include "common/json.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
-void write_optional(cli::JsonWriter& json, std::string_view name, const auto& value) {
+void write_optional(JsonWriter& json, std::string_view name, const auto& value) {
     json.key(name);
     if (value) {
         json.value(*value);
@@ -21,17 +21,16 @@ void write_optional(cli::JsonWriter& json, std::string_view name, const auto& va
 }
 
 // The file of an importance matrix, or null.
-inline void write_imatrix(cli::JsonWriter& json, std::string_view name, const std::string& file) {
+inline void write_imatrix(JsonWriter& json, std::string_view name, const std::string& file) {
     write_optional(json, name, file.empty() ? std::nullopt : std::optional<std::string_view>(file));
 }
 
 // An object. `tensor`: whose weight has the greatest error; null in totals. `interval`: null where all was looked at.
-void write_error(cli::JsonWriter& json, const ErrorSums& sums, const TensorInfo* tensor, const Interval* interval);
+void write_error(JsonWriter& json, const ErrorSums& sums, const TensorInfo* tensor, const Interval* interval);
 
-void write_totals(cli::JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals,
-                  ValueGrouping grouping);
+void write_totals(JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals, ValueGrouping grouping);
 
 // Name and size of a total: fields of the object that is open.
-cli::JsonWriter& write_group(cli::JsonWriter& json, const ValueTotal& total, ValueGrouping grouping);
+JsonWriter& write_group(JsonWriter& json, const ValueTotal& total, ValueGrouping grouping);
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -7,9 +7,7 @@
 #include "error_json.hpp"
 #include "views.hpp"
 
-namespace ggufkit::diff {
-
-using cli::JsonWriter;
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -39,7 +37,7 @@ void write_side(JsonWriter& json, std::string_view side, const ModelTensor* tens
         json.null();
         return;
     }
-    json.begin_object().field("type", cli::type_text(*tensor->info)).field("shape", tensor->info->shape());
+    json.begin_object().field("type", type_text(*tensor->info)).field("shape", tensor->info->shape());
     json.field("bytes", tensor->info->bytes().value_or(0));
     if (digest) json.field("xxh3_128", digest->hex());
     json.end_object();
@@ -102,7 +100,7 @@ void write_value(JsonWriter& json, std::string_view field, std::string_view key,
     json.end_object();
 }
 
-void write_json(cli::Output& out, const Comparison& comparison) {
+void write_json(Output& out, const Comparison& comparison) {
     const Diff& diff = comparison.diff;
     JsonWriter json(out);
     json.begin_object()
@@ -142,4 +140,4 @@ void write_json(cli::Output& out, const Comparison& comparison) {
     json.end_object().finish();
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

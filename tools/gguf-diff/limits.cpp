@@ -10,7 +10,7 @@
 #include "common/text.hpp"
 #include "core/text.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -36,10 +36,9 @@ Result<Limit> read_limit(std::string_view text) {
     const std::size_t sign = text.find('=');
     if (sign == text.npos) return refuse("METRIC=VALUE is wanted");
     const std::string_view name = text.substr(0, sign);
-    const auto is_it = [&](const Metric& one) { return cli::equal_in_any_case(one.name, name); };
+    const auto is_it = [&](const Metric& one) { return equal_in_any_case(one.name, name); };
     const auto* const metric = std::ranges::find_if(metrics, is_it);
-    if (metric == std::end(metrics))
-        return refuse("there is no such metric" + cli::did_you_mean(name, metric_words("")));
+    if (metric == std::end(metrics)) return refuse("there is no such metric" + did_you_mean(name, metric_words("")));
     double most = 0;
     const char* const end = text.data() + text.size();
     const auto [after, error] = std::from_chars(text.data() + sign + 1, end, most);
@@ -96,4 +95,4 @@ std::vector<Breach> breaches(std::span<const Judged> tensors, std::span<const Li
     return found;
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

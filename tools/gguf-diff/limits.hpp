@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 // A number by which more is worse; nothing where it is not known.
 struct Metric {
@@ -45,4 +45,4 @@ struct Breach {
 // Tensors that could not be compared, and for each limit the tensor that breaks it worst, the first of several.
 std::vector<Breach> breaches(std::span<const Judged> tensors, std::span<const Limit> limits);
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

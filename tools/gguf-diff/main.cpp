@@ -28,35 +28,33 @@
 #include "patch.hpp"
 #include "views.hpp"
 
-namespace {
+namespace ggufkit::tool::diff {
 
-using namespace ggufkit;
-using diff::Options;
+namespace {
 
 constexpr int different = 1;
 constexpr int trouble = 2;
 
 class Command {
   public:
-    Command(const Options& options, const cli::CommandLine& line, cli::Console& console)
+    Command(const Options& options, const CommandLine& line, Console& console)
         : options_(options), line_(line), console_(console) {}
 
     int run() {
         if (const auto wrong = fault(); !wrong.empty()) return line_.refuse(console_, wrong);
         if (options_.patch.any()) {
-            return diff::run_patch(
-                {options_.patch, options_.a, options_.b, options_.threads, options_.json, options_.force}, line_,
-                console_);
+            return run_patch({options_.patch, options_.a, options_.b, options_.threads, options_.json, options_.force},
+                             line_, console_);
         }
         for (const std::string& file : {options_.a, options_.b, options_.c, options_.imatrix.value_or("")}) {
             inputs_.add(file);
         }
         if (options_.html) {
-            const auto free = cli::check_place(*options_.html, options_.force, inputs_);
+            const auto free = check_place(*options_.html, options_.force, inputs_);
             const bool there = !free && free.error().code == Errc::io_exists;
-            if (!free) return refuse(cli::sentence(free.error()) + (there ? "; --force replaces it" : ""));
+            if (!free) return refuse(sentence(free.error()) + (there ? "; --force replaces it" : ""));
         }
-        const auto limits = diff::read_limits(options_.fail_above);
+        const auto limits = read_limits(options_.fail_above);
         if (!limits) return line_.refuse(console_, limits.error().detail);
         if (!options_.imatrix && by_importance(*limits)) {
             return line_.refuse(console_, "--fail-above weighted_relative_rmse needs --imatrix");
@@ -65,7 +63,7 @@ class Command {
         if (options_.imatrix) {
             auto opened = Imatrix::open(*options_.imatrix);
             if (!opened) {
-                return refuse(cli::sentence(*options_.imatrix, cli::with_near_file(*options_.imatrix, opened.error())));
+                return refuse(sentence(*options_.imatrix, with_near_file(*options_.imatrix, opened.error())));
             }
             imatrix = std::move(*opened);
         }
@@ -108,14 +106,14 @@ class Command {
     bool write_page(std::span<const Model* const> models, const auto& content) {
         if (!options_.html) return true;
         for (const Model* const model : models) inputs_.add(*model);
-        const auto written = cli::save(console_, *options_.html, diff::page(content), inputs_, options_.force);
-        if (!written) console_.error(cli::sentence(written.error()));
+        const auto written = save(console_, *options_.html, page(content), inputs_, options_.force);
+        if (!written) console_.error(sentence(written.error()));
         return written.has_value();
     }
 
-    int compare(const Model& a, const Model& b, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) {
-        auto comparison = diff::compare_models(a, b, {cli::shown(options_.a), cli::shown(options_.b)}, options_,
-                                               imatrix, interrupt_->token());
+    int compare(const Model& a, const Model& b, const Imatrix* imatrix, const std::vector<Limit>& limits) {
+        auto comparison =
+            compare_models(a, b, {shown(options_.a), shown(options_.b)}, options_, imatrix, interrupt_->token());
         if (!comparison) return explain(comparison.error());
         comparison->imatrix_a = imatrix_of(a);
         comparison->imatrix_b = imatrix_of(b);
@@ -123,15 +121,15 @@ class Command {
         interrupt_.reset();
         show(*comparison);
         if (!comparison->pairs.empty()) note_imatrix(comparison->imatrix_a, comparison->imatrix_b);
-        const bool has_a_say = comparison->pairs.empty() || diff::whole(*comparison).iw2 > 0;
+        const bool has_a_say = comparison->pairs.empty() || whole(*comparison).iw2 > 0;
         if (!weighed(imatrix, has_a_say) && by_importance(limits)) return trouble;
         return verdict(*comparison, limits);
     }
 
-    int rank(const Model& base, const Model& a, const Imatrix* imatrix, const std::vector<diff::Limit>& limits) {
+    int rank(const Model& base, const Model& a, const Imatrix* imatrix, const std::vector<Limit>& limits) {
         const auto b = open(options_.c);
         if (!b) return trouble;
-        auto duel = diff::fight(base, a, *b, options_, imatrix, interrupt_->token());
+        auto duel = fight(base, a, *b, options_, imatrix, interrupt_->token());
         if (!duel) return explain(duel.error());
         duel->a.imatrix = imatrix_of(a);
         duel->b.imatrix = imatrix_of(*b);
@@ -166,46 +164,46 @@ class Command {
         // Nothing that has a name is begun yet, and opening cannot be stopped.
         const std::stop_callback leave(interrupt_->token(), [&] {
             console_.error("cancelled");
-            std::_Exit(cli::cancelled);
+            std::_Exit(cancelled);
         });
         // Of one on a server, the data of those tensors alone that have to be compared.
-        auto model = cli::open_model(file, {.header_only = is_remote(file), .threads = options_.threads});
+        auto model = open_model(file, {.header_only = is_remote(file), .threads = options_.threads});
         if (model) return std::move(*model);
-        console_.error(cli::sentence(file, model.error()));
+        console_.error(sentence(file, model.error()));
         return {};
     }
 
-    bool prints_page() const { return options_.html && cli::is_standard_output(*options_.html); }
+    bool prints_page() const { return options_.html && is_standard_output(*options_.html); }
 
-    void show(const diff::Comparison& comparison) const {
+    void show(const Comparison& comparison) const {
         if (prints_page()) return;
         if (options_.json) {
-            diff::write_json(console_.out, comparison);
+            write_json(console_.out, comparison);
         } else if (options_.brief) {
-            diff::print_brief(console_, comparison);
+            print_brief(console_, comparison);
         } else {
-            diff::print_text(console_, comparison, options_.all);
+            print_text(console_, comparison, options_.all);
         }
     }
 
-    void show(const diff::Duel& duel) const {
+    void show(const Duel& duel) const {
         if (prints_page()) return;
         if (options_.json) {
-            diff::write_json(console_.out, duel);
+            write_json(console_.out, duel);
         } else if (options_.brief) {
-            diff::print_brief(console_, duel);
+            print_brief(console_, duel);
         } else {
-            diff::print_duel(console_, duel, options_.all);
+            print_duel(console_, duel, options_.all);
         }
     }
 
-    int verdict(const diff::Comparison& comparison, const std::vector<diff::Limit>& limits) const {
+    int verdict(const Comparison& comparison, const std::vector<Limit>& limits) const {
         if (limits.empty()) return comparison.diff.same() ? 0 : different;
-        return within(diff::judged(comparison), limits, "") ? 0 : different;
+        return within(judged(comparison), limits, "") ? 0 : different;
     }
 
     // A and B have to keep within the limits both, so all of both has to be comparable.
-    int verdict(const diff::Duel& duel, const std::vector<diff::Limit>& limits) const {
+    int verdict(const Duel& duel, const std::vector<Limit>& limits) const {
         if (limits.empty()) return duel.same() ? 0 : different;
         const auto& [pairs_a, pairs_b, a, b, not_compared, not_in_base] = duel.ranking;
         for (const std::string& name : not_compared) {
@@ -215,13 +213,13 @@ class Command {
             console_.error(fmt::format("tensor '{}' is not in the base", name));
         }
         const bool all = not_compared.empty() && not_in_base.empty();
-        const bool within_a = within(diff::judged(duel, a), limits, "A: ");
-        const bool within_b = within(diff::judged(duel, b), limits, "B: ");
+        const bool within_a = within(judged(duel, a), limits, "A: ");
+        const bool within_b = within(judged(duel, b), limits, "B: ");
         return all && within_a && within_b ? 0 : different;
     }
 
-    static bool by_importance(const std::vector<diff::Limit>& limits) {
-        return std::ranges::any_of(limits, [](const diff::Limit& limit) { return limit.metric->by_importance; });
+    static bool by_importance(const std::vector<Limit>& limits) {
+        return std::ranges::any_of(limits, [](const Limit& limit) { return limit.metric->by_importance; });
     }
 
     // Says where an importance matrix has no say in what differs.
@@ -232,17 +230,16 @@ class Command {
     }
 
     // Says what is not. `whose`: begins each line.
-    bool within(const std::vector<diff::Judged>& tensors, const std::vector<diff::Limit>& limits,
-                std::string_view whose) const {
-        const auto found = diff::breaches(tensors, limits);
+    bool within(const std::vector<Judged>& tensors, const std::vector<Limit>& limits, std::string_view whose) const {
+        const auto found = breaches(tensors, limits);
         for (const auto& [tensor, what] : found) console_.error(fmt::format("{}tensor '{}' {}", whose, tensor, what));
         return found.empty();
     }
 
     int explain(const Error& error) const {
-        if (error.code != Errc::cancelled) return refuse(cli::sentence(error));
+        if (error.code != Errc::cancelled) return refuse(sentence(error));
         console_.error("cancelled");
-        return cli::cancelled;
+        return cancelled;
     }
 
     int refuse(const std::string& message) const {
@@ -251,19 +248,24 @@ class Command {
     }
 
     const Options& options_;
-    const cli::CommandLine& line_;
-    cli::Console& console_;
-    std::optional<cli::Interrupt> interrupt_{};  // while models are opened and compared
-    cli::Inputs inputs_;
+    const CommandLine& line_;
+    Console& console_;
+    std::optional<Interrupt> interrupt_{};  // while models are opened and compared
+    Inputs inputs_;
 };
 
 int program(int argc, char** argv) {
     Options options;
-    cli::CommandLine line(diff::manual(), trouble);
-    diff::add_options(line.app(), options);
-    return line.run(argc, argv, [&](cli::Console& console) { return Command(options, line, console).run(); });
+    CommandLine line(manual(), trouble);
+    add_options(line.app(), options);
+    return line.run(argc, argv, [&](Console& console) { return Command(options, line, console).run(); });
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return cli::run_program("gguf-diff", trouble, program, argc, argv); }
+}  // namespace ggufkit::tool::diff
+
+int main(int argc, char** argv) {
+    using namespace ggufkit::tool;
+    return run_program("gguf-diff", diff::trouble, diff::program, argc, argv);
+}

@@ -8,7 +8,7 @@
 
 #include "common/text.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 std::string short_number(double number) {
     if (number == 0) return "0";
@@ -28,7 +28,7 @@ std::string error_text(const ErrorSums& sums) { return is_known(sums) ? percent(
 
 std::string left_out_text(const ErrorSums& sums) {
     if (sums.not_finite == 0) return "";
-    return fmt::format(", {} that {} not finite left out", cli::counted(sums.not_finite, "pair"),
+    return fmt::format(", {} that {} not finite left out", counted(sums.not_finite, "pair"),
                        sums.not_finite == 1 ? "is" : "are");
 }
 
@@ -54,12 +54,12 @@ std::string place(std::uint64_t index, const TensorInfo& tensor) {
     return text.empty() ? "0" : text;
 }
 
-cli::Style style_of(double relative_rmse) {
-    if (relative_rmse < 0.02) return cli::Style::green;
-    return relative_rmse < 0.1 ? cli::Style::yellow : cli::Style::red;
+Style style_of(double relative_rmse) {
+    if (relative_rmse < 0.02) return Style::green;
+    return relative_rmse < 0.1 ? Style::yellow : Style::red;
 }
 
-std::string heat_strip(const cli::Console& console, std::span<const double> errors, double low, double high) {
+std::string heat_strip(const Console& console, std::span<const double> errors, double low, double high) {
     constexpr std::array<std::string_view, 8> bars{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     std::string text;
     for (const double error : errors) {
@@ -70,4 +70,4 @@ std::string heat_strip(const cli::Console& console, std::span<const double> erro
     return text;
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

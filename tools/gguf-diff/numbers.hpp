@@ -8,7 +8,7 @@
 
 #include "common/console.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 // The relative error; "–" where no pair of weights is finite, so that nothing is known.
 bool is_known(const ErrorSums& sums);
@@ -25,9 +25,9 @@ std::string equal_share(const ErrorSums& sums);  // "all", "none", "12.3 %"
 std::string place(std::uint64_t index, const TensorInfo& tensor);
 
 // How an error is to be looked at: green where nobody notices, red where it is hardly the model any more.
-cli::Style style_of(double relative_rmse);
+Style style_of(double relative_rmse);
 
 // A bar a number, from ▁ to █ in steps that are equal as factors; a space where there is none (negative).
-std::string heat_strip(const cli::Console& console, std::span<const double> errors, double low, double high);
+std::string heat_strip(const Console& console, std::span<const double> errors, double low, double high);
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

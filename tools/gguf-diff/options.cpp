@@ -4,9 +4,9 @@
 
 #include "limits.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
-cli::Manual manual() {
+Manual manual() {
     return {
         .name = "gguf-diff",
         .purpose = "what really differs between two GGUF models: keys, structure, values",
@@ -115,8 +115,8 @@ void add_options(CLI::App& app, Options& options) {
     blocks->excludes(app.get_option("--sample"));  // bytes are not compared then
     app.add_option("--threads", options.threads, "How many threads read and compare\n(default: one for each CPU)")
         ->type_name("N")
-        ->check(CLI::Range(1u, cli::most_threads));
+        ->check(CLI::Range(1u, most_threads));
     add_patch_options(app, options.patch);
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -9,7 +9,7 @@
 #include "common/command_line.hpp"
 #include "patch.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 // As they stand on the command line.
 struct Options {
@@ -34,7 +34,7 @@ struct Options {
     PatchRequest patch{};
 };
 
-cli::Manual manual();
+Manual manual();
 void add_options(CLI::App& app, Options& options);
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -6,10 +6,10 @@
 #include "comparison.hpp"
 #include "duel.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 // The text of the page.
 std::string page(const Comparison& comparison);
 std::string page(const Duel& duel);
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

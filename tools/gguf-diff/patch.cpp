@@ -14,7 +14,7 @@
 #include "common/text.hpp"
 #include "core/text.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -32,16 +32,16 @@ tl::unexpected<Error> in_file(const std::string& file, Error error) {
 
 // Whether the patch, or NEW of --apply, goes there.
 bool writes_standard_output(const PatchRun& run) {
-    if (run.request.make) return cli::is_standard_output(*run.request.make);
-    return !run.request.in_place && cli::is_standard_output(run.b);
+    if (run.request.make) return is_standard_output(*run.request.make);
+    return !run.request.in_place && is_standard_output(run.b);
 }
 
 Result<PatchSummary> make(const PatchRun& run, const PatchOptions& options) {
-    const auto a = cli::open_model(run.a, {.follow_shards = false, .threads = run.threads});
+    const auto a = open_model(run.a, {.follow_shards = false, .threads = run.threads});
     if (!a) return in_file(run.a, a.error());
-    const auto b = cli::open_model(run.b, {.follow_shards = false, .threads = run.threads});
+    const auto b = open_model(run.b, {.follow_shards = false, .threads = run.threads});
     if (!b) return in_file(run.b, b.error());
-    if (writes_standard_output(run)) return make_patch_to(*a, *b, cli::write_standard_output, options);
+    if (writes_standard_output(run)) return make_patch_to(*a, *b, write_standard_output, options);
     return make_patch(*a, *b, *run.request.make, options);
 }
 
@@ -49,7 +49,7 @@ Result<PatchSummary> carry_out(const PatchRun& run, const PatchOptions& options)
     if (run.request.make) return make(run, options);
     if (run.request.in_place) return apply_in_place(*run.request.apply, run.a, options);
     if (writes_standard_output(run)) {
-        return apply_patch_to(*run.request.apply, run.a, cli::write_standard_output, options);
+        return apply_patch_to(*run.request.apply, run.a, write_standard_output, options);
     }
     return apply_patch(*run.request.apply, run.a, run.b, options);
 }
@@ -78,8 +78,8 @@ std::string_view fault_in(const PatchRun& run) {
     return "";
 }
 
-void print_json(cli::Console& console, const PatchRun& run, const PatchSummary& summary) {
-    cli::JsonWriter json(console.out);
+void print_json(Console& console, const PatchRun& run, const PatchSummary& summary) {
+    JsonWriter json(console.out);
     const auto file = [&](std::string_view name, const PatchedFile& about) {
         json.key(name).begin_object();
         json.field("bytes", about.bytes).field("xxh3_128", about.digest.hex()).end_object();
@@ -91,16 +91,16 @@ void print_json(cli::Console& console, const PatchRun& run, const PatchSummary& 
     json.field("copied_bytes", summary.copied).field("in_place", summary.in_place).end_object().finish();
 }
 
-void print_text(cli::Console& console, const PatchRun& run, const PatchSummary& summary) {
-    const auto name = [](const std::string& file) { return printable(cli::shown(file)); };
-    const auto new_bytes = [&] { return cli::human_bytes(summary.new_file.bytes); };
+void print_text(Console& console, const PatchRun& run, const PatchSummary& summary) {
+    const auto name = [](const std::string& file) { return printable(shown(file)); };
+    const auto new_bytes = [&] { return human_bytes(summary.new_file.bytes); };
     if (run.request.apply) {
         console.out.write(fmt::format("{}: {}, as the patch says it must be\n",
                                       name(run.request.in_place ? run.a : run.b), new_bytes()));
         return;
     }
     console.out.write(fmt::format("{}: {}, which makes {} ({}) from {}{}\n", name(*run.request.make),
-                                  cli::human_bytes(summary.bytes), name(run.b), new_bytes(), name(run.a),
+                                  human_bytes(summary.bytes), name(run.b), new_bytes(), name(run.a),
                                   summary.in_place ? ", in place too" : ""));
 }
 
@@ -127,11 +127,11 @@ void add_patch_options(CLI::App& app, PatchRequest& request) {
         ->group(group);
 }
 
-int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& console) {
+int run_patch(const PatchRun& run, const CommandLine& line, Console& console) {
     if (const auto fault = fault_in(run); !fault.empty()) return line.refuse(console, fault);
     const auto done = [&] {
-        const cli::Interrupt interrupt;
-        cli::ProgressBar bar;
+        const Interrupt interrupt;
+        ProgressBar bar;
         return carry_out(run, {.threads = run.threads,
                                .zstd_level = run.request.zstd_level,
                                .overwrite = run.force,
@@ -140,12 +140,12 @@ int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& c
     }();
     if (!done && done.error().code == Errc::cancelled) {
         console.error("cancelled, nothing was written");
-        return cli::cancelled;
+        return cancelled;
     }
     if (!done) {
-        console.error(cli::sentence(done.error()) + (done.error().code == Errc::io_exists && !run.request.in_place
-                                                         ? "; --force replaces a finished file"
-                                                         : ""));
+        console.error(sentence(done.error()) + (done.error().code == Errc::io_exists && !run.request.in_place
+                                                    ? "; --force replaces a finished file"
+                                                    : ""));
         return trouble;
     }
     if (writes_standard_output(run)) return 0;
@@ -153,4 +153,4 @@ int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& c
     return 0;
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -8,7 +8,7 @@
 
 #include "common/command_line.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 struct PatchRequest {
     std::optional<std::string> make;   // the patch to write
@@ -30,6 +30,6 @@ struct PatchRun {
     bool json;
     bool force;
 };
-int run_patch(const PatchRun& run, const cli::CommandLine& line, cli::Console& console);
+int run_patch(const PatchRun& run, const CommandLine& line, Console& console);
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

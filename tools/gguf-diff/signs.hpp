@@ -7,16 +7,16 @@
 
 #include "common/table.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
-inline cli::Cell sign(bool in_a, bool in_b) {
-    if (!in_b) return {"-", cli::Style::red};
-    if (!in_a) return {"+", cli::Style::green};
-    return {"~", cli::Style::yellow};
+inline Cell sign(bool in_a, bool in_b) {
+    if (!in_b) return {"-", Style::red};
+    if (!in_a) return {"+", Style::green};
+    return {"~", Style::yellow};
 }
 
 inline std::string arrow(const std::string& a, const std::string& b) {
     return a == b ? a : fmt::format("{} → {}", a, b);
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

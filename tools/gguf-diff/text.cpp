@@ -6,9 +6,7 @@
 #include "numbers.hpp"
 #include "views.hpp"
 
-namespace ggufkit::diff {
-
-using namespace cli;
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -131,4 +129,4 @@ void print_brief(Console& console, const Comparison& comparison) {
     print_sample(console, comparison.sample);
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -9,9 +9,7 @@
 #include "numbers.hpp"
 #include "views.hpp"
 
-namespace ggufkit::diff {
-
-using namespace cli;
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -222,4 +220,4 @@ void print_details(Console& console, const Comparison& comparison, bool in_full)
     if (comparison.tokenizer) print_tokenizer(console, *comparison.tokenizer);
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -10,9 +10,7 @@
 #include "signs.hpp"
 #include "views.hpp"
 
-namespace ggufkit::diff {
-
-using namespace cli;
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -97,4 +95,4 @@ void print_keys(Console& console, const std::vector<KeyChange>& changes) {
     table.print(console, console.width());
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -13,9 +13,7 @@
 #include "signs.hpp"
 #include "views.hpp"
 
-namespace ggufkit::diff {
-
-using namespace cli;
+namespace ggufkit::tool::diff {
 
 namespace {
 
@@ -248,4 +246,4 @@ void print_tensors(Console& console, const Comparison& comparison, bool in_full)
     print_layers(console, {{"error by layer  ", totals(comparison.pairs, comparison.values, ValueGrouping::layer)}});
 }
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

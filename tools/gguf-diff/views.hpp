@@ -14,12 +14,12 @@
 #include "common/json.hpp"
 #include "comparison.hpp"
 
-namespace ggufkit::diff {
+namespace ggufkit::tool::diff {
 
 // `in_full`: every tensor, and all of every long value.
-void print_text(cli::Console& console, const Comparison& comparison, bool in_full);
-void print_brief(cli::Console& console, const Comparison& comparison);
-void write_json(cli::Output& out, const Comparison& comparison);  // spec/json.md
+void print_text(Console& console, const Comparison& comparison, bool in_full);
+void print_brief(Console& console, const Comparison& comparison);
+void write_json(Output& out, const Comparison& comparison);  // spec/json.md
 
 inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by line
 
@@ -27,27 +27,25 @@ inline constexpr std::size_t short_text = 40;  // is shown whole; longer ones by
 const FileType* file_type_named(std::string_view key, const ValueView& value);
 
 // A field: {"type", "value"}, or null.
-void write_value(cli::JsonWriter& json, std::string_view field, std::string_view key,
-                 const std::optional<ValueView>& value);
+void write_value(JsonWriter& json, std::string_view field, std::string_view key, const std::optional<ValueView>& value);
 
 // One of the long lists of a tokenizer, which are told of together.
 bool is_tokenizer_list(std::string_view key);
 
 // Broken at spaces to the width of the screen; its first `styled` bytes in that style.
-void print_sentence(cli::Console& console, std::string_view text, cli::Style style = cli::Style::plain,
-                    std::size_t styled = 0);
+void print_sentence(Console& console, std::string_view text, Style style = Style::plain, std::size_t styled = 0);
 
 // The parts of print_text().
-void print_keys(cli::Console& console, const std::vector<KeyChange>& changes);
-void print_details(cli::Console& console, const Comparison& comparison, bool in_full);
-void print_more(cli::Console& console, std::size_t hidden, std::string_view what);
-void print_sample(cli::Console& console, std::uint64_t sample);  // nothing where all was looked at
+void print_keys(Console& console, const std::vector<KeyChange>& changes);
+void print_details(Console& console, const Comparison& comparison, bool in_full);
+void print_more(Console& console, std::size_t hidden, std::string_view what);
+void print_sample(Console& console, std::uint64_t sample);  // nothing where all was looked at
 // A bar a layer, all strips on one scale, below an empty line; nothing where no layer has an error.
 struct LayerStrip {
     std::string_view title;
     std::vector<ValueTotal> layers;
 };
-void print_layers(cli::Console& console, std::vector<LayerStrip> strips);
-void print_tensors(cli::Console& console, const Comparison& comparison, bool in_full);
+void print_layers(Console& console, std::vector<LayerStrip> strips);
+void print_tensors(Console& console, const Comparison& comparison, bool in_full);
 
-}  // namespace ggufkit::diff
+}  // namespace ggufkit::tool::diff

@@ -9,7 +9,7 @@
 #include "common/show.hpp"
 #include "common/text.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -50,8 +50,8 @@ void report_zeros(const Model& model, std::span<const ModelTensor> tensors, cons
               .detail =
                   fmt::format("holds nothing but zeros {}, beginning in tensor '{}': {} of {} all zeros; the download "
                               "may be unfinished: compare the file's hash or download it again",
-                              where, tensors[run.first_tensor].info->name, cli::grouped(found.zero_tensors),
-                              tensors.size() == 1 ? "1 tensor is" : cli::grouped(tensors.size()) + " tensors are")}});
+                              where, tensors[run.first_tensor].info->name, grouped(found.zero_tensors),
+                              tensors.size() == 1 ? "1 tensor is" : grouped(tensors.size()) + " tensors are")}});
     }
 }
 
@@ -71,28 +71,27 @@ void report(const Model& model, const ModelTensor& tensor, const TensorFaults& f
     };
     for (const DataFault& fault : faults.first) add(fault.offset, fault.text(*tensor.info->format));
     if (const std::uint64_t more = faults.blocks - faults.first.size(); more != 0) {
-        add({},
-            fmt::format("and {} more {}", cli::grouped(more), tensor.info->format->quantized() ? "blocks" : "weights"));
+        add({}, fmt::format("and {} more {}", grouped(more), tensor.info->format->quantized() ? "blocks" : "weights"));
     }
 }
 
 }  // namespace
 
-int check_data(cli::Console& console, Inspection& inspection, const ValidateOptions& rules, unsigned threads) {
+int check_data(Console& console, Inspection& inspection, const ValidateOptions& rules, unsigned threads) {
     if (!inspection.model) return 0;
     const Model& model = *inspection.model;
     const std::vector<ModelTensor> tensors = readable(model);
-    const cli::Interrupt interrupt;
+    const Interrupt interrupt;
     const auto found = [&] {
-        cli::ProgressBar bar;
+        ProgressBar bar;
         const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
         return ggufkit::check_data(model, tensors,
                                    {.threads = threads, .progress = progress, .stop = interrupt.token()});
     }();
     if (!found) {
         const bool stopped = found.error().code == Errc::cancelled;
-        console.error(stopped ? "cancelled" : cli::sentence(inspection.path, found.error()));
-        return stopped ? cli::cancelled : 1;
+        console.error(stopped ? "cancelled" : sentence(inspection.path, found.error()));
+        return stopped ? cancelled : 1;
     }
     report_zeros(model, tensors, *found, rules.strict, inspection.diagnostics);
     for (const TensorFaults& faults : found->faults) {
@@ -101,4 +100,4 @@ int check_data(cli::Console& console, Inspection& inspection, const ValidateOpti
     return 0;
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -6,7 +6,7 @@
 #include "common/size.hpp"
 #include "core/checked.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -73,7 +73,7 @@ std::vector<Candidate> candidates(const Model& model, const Fit& fit, std::span<
 }
 
 std::string check_size(const std::string& text) {
-    const auto size = cli::read_size(text);
+    const auto size = read_size(text);
     return size ? "" : size.error().detail;
 }
 
@@ -111,8 +111,8 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
                "--ctx", options.context,
                "Tokens of context, as 8192 or 8k; 0: all that the\nmodel was trained for (default: 8192 of them)"),
            "N")
-        ->transform(cli::plain_count)
-        ->check(cli::check_count);
+        ->transform(plain_count)
+        ->check(check_count);
     detail(app.add_option(
                "--batch", options.ubatch,
                "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512; more than 2048\ncounts as 2048)"),
@@ -138,12 +138,12 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
 std::vector<std::uint64_t> capacities(const FitOptions& options) {
     std::vector<std::uint64_t> sizes;
     sizes.reserve(options.gpus.size() + 1);
-    for (const std::string& text : options.gpus) sizes.push_back(cli::read_size(text).value_or(0));
-    if (!options.device.empty()) sizes.push_back(cli::read_size(options.device).value_or(0));
+    for (const std::string& text : options.gpus) sizes.push_back(read_size(text).value_or(0));
+    if (!options.device.empty()) sizes.push_back(read_size(options.device).value_or(0));
     return sizes;
 }
 
-std::uint64_t margin(const FitOptions& options) { return cli::read_size(options.margin).value_or(0); }  // of "0" too
+std::uint64_t margin(const FitOptions& options) { return read_size(options.margin).value_or(0); }  // of "0" too
 
 MemoryOptions memory_options(const FitOptions& options) {
     const TensorType cache = find_format(options.cache_type)->type();
@@ -202,4 +202,4 @@ Result<Fit> make_fit(const Model& model, const FitOptions& options) {
     return fit;
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

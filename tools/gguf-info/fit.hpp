@@ -10,7 +10,7 @@
 
 #include "common/command_line.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 struct FitOptions {
     std::string device;             // size of the one device
@@ -71,6 +71,6 @@ std::uint64_t needed_on_devices(const MemoryEstimate& estimate, const Placement&
 Result<Fit> make_fit(const Model& model, const FitOptions& options);
 
 // As JSON: spec/json.md.
-void print_fit(cli::Console& console, const Model& model, const Fit& fit, bool json);
+void print_fit(Console& console, const Model& model, const Fit& fit, bool json);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

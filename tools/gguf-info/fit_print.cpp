@@ -11,9 +11,7 @@
 #include "core/text.hpp"
 #include "fit.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -229,4 +227,4 @@ void print_fit(Console& console, const Model& model, const Fit& fit, bool json) 
     json ? print_json(console, model, fit) : print_text(console, model, fit);
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

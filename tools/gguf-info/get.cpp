@@ -9,9 +9,7 @@
 #include "core/text.hpp"
 #include "views.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -111,4 +109,4 @@ Result<void> print_one(Console& console, const Model& model, std::string_view ex
     return {};
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

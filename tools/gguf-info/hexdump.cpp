@@ -7,9 +7,7 @@
 #include "core/text.hpp"
 #include "views.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -127,4 +125,4 @@ void print_header_hex(Console& console, const Model& model) {
     console.out.write(fence);
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -12,9 +12,7 @@
 #include "tally.hpp"
 #include "views.hpp"
 
-namespace ggufkit::info {
-
-using cli::JsonWriter;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -52,11 +50,11 @@ void write_sums(JsonWriter& json, const Inspection& inspection) {
 void write_metadata(JsonWriter& json, const ModelView& view) {
     json.key("metadata").begin_array();
     for (const KeyValue& entry : view.metadata()) {
-        const cli::Cell cell = cli::value_cell(entry.value);
-        const std::string shown = cli::elide(cell.text, longest_value);
+        const Cell cell = value_cell(entry.value);
+        const std::string shown = elide(cell.text, longest_value);
         json.begin_object()
             .field("key", printable(entry.key))
-            .field("type", cli::type_text(entry.value))
+            .field("type", type_text(entry.value))
             .field("value", shown.size() == cell.text.size() ? shown : shown + cell.tail)
             .end_object();
     }
@@ -73,7 +71,7 @@ void write_tensors(JsonWriter& json, const Model& model) {
             .field("name", printable(info.name))
             .field("layer", layer)
             .field("part", printable(part))
-            .field("type", cli::type_text(info))
+            .field("type", type_text(info))
             .field("shape", info.shape())
             .field("elements", elements ? std::optional(*elements) : std::nullopt)
             .field("bytes", bytes ? std::optional(*bytes) : std::nullopt)
@@ -98,9 +96,9 @@ void write_problems(JsonWriter& json, const Inspection& inspection) {
 
 std::string html(const Inspection& inspection, const std::optional<MemoryChart>& memory, std::string_view tool) {
     const Model& model = *inspection.model;
-    const std::string title = printable(cli::shown(inspection.path.filename()));
+    const std::string title = printable(shown(inspection.path.filename()));
     const auto chat_template = model.header().get_string("tokenizer.chat_template");
-    cli::Output out(cli::Output::Sink::memory);
+    Output out(Output::Sink::memory);
     JsonWriter json(out);
     json.begin_object().field("tool", tool).field("file", title).field("shards", model.split_count());
     write_facts(json, inspection);
@@ -114,16 +112,16 @@ std::string html(const Inspection& inspection, const std::optional<MemoryChart>&
                chat_template ? std::optional(printable_lines(chat_template->substr(0, longest_text))) : std::nullopt);
     json.end_object();
     const std::string data = out.take();
-    return cli::html({.title = title, .script = cli::page::info_js, .data = data});
+    return tool::html({.title = title, .script = page::info_js, .data = data});
 }
 
 }  // namespace
 
-Result<void> save_html(cli::Console& console, const std::filesystem::path& path, const Inspection& inspection,
+Result<void> save_html(Console& console, const std::filesystem::path& path, const Inspection& inspection,
                        const std::optional<MemoryChart>& memory, std::string_view tool, bool overwrite) {
-    cli::Inputs inputs;
+    Inputs inputs;
     inputs.add(*inspection.model);
-    return cli::save(console, path, html(inspection, memory, tool), inputs, overwrite);
+    return save(console, path, html(inspection, memory, tool), inputs, overwrite);
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

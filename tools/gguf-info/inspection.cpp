@@ -8,7 +8,7 @@
 #include "common/open.hpp"
 #include "common/show.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -55,8 +55,8 @@ std::uint64_t Inspection::file_bytes() const {
 
 Inspection inspect(const std::filesystem::path& path, const ValidateOptions& options, bool header_only) {
     Inspection inspection{.path = path};
-    const bool from_pipe = cli::comes_once(path);  // which has no siblings
-    auto model = cli::open_model(
+    const bool from_pipe = comes_once(path);  // which has no siblings
+    auto model = open_model(
         path, {.check_structure = false, .follow_shards = !from_pipe, .partial = true, .header_only = header_only});
     if (!model) {
         inspection.diagnostics.push_back({Severity::error, std::move(model).error()});
@@ -78,4 +78,4 @@ Inspection inspect(const std::filesystem::path& path, const ValidateOptions& opt
     return inspection;
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

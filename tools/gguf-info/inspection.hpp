@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 struct Inspection {
     std::filesystem::path path;
@@ -25,4 +25,4 @@ struct Inspection {
 // `header_only`: what lies between tensors in a compressed file need not be looked at.
 Inspection inspect(const std::filesystem::path& path, const ValidateOptions& options, bool header_only);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -7,9 +7,7 @@
 #include "tally.hpp"
 #include "views.hpp"
 
-namespace ggufkit::info {
-
-using cli::JsonWriter;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -44,7 +42,7 @@ void write_sums(JsonWriter& json, const Inspection& inspection) {
         for (const auto& [type, tally] : count_types(*inspection.model)) all.add(tally);
         active = active_parameters(*inspection.model);
         const auto id = inspection.model->header().get_unsigned("general.file_type");
-        if (id) file_type = cli::file_type_text(*id);
+        if (id) file_type = file_type_text(*id);
     }
     json.field("file_bytes", inspection.model ? Count(inspection.file_bytes()) : std::nullopt);
     json.field("parameters", inspection.model ? Count(all.elements) : std::nullopt);
@@ -79,7 +77,7 @@ void write_tensors(JsonWriter& json, const Model& model) {
         const TensorInfo& info = *tensor.info;
         json.begin_object()
             .field("name", info.name)
-            .field("type", cli::type_text(info))
+            .field("type", type_text(info))
             .field("shape", info.shape())
             .field("record", info.info_offset)
             .field("offset", info.offset);
@@ -121,7 +119,7 @@ void write_members(JsonWriter& json, const Inspection& inspection) {
 
 }  // namespace
 
-void print_json(cli::Console& console, const Inspection& inspection) {
+void print_json(Console& console, const Inspection& inspection) {
     JsonWriter json(console.out);
     json.begin_object();
     write_members(json, inspection);
@@ -134,4 +132,4 @@ void write_file(JsonWriter& json, const Inspection& inspection) {
     json.end_object();
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

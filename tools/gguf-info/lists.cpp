@@ -11,9 +11,7 @@
 #include "core/text.hpp"
 #include "views.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -154,4 +152,4 @@ void print_diagnostics(Console& console, const Inspection& inspection, Profile p
                       verdict_counts(inspection), profile == Profile::llama ? " (by what llama.cpp loads)" : "");
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -13,54 +13,50 @@
 #include "verify.hpp"
 #include "views.hpp"
 
-namespace {
+namespace ggufkit::tool::info {
 
-using namespace ggufkit;
-using info::Options;
+namespace {
 
 constexpr int failure = 1;
 
-constexpr std::pair<std::string_view, info::Sort> orders[] = {{"file", info::Sort::file},
-                                                              {"name", info::Sort::name},
-                                                              {"size", info::Sort::size},
-                                                              {"type", info::Sort::type},
-                                                              {"offset", info::Sort::offset}};
+constexpr std::pair<std::string_view, Sort> orders[] = {
+    {"file", Sort::file}, {"name", Sort::name}, {"size", Sort::size}, {"type", Sort::type}, {"offset", Sort::offset}};
 
 Profile profile(const Options& options) { return options.profile == "llama" ? Profile::llama : Profile::spec; }
 
-info::Selection select(const std::optional<std::string>& pattern, const Options& options) {
+Selection select(const std::optional<std::string>& pattern, const Options& options) {
     const auto* const order =
-        std::ranges::find(orders, options.sort.value_or("file"), &std::pair<std::string_view, info::Sort>::first);
+        std::ranges::find(orders, options.sort.value_or("file"), &std::pair<std::string_view, Sort>::first);
     return {
         .pattern = pattern.value_or("").empty() ? "*" : *pattern, .sort = order->second, .in_full = options.in_full};
 }
 
 // Why not all of the model is shown.
-void report_faults(const Options& options, const info::Inspection& inspection, cli::Console& console) {
+void report_faults(const Options& options, const Inspection& inspection, Console& console) {
     console.out.flush();  // what was read stands above it
     constexpr std::size_t most = 3;
-    const std::size_t count = inspection.faults.size(), shown = std::min(count, most);
-    for (const Error& fault : std::span(inspection.faults).first(shown)) {
-        console.error(cli::sentence(options.file(), fault));
+    const std::size_t count = inspection.faults.size();
+    for (const Error& fault : std::span(inspection.faults).first(std::min(count, most))) {
+        console.error(sentence(options.file(), fault));
     }
-    if (shown < count) {
-        console.error(fmt::format("{}: and {} more; --check lists them", cli::shown(options.file()),
-                                  cli::counted(count - shown, "error")));
+    if (most < count) {
+        console.error(
+            fmt::format("{}: and {} more; --check lists them", shown(options.file()), counted(count - most, "error")));
     }
 }
 
 // The sections that were asked for, one after the other.
 class Sections {
   public:
-    Sections(const Options& options, const info::Inspection& inspection, cli::Console& console)
+    Sections(const Options& options, const Inspection& inspection, Console& console)
         : options_(options), inspection_(inspection), console_(console) {}
 
     // Whether all of them were there. What could not be read is told after them, unless they tell it themselves.
     bool print() {
         if (inspection_.model) print_model(*inspection_.model);
-        section("Problems", options_.check, [&] { info::print_diagnostics(console_, inspection_, profile(options_)); });
+        section("Problems", options_.check, [&] { print_diagnostics(console_, inspection_, profile(options_)); });
         const bool summary = !any_ && options_.html.empty();
-        if (summary) info::print_summary(console_, inspection_);
+        if (summary) print_summary(console_, inspection_);
         if (!summary && !options_.check) report_faults(options_, inspection_, console_);
         return found_;
     }
@@ -68,25 +64,25 @@ class Sections {
   private:
     void print_model(const Model& model) {
         section("Metadata", options_.metadata.has_value(), [&] {
-            if (!info::print_metadata(console_, model, select(options_.metadata, options_)))
-                miss(fmt::format("'{}' fits no key{}", *options_.metadata,
-                                 cli::did_you_mean_key(*options_.metadata, model)));
+            if (!print_metadata(console_, model, select(options_.metadata, options_)))
+                miss(
+                    fmt::format("'{}' fits no key{}", *options_.metadata, did_you_mean_key(*options_.metadata, model)));
         });
         section("Tensors", options_.tensors.has_value(), [&] {
-            if (!info::print_tensors(console_, model, select(options_.tensors, options_)))
+            if (!print_tensors(console_, model, select(options_.tensors, options_)))
                 miss(fmt::format("'{}' fits no tensor{}", *options_.tensors,
-                                 cli::did_you_mean_tensor(*options_.tensors, model)));
+                                 did_you_mean_tensor(*options_.tensors, model)));
         });
-        section("Layers", options_.layers, [&] { info::print_layers(console_, model); });
-        section("Types", options_.types, [&] { info::print_types(console_, model); });
+        section("Layers", options_.layers, [&] { print_layers(console_, model); });
+        section("Types", options_.types, [&] { print_types(console_, model); });
         section("Tokenizer", options_.tokenizer, [&] {
-            if (!info::print_tokenizer(console_, inspection_)) miss("has no tokenizer");
+            if (!print_tokenizer(console_, inspection_)) miss("has no tokenizer");
         });
         section("Chat template", options_.chat_template.has_value(), [&] {
-            const auto printed = info::print_template(console_, model, *options_.chat_template);
+            const auto printed = print_template(console_, model, *options_.chat_template);
             if (!printed) miss(printed.error().detail);
         });
-        section("Header", options_.header_hex, [&] { info::print_header_hex(console_, model); });
+        section("Header", options_.header_hex, [&] { print_header_hex(console_, model); });
     }
 
     template <class Print>
@@ -98,53 +94,51 @@ class Sections {
     }
 
     void miss(std::string_view what) {
-        console_.error(fmt::format("{}: {}", cli::shown(inspection_.path), what));
+        console_.error(fmt::format("{}: {}", shown(inspection_.path), what));
         found_ = false;
     }
 
     const Options& options_;
-    const info::Inspection& inspection_;
-    cli::Console& console_;
+    const Inspection& inspection_;
+    Console& console_;
     bool any_ = false;
     bool found_ = true;
 };
 
-int save_page(const Options& options, const info::Inspection& inspection, const cli::CommandLine& line,
-              cli::Console& console) {
+int save_page(const Options& options, const Inspection& inspection, const CommandLine& line, Console& console) {
     // No estimate of a part of a model.
     const bool whole = inspection.model->complete() && inspection.faults.empty();
-    const auto memory = whole ? info::make_memory_chart(*inspection.model, options.fit) : std::nullopt;
+    const auto memory = whole ? make_memory_chart(*inspection.model, options.fit) : std::nullopt;
     if (!memory) return line.refuse(console, memory.error().detail);
-    const auto saved = info::save_html(console, options.html, inspection, *memory, line.version(), options.force);
+    const auto saved = save_html(console, options.html, inspection, *memory, line.version(), options.force);
     if (saved) return 0;
     const bool there = saved.error().code == Errc::io_exists;
-    console.error(cli::sentence(saved.error()) + (there ? "; --force replaces it" : ""));
+    console.error(sentence(saved.error()) + (there ? "; --force replaces it" : ""));
     return 1;
 }
 
-int fit(const Options& options, const info::Inspection& inspection, const cli::CommandLine& line,
-        cli::Console& console) {
+int fit(const Options& options, const Inspection& inspection, const CommandLine& line, Console& console) {
     const Model& model = *inspection.model;
     report_faults(options, inspection, console);
     if (!inspection.faults.empty()) return 1;
     if (!model.complete()) {
-        console.error(fmt::format("{}: --fit needs the whole model: this is {}", cli::shown(options.file()),
-                                  info::shards_text(model)));
+        console.error(
+            fmt::format("{}: --fit needs the whole model: this is {}", shown(options.file()), shards_text(model)));
         return 1;
     }
-    const auto fit = info::make_fit(model, options.fit);
+    const auto fit = make_fit(model, options.fit);
     if (!fit && fit.error().code == Errc::bad_argument) return line.refuse(console, fit.error().detail);
-    if (!fit) console.error(cli::sentence(options.file(), fit.error()));
-    if (fit) info::print_fit(console, model, *fit, options.json);
+    if (!fit) console.error(sentence(options.file(), fit.error()));
+    if (fit) print_fit(console, model, *fit, options.json);
     return fit ? 0 : 1;
 }
 
 // What the header says, and what is wrong with the file.
-int look_at_header(const Options& options, const cli::CommandLine& line, cli::Console& console) {
+int look_at_header(const Options& options, const CommandLine& line, Console& console) {
     const ValidateOptions rules{.profile = profile(options), .strict = options.strict};
-    info::Inspection inspection = info::inspect(options.file(), rules, !options.check);
+    Inspection inspection = inspect(options.file(), rules, !options.check);
     if (options.numbers.check_data) {
-        if (const int failed = info::check_data(console, inspection, rules, options.numbers.threads); failed != 0)
+        if (const int failed = check_data(console, inspection, rules, options.numbers.threads); failed != 0)
             return failed;
     }
     const bool broken = !inspection.model || !inspection.faults.empty();
@@ -155,45 +149,45 @@ int look_at_header(const Options& options, const cli::CommandLine& line, cli::Co
     if (options.html == "-" && inspection.model) return code;
     if (options.fit.wanted() && inspection.model) return fit(options, inspection, line, console);
     if (options.get && inspection.model) {
-        const auto printed = info::print_one(console, *inspection.model, *options.get, options.json);
-        if (!printed) console.error(cli::sentence(options.file(), printed.error()));
+        const auto printed = print_one(console, *inspection.model, *options.get, options.json);
+        if (!printed) console.error(sentence(options.file(), printed.error()));
         report_faults(options, inspection, console);
         return printed ? code : 1;
     }
     if (options.json && !options.get) {
-        info::print_json(console, inspection);
+        print_json(console, inspection);
         return code;
     }
     if (!inspection.model && !options.check) {
-        console.error(cli::sentence(options.file(), inspection.diagnostics.front().error));
+        console.error(sentence(options.file(), inspection.diagnostics.front().error));
         return code;
     }
     return Sections(options, inspection, console).print() ? code : 1;
 }
 
 // A line, or an element of an array, for each file.
-int look_at_several(const Options& options, cli::Console& console) {
+int look_at_several(const Options& options, Console& console) {
     const ValidateOptions rules{.profile = profile(options), .strict = options.strict};
-    const info::Several several{.check = options.check, .json = options.json};
-    return info::print_several(console, options.files, rules, several) ? 0 : 1;
+    const Several several{.check = options.check, .json = options.json};
+    return print_several(console, options.files, rules, several) ? 0 : 1;
 }
 
-int look(Options options, const cli::CommandLine& line, cli::Console& console) {
+int look(Options options, const CommandLine& line, Console& console) {
     if (options.markdown) console.write_markdown();
     if (options.list_types) {
-        info::print_known_types(console);
+        print_known_types(console);
         return 0;
     }
-    info::give_back_file(options);
-    if (const std::string wrong = info::misuse(options); !wrong.empty()) return line.refuse(console, wrong);
+    give_back_file(options);
+    if (const std::string wrong = misuse(options); !wrong.empty()) return line.refuse(console, wrong);
     if (options.files.size() > 1) return look_at_several(options, console);
     if (options.source)
-        return info::verify(console, {options.file(), *options.source}, options.numbers.threads, options.json);
+        return verify(console, {options.file(), *options.source}, options.numbers.threads, options.json);
     if (options.numbers.any()) {
         options.numbers.in_full = options.in_full;
         options.numbers.json = options.json;
         options.numbers.force = options.force;
-        return info::print_numbers(console, options.file(), options.numbers);
+        return print_numbers(console, options.file(), options.numbers);
     }
     if (options.numbers.check_data) options.check = true;
     return look_at_header(options, line, console);
@@ -201,11 +195,16 @@ int look(Options options, const cli::CommandLine& line, cli::Console& console) {
 
 int program(int argc, char** argv) {
     Options options;
-    cli::CommandLine line(info::manual(), failure);
-    info::add_options(line.app(), options);
-    return line.run(argc, argv, [&](cli::Console& console) { return look(options, line, console); });
+    CommandLine line(manual(), failure);
+    add_options(line.app(), options);
+    return line.run(argc, argv, [&](Console& console) { return look(options, line, console); });
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return cli::run_program("gguf-info", failure, program, argc, argv); }
+}  // namespace ggufkit::tool::info
+
+int main(int argc, char** argv) {
+    using namespace ggufkit::tool;
+    return run_program("gguf-info", info::failure, info::program, argc, argv);
+}

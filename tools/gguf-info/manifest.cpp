@@ -12,9 +12,7 @@
 #include "common/text.hpp"
 #include "core/text.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -135,4 +133,4 @@ int verify_manifest(Console& console, const std::filesystem::path& file, const s
     return check->holds() ? 0 : 1;
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

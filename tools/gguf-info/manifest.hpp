@@ -8,15 +8,15 @@
 #include "common/console.hpp"
 #include "common/json.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 // The manifest that a file holds; nothing where it holds something else, as a model does, or cannot be read.
 std::optional<Manifest> load_manifest(const std::filesystem::path& path);
 
-void write_hashes(cli::JsonWriter& json, const Manifest& manifest);
+void write_hashes(JsonWriter& json, const Manifest& manifest);
 
 // Hashes `file` again and prints what was found. The exit code: 0 where all of it holds.
-int verify_manifest(cli::Console& console, const std::filesystem::path& file, const std::filesystem::path& path,
+int verify_manifest(Console& console, const std::filesystem::path& file, const std::filesystem::path& path,
                     const Manifest& manifest, unsigned threads, bool as_json);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -48,7 +48,7 @@ void add_file_types(MemoryChart& chart, const Model& model, const MemoryOptions&
     }
 }
 
-void write_point(cli::JsonWriter& json, const MemoryChart::Point& point) {
+void write_point(JsonWriter& json, const MemoryChart::Point& point) {
     const MemoryEstimate& estimate = point.estimate;
     json.begin_object()
         .field("context", estimate.context)
@@ -61,7 +61,7 @@ void write_point(cli::JsonWriter& json, const MemoryChart::Point& point) {
         .end_object();
 }
 
-void write_row(cli::JsonWriter& json, const MemoryChart::Row& row) {
+void write_row(JsonWriter& json, const MemoryChart::Row& row) {
     json.begin_object()
         .field("name", row.type == nullptr ? std::nullopt : std::optional(row.type->name))
         .field("bpw", row.bpw)
@@ -100,7 +100,7 @@ Result<std::optional<MemoryChart>> make_memory_chart(const Model& model, const F
     return chart;
 }
 
-void write_memory_chart(cli::JsonWriter& json, const std::optional<MemoryChart>& chart) {
+void write_memory_chart(JsonWriter& json, const std::optional<MemoryChart>& chart) {
     if (!chart) {
         json.null();
         return;
@@ -125,4 +125,4 @@ void write_memory_chart(cli::JsonWriter& json, const std::optional<MemoryChart>&
     json.end_array().end_object();
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -9,7 +9,7 @@
 #include "common/json.hpp"
 #include "fit.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 struct MemoryChart {
     // On devices that hold all layers and the output.
@@ -37,6 +37,6 @@ struct MemoryChart {
 Result<std::optional<MemoryChart>> make_memory_chart(const Model& model, const FitOptions& options);
 
 // An object, or null.
-void write_memory_chart(cli::JsonWriter& json, const std::optional<MemoryChart>& chart);
+void write_memory_chart(JsonWriter& json, const std::optional<MemoryChart>& chart);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

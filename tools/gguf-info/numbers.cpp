@@ -21,9 +21,7 @@
 #include "stats.hpp"
 #include "views.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -220,4 +218,4 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
     return 0;
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -9,7 +9,7 @@
 #include "common/console.hpp"
 #include "common/manual.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 struct NumberOptions {
     std::optional<std::string> stats;   // the pattern; empty: every tensor
@@ -31,6 +31,6 @@ std::vector<std::string> hash_names();  // for --hash
 std::string misuse(const NumberOptions& options);
 
 // All that was asked for, one after the other. The exit code.
-int print_numbers(cli::Console& console, const std::filesystem::path& file, const NumberOptions& options);
+int print_numbers(Console& console, const std::filesystem::path& file, const NumberOptions& options);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -8,7 +8,7 @@
 
 #include "core/text.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -71,7 +71,7 @@ bool judges(const Options& o) {
 
 }  // namespace
 
-cli::Manual manual() {
+Manual manual() {
     return {
         .name = "gguf-info",
         .purpose = "what a GGUF model is, what is in it, what is wrong with it",
@@ -243,4 +243,4 @@ std::string misuse(const Options& options) {
     return options.numbers.any() ? misuse(options.numbers) : "";
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -9,7 +9,7 @@
 #include "fit.hpp"
 #include "numbers.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 struct Options {
     std::vector<std::string> files;
@@ -37,7 +37,7 @@ struct Options {
     NumberOptions numbers{};
 };
 
-cli::Manual manual();
+Manual manual();
 void add_options(CLI::App& app, Options& options);
 
 // Files that options took for a value that may be left out are given back: `--tensors FILE`.
@@ -46,4 +46,4 @@ void give_back_file(Options& options);
 // What is wrong with them, or nothing.
 std::string misuse(const Options& options);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

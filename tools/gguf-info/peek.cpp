@@ -9,9 +9,7 @@
 #include "common/text.hpp"
 #include "core/text.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -193,4 +191,4 @@ void write_peek(JsonWriter& json, const PeekView& view) {
     json.end_array().end_object();
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -7,7 +7,7 @@
 #include "common/console.hpp"
 #include "common/json.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 struct PeekView {
     const TensorInfo* tensor;
@@ -18,7 +18,7 @@ struct PeekView {
 // without blocks, where nothing else is said. Errors: NOT_FOUND; BAD_ARGUMENT; those of peek().
 Result<PeekView> find_peek(const Model& model, std::string_view expression);
 
-void print_peek(cli::Console& console, const PeekView& view);
-void write_peek(cli::JsonWriter& json, const PeekView& view);
+void print_peek(Console& console, const PeekView& view);
+void write_peek(JsonWriter& json, const PeekView& view);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -17,9 +17,7 @@
 #include "tally.hpp"
 #include "views.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -229,4 +227,4 @@ void print_known_types(Console& console) {
     files.print(console, console.width());
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

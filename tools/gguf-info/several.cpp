@@ -14,9 +14,7 @@
 #include "tally.hpp"
 #include "views.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -103,4 +101,4 @@ bool print_several(Console& console, std::span<const std::string> files, const V
     return readable;
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

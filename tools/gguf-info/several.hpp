@@ -7,7 +7,7 @@
 
 #include "common/console.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 struct Several {
     bool check = false;  // all of each file, and an invalid one counts as a failure
@@ -15,7 +15,7 @@ struct Several {
 };
 
 // A model whose shards are several of the files is shown once. Whether every file could be read.
-bool print_several(cli::Console& console, std::span<const std::string> files, const ValidateOptions& rules,
+bool print_several(Console& console, std::span<const std::string> files, const ValidateOptions& rules,
                    const Several& how);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

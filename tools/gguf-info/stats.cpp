@@ -9,9 +9,7 @@
 #include "core/text.hpp"
 #include "tally.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -244,4 +242,4 @@ void write_stats(JsonWriter& json, const StatsView& view) {
     json.end_array();
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -8,7 +8,7 @@
 #include "common/console.hpp"
 #include "common/json.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 struct StatsView {
     std::span<const ModelTensor> tensors;
@@ -16,7 +16,7 @@ struct StatsView {
 };
 
 // A line a tensor; of a single one, or with `in_full`, all there is to say and a histogram.
-void print_stats(cli::Console& console, const StatsView& view, bool in_full);
-void write_stats(cli::JsonWriter& json, const StatsView& view);
+void print_stats(Console& console, const StatsView& view, bool in_full);
+void write_stats(JsonWriter& json, const StatsView& view);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

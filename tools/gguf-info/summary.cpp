@@ -13,9 +13,7 @@
 #include "tally.hpp"
 #include "views.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -407,4 +405,4 @@ void print_summary(Console& console, const Inspection& inspection) {
     print_rows(console, problems, width);
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -14,7 +14,7 @@
 #include "core/checked.hpp"
 #include "core/text.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -66,7 +66,7 @@ void Tally::add(const Tally& other) {
 
 Histogram count_types(const Model& model) {
     std::map<std::string, Tally> tallies;
-    for (const ModelTensor& tensor : model.tensors()) tallies[cli::type_text(*tensor.info)].add(*tensor.info);
+    for (const ModelTensor& tensor : model.tensors()) tallies[type_text(*tensor.info)].add(*tensor.info);
     Histogram types(tallies.begin(), tallies.end());
     std::ranges::stable_sort(types, std::ranges::greater{}, [](const auto& entry) { return entry.second.bytes; });
     return types;
@@ -117,4 +117,4 @@ std::string bar(double share, int cells) {
     return text;
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 // Sums stay at the top rather than wrap: sizes of a hostile file may be anything.
 struct Tally {
@@ -46,4 +46,4 @@ std::optional<std::uint64_t> active_parameters(const Model& model);
 // `share` of a bar of `cells` blocks.
 std::string bar(double share, int cells);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

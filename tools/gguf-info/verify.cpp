@@ -11,9 +11,7 @@
 #include "core/text.hpp"
 #include "manifest.hpp"
 
-namespace ggufkit::info {
-
-using namespace cli;
+namespace ggufkit::tool::info {
 
 namespace {
 
@@ -95,4 +93,4 @@ int verify(Console& console, const Pair& paths, unsigned threads, bool as_json) 
     return check->holds() ? 0 : 1;
 }
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

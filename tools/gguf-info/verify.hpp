@@ -6,7 +6,7 @@
 
 #include "common/console.hpp"
 
-namespace ggufkit::info {
+namespace ggufkit::tool::info {
 
 struct Pair {
     std::filesystem::path made;
@@ -15,6 +15,6 @@ struct Pair {
 
 // Reads all of the source, or of the file where `source` is a manifest, and prints what was found: for people, or as
 // spec/json.md says. The exit code: 0 where all of it holds, else 1.
-int verify(cli::Console& console, const Pair& paths, unsigned threads, bool as_json);
+int verify(Console& console, const Pair& paths, unsigned threads, bool as_json);
 
-}  // namespace ggufkit::info
+}  // namespace ggufkit::tool::info

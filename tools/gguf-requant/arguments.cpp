@@ -16,7 +16,7 @@
 #include "core/text.hpp"
 #include "place.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 namespace {
 
@@ -39,7 +39,7 @@ constexpr std::string_view copy_name = "COPY";
 
 // Nothing where it names no file type; null for COPY.
 std::optional<const FileType*> read_type(std::string_view text) {
-    if (cli::equal_in_any_case(text, copy_name)) return nullptr;
+    if (equal_in_any_case(text, copy_name)) return nullptr;
     const auto id = whole_number(text);
     const FileType* const type = id ? find_file_type(*id) : find_file_type(text);
     return type == nullptr ? std::nullopt : std::optional(type);
@@ -82,10 +82,10 @@ std::string_view without_shard(std::string_view stem) {
 bool ends_names(std::string_view text) {
     if (find_file_type(text) != nullptr) return true;
     for (const std::string_view other : {"fp32", "fp16", "fp8", "float32", "float16", "bfloat16"}) {
-        if (cli::equal_in_any_case(text, other)) return true;
+        if (equal_in_any_case(text, other)) return true;
     }
     const auto take = [&](std::string_view prefix) {
-        const bool there = cli::equal_in_any_case(text.substr(0, prefix.size()), prefix);
+        const bool there = equal_in_any_case(text.substr(0, prefix.size()), prefix);
         if (there) text.remove_prefix(prefix.size());
         return there;
     };
@@ -120,8 +120,8 @@ Result<void> read_range(std::string_view text, std::vector<std::uint32_t>& layer
 
 Result<unsigned> read_threads(std::string_view text) {
     const auto number = whole_number(text);
-    if (number && *number >= 1 && *number <= cli::most_threads) return *number;
-    return misuse(fmt::format("'{}' is no number of threads from 1 to {}", text, cli::most_threads));
+    if (number && *number >= 1 && *number <= most_threads) return *number;
+    return misuse(fmt::format("'{}' is no number of threads from 1 to {}", text, most_threads));
 }
 
 Result<Effort> read_effort(std::string_view text) {
@@ -129,7 +129,7 @@ Result<Effort> read_effort(std::string_view text) {
         if (name(effort) == text) return effort;
     }
     return misuse(fmt::format("'{}' is no effort{}: there are fast, default and max", text,
-                              cli::did_you_mean(text, {"fast", "default", "max"})));
+                              did_you_mean(text, {"fast", "default", "max"})));
 }
 
 std::string_view type_name(const FileType* type) { return type == nullptr ? copy_name : type->name; }
@@ -188,10 +188,10 @@ Result<Request> read_positionals(const std::vector<std::string>& arguments, bool
             return misuse(fmt::format("'{}' is not TYPE:OUTPUT", arguments[1]));
         } else {
             return misuse(fmt::format("'{}' is no file type{}; --list-types shows what there is", arguments[next],
-                                      cli::did_you_mean_file_type(arguments[next])));
+                                      did_you_mean_file_type(arguments[next])));
         }
         if (!output_given && request.input == "-") return misuse("OUTPUT is missing, which INPUT - gives no name");
-        if (!output_given && cli::comes_once(request.input))
+        if (!output_given && comes_once(request.input))
             return misuse(
                 fmt::format("OUTPUT is missing, which INPUT {}, a pipe, gives no name", request.input.string()));
     }
@@ -250,4 +250,4 @@ Result<double> read_bits(std::string_view text) {
     return misuse(fmt::format("'{}' is no number of bits such as 4.5", text));
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 struct Request {
     struct Wanted {
@@ -48,7 +48,7 @@ std::filesystem::path derived_output(const std::filesystem::path& input, std::st
 // "Q4_K_M"; "COPY" for null.
 std::string_view type_name(const FileType* type);
 
-// A whole number from 1 to cli::most_threads.
+// A whole number from 1 to most_threads.
 Result<unsigned> read_threads(std::string_view text);
 
 // "3,5-7" as the four numbers.
@@ -63,4 +63,4 @@ Result<double> read_bits(std::string_view text);
 // "fast", "default", "max".
 Result<Effort> read_effort(std::string_view text);
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -6,9 +6,7 @@
 #include "stream.hpp"
 #include "views.hpp"
 
-namespace ggufkit::requant {
-
-using cli::JsonWriter;
+namespace ggufkit::tool::requant {
 
 namespace {
 
@@ -32,7 +30,7 @@ void write_tensor(JsonWriter& json, const PlannedTensor& tensor) {
     json.end_object();
 }
 
-void write_files(JsonWriter& json, const Output& output) {
+void write_files(JsonWriter& json, const ggufkit::Output& output) {
     json.key("files").begin_array();
     const auto paths = output_paths(*output.plan, output.path);
     for (std::size_t i = 0; i < paths.size(); ++i) {
@@ -144,7 +142,7 @@ void write_problem(JsonWriter& json, const std::optional<Error>& problem) {
 
 }  // namespace
 
-void print_json(cli::Console& console, const Request& request, const Output& output, std::optional<double> seconds,
+void print_json(Console& console, const Request& request, const ggufkit::Output& output, std::optional<double> seconds,
                 const std::optional<Error>& problem, std::span<const Misfit> misfits) {
     const Plan& plan = *output.plan;
     JsonWriter json(console.out);
@@ -185,4 +183,4 @@ void print_json(cli::Console& console, const Request& request, const Output& out
     json.end_object().finish();
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

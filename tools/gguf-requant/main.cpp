@@ -28,22 +28,21 @@
 #include "target.hpp"
 #include "views.hpp"
 
-namespace {
+namespace ggufkit::tool::requant {
 
-using namespace ggufkit;
-using requant::Options;
+namespace {
 
 constexpr int failure = 1;
 
 class Command {
   public:
-    Command(const Options& options, const cli::CommandLine& line, cli::Console& console)
+    Command(const Options& options, const CommandLine& line, Console& console)
         : options_(options), line_(line), console_(console) {}
 
     int run() {
         if (options_.list_types) {
             if (!options_.positionals.empty()) return line_.refuse(console_, "--list-types stands alone");
-            requant::print_types(console_);
+            print_types(console_);
             return 0;
         }
         if (options_.shm_remove) return remove_shared_file();
@@ -53,28 +52,27 @@ class Command {
             if (*file) inputs_.add(**file);
         }
         for (const std::string& setting : options_.set_kv) {
-            if (const auto file = requant::file_of_set_kv(setting)) inputs_.add(*file);
+            if (const auto file = file_of_set_kv(setting)) inputs_.add(*file);
         }
         if (takes_time_to_open()) {
             if (auto free = check_places(); !free) return explain(free.error());
         }
         const auto model =
-            cli::open_model(request_.input, {.header_only = options_.dry_run && !target_, .threads = request_.threads});
-        if (!model) return refuse(cli::sentence(request_.input, model.error()));
+            open_model(request_.input, {.header_only = options_.dry_run && !target_, .threads = request_.threads});
+        if (!model) return refuse(sentence(request_.input, model.error()));
         inputs_.add(*model);
         if (target_ || options_.provenance) {
             if (auto free = check_places(); !free) return explain(free.error());
         }
-        auto imatrix = requant::imatrix_of(options_, console_);
-        if (!imatrix) return refuse(cli::sentence(*options_.imatrix, imatrix.error()));
+        auto imatrix = imatrix_of(options_, console_);
+        if (!imatrix) return refuse(sentence(*options_.imatrix, imatrix.error()));
         if (*imatrix) *imatrix = std::move(**imatrix).adapted(*model);
         if (*imatrix) recipe_.imatrix = &**imatrix;
         if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
         for (const auto& wanted : request_.outputs) {
             recipe_.file_type = wanted.file_type;
             recipe_.copy = wanted.copy;
-            auto plan =
-                target_ ? requant::reach(console_, *model, recipe_, *target_, request_) : make_plan(*model, recipe_);
+            auto plan = target_ ? reach(console_, *model, recipe_, *target_, request_) : make_plan(*model, recipe_);
             if (!plan && plan.error().code == Errc::cancelled) return explain(plan.error());
             if (!plan) return reject(plan.error());
             if (plan->files.size() > 1 && !plain_file())
@@ -82,14 +80,14 @@ class Command {
             plans_.push_back(*std::move(plan));
         }
         if (auto free = check_places(); !free) return explain(free.error());
-        std::vector<Output> outputs;
+        std::vector<ggufkit::Output> outputs;
         for (std::size_t i = 0; i < plans_.size(); ++i) outputs.push_back({&plans_[i], request_.outputs[i].path});
         if (options_.dry_run) return show(*model, outputs);
         report_shared();
         bool lacking = false;
-        for (const Output& output : outputs) {
+        for (const ggufkit::Output& output : outputs) {
             report_all_copied(*model, *output.plan);
-            lacking = requant::report_gaps(console_, *output.plan) || lacking;
+            lacking = report_gaps(console_, *output.plan) || lacking;
         }
         if (lacking) return failure;
         return options_.shm ? share(*model, outputs.front()) : carry_out(*model, outputs);
@@ -100,18 +98,18 @@ class Command {
         if (options_.positionals.empty()) {
             return fail({.code = Errc::bad_argument, .detail = "INPUT and TYPE are missing"});
         }
-        auto target = requant::target_of(options_);
+        auto target = target_of(options_);
         if (!target) return fail(std::move(target).error());
         target_ = *std::move(target);
-        auto request = requant::read_positionals(options_.positionals, !target_ && !options_.recipe);
+        auto request = read_positionals(options_.positionals, !target_ && !options_.recipe);
         if (!request) return fail(request.error());
         request_ = *request;
-        auto recipe = requant::recipe_of(options_);
+        auto recipe = recipe_of(options_);
         if (!recipe) return fail(std::move(recipe).error());
         recipe_ = *std::move(recipe);
         if (!options_.threads.empty()) {
             if (request_.threads != 0) return misuse("THREADS and --threads say the same: give one of them");
-            const auto threads = requant::read_threads(options_.threads);
+            const auto threads = read_threads(options_.threads);
             if (!threads) return fail(threads.error());
             request_.threads = *threads;
         }
@@ -125,26 +123,26 @@ class Command {
             return fail(
                 {.code = Errc::bad_argument, .detail = fmt::format("{} is for outputs on disk, not compressed", flag)});
         }
-        auto reports = requant::report_files(options_.reports, request_, options_.dry_run);
+        auto reports = report_files(options_.reports, request_, options_.dry_run);
         if (!reports) return fail(std::move(reports).error());
         reports_ = *std::move(reports);
         if (options_.json && prints_report()) {
             return misuse("--report - and --json would both be on standard output");
         }
-        const auto streams = requant::check_streams(request_, options_.json, options_.dry_run);
+        const auto streams = check_streams(request_, options_.json, options_.dry_run);
         if (!streams) return fail(streams.error());
         return understand_save_recipe();
     }
 
-    bool takes_time_to_open() const { return is_remote(request_.input.string()) || cli::comes_once(request_.input); }
+    bool takes_time_to_open() const { return is_remote(request_.input.string()) || comes_once(request_.input); }
 
     // Not compressed, not in memory, not standard output.
-    bool plain_file() const { return !requant::streams(request_) && !options_.shm; }
+    bool plain_file() const { return !streams(request_) && !options_.shm; }
 
     // What types the outputs have, and so their names.
     Result<void> understand_types() {
         if (target_) {
-            if (auto sound = requant::check_target(request_, recipe_); !sound) return sound;
+            if (auto sound = check_target(request_, recipe_); !sound) return sound;
         }
         for (auto& [path, file_type, copy] : request_.outputs) {
             std::error_code unknown;
@@ -152,19 +150,18 @@ class Command {
             if (!in_folder && path.has_parent_path() && !path.has_filename())
                 return misuse(fmt::format("there is no folder {}", path.string()));
             if (path.empty() || in_folder) {
-                if (in_folder && cli::comes_once(request_.input)) {
+                if (in_folder && comes_once(request_.input)) {
                     return misuse(
                         fmt::format("{} is a folder, and INPUT gives no name for a file in it", path.string()));
                 }
                 const bool named = copy || file_type != nullptr;
-                const auto name = requant::derived_output(
-                    request_.input, named ? std::string(requant::type_name(file_type)) : name_without_type());
+                const auto name =
+                    derived_output(request_.input, named ? std::string(type_name(file_type)) : name_without_type());
                 path = in_folder ? path / name.filename() : name;
             }
             for (const auto& other : request_.outputs) {
                 if (&other.path == &path) break;
-                if (requant::same_file(other.path, path))
-                    return misuse(fmt::format("{} would be written twice", path.string()));
+                if (same_file(other.path, path)) return misuse(fmt::format("{} would be written twice", path.string()));
             }
             if (is_remote(path.string())) return misuse(fmt::format("{}: no OUTPUT can be on a server", path.string()));
             if (is_imatrix(path)) return misuse("the output is the file of --imatrix");
@@ -179,7 +176,7 @@ class Command {
 
     // Which took its time to make: with --force it is not replaced either.
     bool is_imatrix(const std::filesystem::path& path) const {
-        return options_.imatrix && requant::same_file(path, *options_.imatrix);
+        return options_.imatrix && same_file(path, *options_.imatrix);
     }
 
     std::string name_without_type() const {
@@ -192,10 +189,10 @@ class Command {
         const auto& [path, file_type, copy] = request_.outputs.front();
         if (copy) return misuse("COPY keeps every tensor as it is: it has no recipe to save");
         const std::string& file = *options_.save_recipe;
-        if (file != "-" && requant::same_file(file, path)) return misuse("--save-recipe names the output");
+        if (file != "-" && same_file(file, path)) return misuse("--save-recipe names the output");
         if (is_imatrix(file)) return misuse("--save-recipe names the file of --imatrix");
         for (const auto& [report, number] : reports_) {
-            if (requant::same_file(file, report)) return misuse("--save-recipe and --report name the same file");
+            if (same_file(file, report)) return misuse("--save-recipe and --report name the same file");
         }
         if (file == "-" && (options_.json || (path == "-" && !options_.dry_run))) {
             return misuse("--save-recipe - and something else would both be on standard output");
@@ -214,7 +211,7 @@ class Command {
             return misuse("--shm takes the place of OUTPUT; give one of them");
         }
         const auto path = shared_path(*options_.shm);
-        if (!path) return fail({.code = Errc::bad_argument, .detail = cli::sentence(path.error())});
+        if (!path) return fail({.code = Errc::bad_argument, .detail = sentence(path.error())});
         output = *path;
         return {};
     }
@@ -223,9 +220,9 @@ class Command {
         if (!options_.positionals.empty()) return line_.refuse(console_, "--shm-remove takes NAME and nothing else");
         const auto removed = remove_shared(*options_.shm_remove);
         if (!removed && removed.error().code == Errc::bad_argument) {
-            return line_.refuse(console_, cli::sentence(removed.error()));
+            return line_.refuse(console_, sentence(removed.error()));
         }
-        return removed ? 0 : refuse(cli::sentence(removed.error()));
+        return removed ? 0 : refuse(sentence(removed.error()));
     }
 
     // A plan that is only shown is as large with any digests.
@@ -234,8 +231,8 @@ class Command {
         provenance_ = {line_.version(), std::vector<Digest>(model.tensors().size())};
         recipe_.provenance = &provenance_;
         if (options_.dry_run) return {};
-        const cli::Interrupt interrupt;
-        cli::ProgressBar bar;
+        const Interrupt interrupt;
+        ProgressBar bar;
         auto traced = trace(model, line_.version(),
                             {.threads = request_.threads,
                              .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
@@ -247,8 +244,8 @@ class Command {
 
     // Misuse, or a failure to read what the arguments name.
     int reject(const Error& error) const {
-        if (error.code != Errc::bad_argument) return refuse(cli::sentence(error));
-        return line_.refuse(console_, error.subject.empty() ? error.detail : cli::sentence(error));
+        if (error.code != Errc::bad_argument) return refuse(sentence(error));
+        return line_.refuse(console_, error.subject.empty() ? error.detail : sentence(error));
     }
 
     int refuse(std::string_view message) const {
@@ -256,19 +253,19 @@ class Command {
         return failure;
     }
 
-    int share(const Model& model, const Output& output) const {
+    int share(const Model& model, const ggufkit::Output& output) const {
         const auto done = requant::share(console_, model, request_, output,
                                          {.name = *options_.shm, .replace = options_.force, .json = options_.json});
         if (!done) return name_misfits(model, done.error()) ? failure : explain(done.error());
-        requant::report_notes(console_, {&output, 1});
+        report_notes(console_, {&output, 1});
         const auto saved = save_recipe();
         return saved ? 0 : explain(saved.error());
     }
 
-    int show(const Model& model, const std::vector<Output>& outputs) const {
+    int show(const Model& model, const std::vector<ggufkit::Output>& outputs) const {
         std::optional<Error> problem;  // the first that was not said yet
         bool possible = true;
-        for (const Output& output : outputs) {
+        for (const ggufkit::Output& output : outputs) {
             auto executable = check_executable(*output.plan);
             const auto misfits = executable ? misfits_if_quick(model, *output.plan) : std::vector<Misfit>();
             if (!misfits && misfits.error().code == Errc::cancelled) return explain(misfits.error());
@@ -278,20 +275,20 @@ class Command {
             const std::span<const Misfit> found =
                 misfits ? std::span<const Misfit>(*misfits) : std::span<const Misfit>();
             if (options_.json) {
-                requant::print_json(console_, request_, output, std::nullopt, fault, found);
+                print_json(console_, request_, output, std::nullopt, fault, found);
             } else if (!prints_recipe()) {
-                requant::print_plan(console_, request_, output);
+                print_plan(console_, request_, output);
             }
             console_.out.flush();  // or what is said of the plan would stand before it
             if (&output == &outputs.front()) report_shared();
             report_all_copied(model, *output.plan);
-            const bool lacking = requant::report_gaps(console_, *output.plan);
-            if (!found.empty()) requant::report_misfits(console_, *output.plan, found, "nothing was written");
+            const bool lacking = report_gaps(console_, *output.plan);
+            if (!found.empty()) report_misfits(console_, *output.plan, found, "nothing was written");
             possible = possible && !fault;
             if (!problem && !lacking && found.empty()) problem = fault;
         }
-        requant::report_notes(console_, outputs);
-        if (problem) return refuse(cli::sentence(*problem));
+        report_notes(console_, outputs);
+        if (problem) return refuse(sentence(*problem));
         if (!possible) return failure;
         const auto saved = save_recipe();
         return saved ? 0 : explain(saved.error());
@@ -308,8 +305,8 @@ class Command {
     }
 
     Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan) const {
-        const cli::Interrupt interrupt;
-        cli::ProgressBar bar;
+        const Interrupt interrupt;
+        ProgressBar bar;
         return ggufkit::find_misfits(
             model, plan,
             {.threads = request_.threads,
@@ -328,12 +325,12 @@ class Command {
     bool name_misfits(const Model& model, const Error& error) const {
         if (error.code != Errc::bad_quant) return false;
         const std::string_view written =
-            requant::to_standard_output(request_) ? "the output is incomplete" : "nothing was written";
+            to_standard_output(request_) ? "the output is incomplete" : "nothing was written";
         bool any = false;
         for (const Plan& plan : plans_) {
             const auto misfits = find_misfits(model, plan);
             if (!misfits || misfits->empty()) continue;
-            requant::report_misfits(console_, plan, *misfits, written);
+            report_misfits(console_, plan, *misfits, written);
             any = true;
         }
         return any;
@@ -341,8 +338,8 @@ class Command {
 
     // Notes on what all outputs have in common: tensors, edits.
     void report_shared() const {
-        requant::report_unused(console_, plans_.front());
-        requant::report_edits(console_, plans_.front());
+        report_unused(console_, plans_.front());
+        report_edits(console_, plans_.front());
     }
 
     void report_all_copied(const Model& model, const Plan& plan) const {
@@ -350,9 +347,7 @@ class Command {
     }
 
     bool prints_recipe() const { return options_.save_recipe == "-"; }
-    bool prints_report() const {
-        return std::ranges::any_of(reports_, cli::is_standard_output, &requant::ReportFile::path);
-    }
+    bool prints_report() const { return std::ranges::any_of(reports_, is_standard_output, &ReportFile::path); }
 
     // What stands in the way of a file is to be said before the model is fetched, measured or traced; but for shards, whose
     // names only the plan knows, and for outputs that the run which this one resumes may have finished.
@@ -368,9 +363,9 @@ class Command {
             }
         }
         for (const auto& place : places) {
-            if (auto free = cli::check_place(place, options_.force, inputs_); !free) return free;
-            if (options_.force || cli::is_standard_output(place)) continue;
-            if (auto free = requant::check_nothing_kept(place); !free) return free;
+            if (auto free = check_place(place, options_.force, inputs_); !free) return free;
+            if (options_.force || is_standard_output(place)) continue;
+            if (auto free = ggufkit::requant::check_nothing_kept(place); !free) return free;
         }
         return {};
     }
@@ -381,7 +376,7 @@ class Command {
             const auto& path = request_.outputs[i].path;
             const auto files = i < plans_.size() ? output_paths(plans_[i], path) : std::vector{path};
             for (const auto& file : files) {
-                if (auto other = cli::check_no_input(file, inputs_); !other) return other;
+                if (auto other = check_no_input(file, inputs_); !other) return other;
             }
         }
         return {};
@@ -389,64 +384,63 @@ class Command {
 
     Result<void> save_recipe() const {
         if (!options_.save_recipe) return {};
-        return cli::save(console_, *options_.save_recipe, recipe_text(plans_.front()), inputs_, options_.force);
+        return save(console_, *options_.save_recipe, recipe_text(plans_.front()), inputs_, options_.force);
     }
 
-    int carry_out(const Model& model, const std::vector<Output>& outputs) const {
+    int carry_out(const Model& model, const std::vector<ggufkit::Output>& outputs) const {
         using Clock = std::chrono::steady_clock;
         const auto start = Clock::now();
         std::vector<QualityReport> quality;
         if (const auto done = execute_visibly(model, outputs, quality); !done) {
             return name_misfits(model, done.error()) ? failure : explain(done.error());
         }
-        requant::report_notes(console_, outputs);
+        report_notes(console_, outputs);
         if (auto saved = save_recipe(); !saved) {
-            return refuse("the model is written, but not its recipe: " + cli::sentence(saved.error()));
+            return refuse("the model is written, but not its recipe: " + sentence(saved.error()));
         }
-        if (requant::to_standard_output(request_)) return 0;
+        if (to_standard_output(request_)) return 0;
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
         for (const auto& [path, number] : reports_) {
-            const requant::Outcome outcome{request_.input, outputs[number], quality[number], seconds, line_.version()};
-            const auto written =
-                cli::save(console_, path, requant::report_text(path, outcome), inputs_, options_.force);
+            const Outcome outcome{request_.input, outputs[number], quality[number], seconds, line_.version()};
+            const auto written = save(console_, path, report_text(path, outcome), inputs_, options_.force);
             if (!written) {
-                return refuse("the model is written, but not its report: " + cli::sentence(written.error()));
+                return refuse("the model is written, but not its report: " + sentence(written.error()));
             }
         }
         if (options_.json) {
-            for (const Output& output : outputs) {
-                requant::print_json(console_, request_, output, seconds, std::nullopt);
+            for (const ggufkit::Output& output : outputs) {
+                print_json(console_, request_, output, seconds, std::nullopt);
             }
         } else if (!prints_recipe() && !prints_report()) {
-            requant::print_summary(console_, request_, outputs, seconds);
+            print_summary(console_, request_, outputs, seconds);
         }
         return 0;
     }
 
-    Result<void> execute_visibly(const Model& model, const std::vector<Output>& outputs,
+    Result<void> execute_visibly(const Model& model, const std::vector<ggufkit::Output>& outputs,
                                  std::vector<QualityReport>& quality) const {
         // A stream leaves nothing behind that would have to be removed, and may be waiting for its reader.
-        std::optional<cli::Interrupt> interrupt;
-        if (!requant::to_standard_output(request_)) interrupt.emplace();
-        cli::ProgressBar bar;
+        std::optional<Interrupt> interrupt;
+        if (!to_standard_output(request_)) interrupt.emplace();
+        ProgressBar bar;
         bool first = true;
-        const auto kept = options_.resume ? requant::check_nothing_kept(first_file(outputs)) : Result<void>{};
+        const auto kept = options_.resume ? ggufkit::requant::check_nothing_kept(first_file(outputs)) : Result<void>{};
         const auto show_progress = [&](const Progress& progress) {
             if (std::exchange(first, false)) report_resumption(progress, kept);
             bar.update(progress.done, progress.total);
         };
-        return requant::write_outputs(model, outputs, request_,
-                                      {.threads = request_.threads,
-                                       .overwrite = options_.force,
-                                       .progress = show_progress,
-                                       .stop = interrupt ? interrupt->token() : std::stop_token{},
-                                       .resume = options_.resume,
-                                       .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
-                                           std::chrono::duration<double>(options_.checkpoint.value_or(2))),
-                                       .quality = reports_.empty() ? nullptr : &quality});
+        return write_outputs(model, outputs, request_,
+                             {.threads = request_.threads,
+                              .overwrite = options_.force,
+                              .progress = show_progress,
+                              .stop = interrupt ? interrupt->token() : std::stop_token{},
+                              .resume = options_.resume,
+                              .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                  std::chrono::duration<double>(options_.checkpoint.value_or(2))),
+                              .quality = reports_.empty() ? nullptr : &quality});
     }
 
-    static std::filesystem::path first_file(const std::vector<Output>& outputs) {
+    static std::filesystem::path first_file(const std::vector<ggufkit::Output>& outputs) {
         return output_paths(*outputs.front().plan, outputs.front().path).front();
     }
 
@@ -458,7 +452,7 @@ class Command {
                             100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total)));
         } else if (!kept) {
             console_.error(
-                fmt::format("note: {}, none of which can be taken over: starting over", cli::sentence(kept.error())));
+                fmt::format("note: {}, none of which can be taken over: starting over", sentence(kept.error())));
         }
     }
 
@@ -466,39 +460,44 @@ class Command {
         if (error.code == Errc::cancelled) {
             console_.error(options_.resume ? "cancelled; --resume goes on from here"
                                            : "cancelled, nothing was written");
-            return cli::cancelled;
+            return cancelled;
         }
-        if (requant::is_kept_work(error)) {
-            return refuse(cli::sentence(error) +
+        if (ggufkit::requant::is_kept_work(error)) {
+            return refuse(sentence(error) +
                           (options_.resume ? ", and it is not the work of this run (another input, other options or "
                                              "another version); use --force to start over"
                                            : "; use --resume to continue it, or --force to start over"));
         }
-        if (error.code == Errc::io_exists) return refuse(cli::sentence(error) + "; --force replaces a finished file");
-        return refuse(cli::sentence(error));
+        if (error.code == Errc::io_exists) return refuse(sentence(error) + "; --force replaces a finished file");
+        return refuse(sentence(error));
     }
 
     const Options& options_;
-    const cli::CommandLine& line_;
-    cli::Console& console_;
-    requant::Request request_;
+    const CommandLine& line_;
+    Console& console_;
+    Request request_;
     Provenance provenance_;
-    std::optional<requant::Target> target_;
+    std::optional<Target> target_;
     Recipe recipe_;
     std::vector<Plan> plans_;  // of the outputs, one each
-    std::vector<requant::ReportFile> reports_;
-    cli::Inputs inputs_;
+    std::vector<ReportFile> reports_;
+    Inputs inputs_;
 };
 
 int program(int argc, char** argv) {
     Options options;
-    cli::Manual manual = requant::manual();
-    manual.choices = requant::choices();
-    cli::CommandLine line(std::move(manual), failure);
-    requant::add_options(line.app(), options);
-    return line.run(argc, argv, [&](cli::Console& console) { return Command(options, line, console).run(); });
+    Manual page = manual();
+    page.choices = choices();
+    CommandLine line(std::move(page), failure);
+    add_options(line.app(), options);
+    return line.run(argc, argv, [&](Console& console) { return Command(options, line, console).run(); });
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return cli::run_program("gguf-requant", failure, program, argc, argv); }
+}  // namespace ggufkit::tool::requant
+
+int main(int argc, char** argv) {
+    using namespace ggufkit::tool;
+    return run_program("gguf-requant", requant::failure, requant::program, argc, argv);
+}

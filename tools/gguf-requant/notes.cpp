@@ -11,9 +11,7 @@
 #include "common/text.hpp"
 #include "views.hpp"
 
-namespace ggufkit::requant {
-
-using namespace cli;
+namespace ggufkit::tool::requant {
 
 namespace {
 
@@ -112,4 +110,4 @@ void report_misfits(const Console& console, const Plan& plan, std::span<const Mi
                               one ? "" : " and so on", written));
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

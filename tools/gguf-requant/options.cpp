@@ -13,9 +13,9 @@
 #include "common/suggest.hpp"
 #include "set_kv.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
-cli::Manual manual() {
+Manual manual() {
     return {
         .name = "gguf-requant",
         .purpose = "write a GGUF model in other tensor types",
@@ -148,8 +148,8 @@ void add_target(CLI::App& app, Options& options) {
               "For how many tokens of context, as 8192 or 8k,\n--target-device keeps room (default: as many as "
               "the\nmodel was trained for)"))
         ->type_name("N")
-        ->transform(cli::plain_count)
-        ->check(cli::check_count)
+        ->transform(plain_count)
+        ->check(check_count)
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
         ->needs(device);
     group(app.add_option(
@@ -297,7 +297,7 @@ Result<void> append(const std::vector<std::string>& texts, std::vector<Target>& 
 // Names the type that may be meant.
 Error with_near_type(std::string_view type, Error error) {
     const bool is_another = find_file_type(type) != nullptr || find_format(type) != nullptr;  // the error says of what
-    if (!is_another && !parse_weight_type(type)) error.detail += cli::did_you_mean_type(type);
+    if (!is_another && !parse_weight_type(type)) error.detail += did_you_mean_type(type);
     return error;
 }
 
@@ -311,7 +311,7 @@ Result<TypeOverride> read_tensor_type(std::string_view text) {
 }
 
 Result<RecipeFile> read_recipe(const std::string& file) {
-    return read_recipe_file(file).map_error([&](Error error) { return cli::with_near_file(file, std::move(error)); });
+    return read_recipe_file(file).map_error([&](Error error) { return with_near_file(file, std::move(error)); });
 }
 
 Result<std::vector<TypeOverride>> read_tensor_types(const std::string& file) {
@@ -324,7 +324,7 @@ Result<std::vector<TypeOverride>> read_tensor_types(const std::string& file) {
 }
 
 // A NAME that is found in no entry is most likely a slip.
-void note_strangers(const cli::Console& console, std::string_view flag, const std::vector<std::string>& names,
+void note_strangers(const Console& console, std::string_view flag, const std::vector<std::string>& names,
                     const Imatrix& imatrix) {
     for (const std::string& name : names) {
         const auto has_it = [&](const Imatrix::Entry& entry) { return entry.tensor.find(name) != name.npos; };
@@ -380,7 +380,7 @@ Result<Recipe> recipe_of(const Options& options) {
             .and_then([&] { return set(options.prune_layers, recipe.pruned_layers, read_layers); })
             .and_then([&] { return append(options.override_kv, recipe.metadata, read_key_override); })
             .and_then([&] { return append(options.set_kv, recipe.metadata, read_set_kv); })
-            .and_then([&] { return set(options.split_max_size, recipe.split.max_bytes, cli::read_size); })
+            .and_then([&] { return set(options.split_max_size, recipe.split.max_bytes, read_size); })
             .and_then([&] { return set(effort, recipe.effort, read_effort); });
     if (!read) return fail(std::move(read).error());
     for (std::vector<TypeOverride>* rows : {&from_file, &kept.overrides}) {
@@ -393,10 +393,10 @@ Result<Recipe> recipe_of(const Options& options) {
     return recipe;
 }
 
-Result<std::optional<Imatrix>> imatrix_of(const Options& options, const cli::Console& console) {
+Result<std::optional<Imatrix>> imatrix_of(const Options& options, const Console& console) {
     if (!options.imatrix) return std::nullopt;
     auto imatrix = Imatrix::open(*options.imatrix);
-    if (!imatrix) return fail(cli::with_near_file(*options.imatrix, std::move(imatrix).error()));
+    if (!imatrix) return fail(with_near_file(*options.imatrix, std::move(imatrix).error()));
     note_strangers(console, "--include-weights", options.include_weights, *imatrix);
     note_strangers(console, "--exclude-weights", options.exclude_weights, *imatrix);
     if (!options.include_weights.empty()) imatrix = (*std::move(imatrix)).including(options.include_weights);
@@ -412,4 +412,4 @@ Result<std::optional<Imatrix>> imatrix_of(const Options& options, const cli::Con
                  .detail = "has no entry that --include-weights or --exclude-weights leave"});
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

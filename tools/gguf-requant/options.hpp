@@ -10,7 +10,7 @@
 
 #include "common/command_line.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 // As they stand on the command line.
 struct Options {
@@ -63,7 +63,7 @@ struct Options {
     bool list_types = false;
 };
 
-cli::Manual manual();
+Manual manual();
 
 // For Manual::choices: the types, and how long to search.
 std::map<std::string, std::vector<std::string>> choices();
@@ -76,6 +76,6 @@ Result<Recipe> recipe_of(const Options& options);
 
 // The imatrix, less what --include-weights and --exclude-weights leave out; nothing where there is none. Errors: those
 // of Imatrix::open(); BAD_ARGUMENT where nothing is left. A NAME that no entry has is noted.
-Result<std::optional<Imatrix>> imatrix_of(const Options& options, const cli::Console& console);
+Result<std::optional<Imatrix>> imatrix_of(const Options& options, const Console& console);
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -2,7 +2,7 @@
 
 #include <system_error>
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 namespace fs = std::filesystem;
 
@@ -12,4 +12,4 @@ bool same_file(const fs::path& a, const fs::path& b) {
     return fs::absolute(a, ignored).lexically_normal() == fs::absolute(b, ignored).lexically_normal();
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -7,7 +7,7 @@
 #include "common/save.hpp"
 #include "place.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 namespace fs = std::filesystem;
 
@@ -20,7 +20,7 @@ struct Kind {
 constexpr Kind kinds[] = {{".json", report_json}, {".html", report_html}};
 
 const Kind* kind_of(const fs::path& path) {
-    if (cli::is_standard_output(path)) return kinds;
+    if (is_standard_output(path)) return kinds;
     const auto* const kind = std::ranges::find(kinds, path.extension().string(), &Kind::ending);
     return kind == std::end(kinds) ? nullptr : kind;
 }
@@ -43,7 +43,7 @@ Result<std::vector<ReportFile>> report_files(std::span<const std::string> names,
     std::vector<ReportFile> files;
     for (const fs::path name : names) {
         if (kind_of(name) == nullptr) return misuse(name, "the name ends with neither .json nor .html");
-        if (cli::is_standard_output(name) && request.outputs.size() > 1) {
+        if (is_standard_output(name) && request.outputs.size() > 1) {
             return misuse(name, "standard output takes one report, but there are several outputs");
         }
         if (dry_run) return misuse(name, "a dry run has no quality to report");
@@ -62,4 +62,4 @@ Result<std::vector<ReportFile>> report_files(std::span<const std::string> names,
 
 std::string report_text(const fs::path& path, const Outcome& outcome) { return kind_of(path)->make(outcome); }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -13,12 +13,12 @@
 
 #include "arguments.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 // What was done, and what came of it.
 struct Outcome {
     const std::filesystem::path& input;
-    const Output& output;
+    const ggufkit::Output& output;
     const QualityReport& quality;
     double seconds;
     std::string tool;  // "gguf-requant 0.1.0"
@@ -41,4 +41,4 @@ Result<std::vector<ReportFile>> report_files(std::span<const std::string> names,
 // The text of the kind that the name ends with.
 std::string report_text(const std::filesystem::path& path, const Outcome& outcome);
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -5,12 +5,12 @@
 #include "page/report.js.hpp"
 #include "report.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 std::string report_html(const Outcome& outcome) {
     const std::string title = printable(fmt::format("{}: quality", outcome.output.path.filename().string()));
     const std::string data = report_json(outcome);
-    return cli::html({.title = title, .script = cli::page::report_js, .data = data});
+    return html({.title = title, .script = page::report_js, .data = data});
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

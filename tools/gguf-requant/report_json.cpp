@@ -4,9 +4,7 @@
 #include "common/json.hpp"
 #include "report.hpp"
 
-namespace ggufkit::requant {
-
-using cli::JsonWriter;
+namespace ggufkit::tool::requant {
 
 namespace {
 
@@ -82,7 +80,7 @@ void write_totals(JsonWriter& json, std::string_view list, const Outcome& outcom
 std::string report_json(const Outcome& outcome) {
     const auto& [input, output, quality, seconds, tool] = outcome;
     const Plan& plan = *output.plan;
-    cli::Output text(cli::Output::Sink::memory);
+    Output text(Output::Sink::memory);
     JsonWriter json(text);
     json.begin_object()
         .field("tool", tool)
@@ -112,4 +110,4 @@ std::string report_json(const Outcome& outcome) {
     return text.take();
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -17,7 +17,7 @@
 
 #include "core/text.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 namespace {
 
@@ -225,4 +225,4 @@ std::optional<std::filesystem::path> file_of_set_kv(std::string_view text) {
     return std::filesystem::is_regular_file(file, none) ? std::optional(file) : std::nullopt;
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

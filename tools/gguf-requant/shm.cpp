@@ -9,7 +9,7 @@
 #include "core/text.hpp"
 #include "views.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 namespace {
 
@@ -25,13 +25,13 @@ std::string_view story(Materialized how) {
 
 }  // namespace
 
-Result<void> share(cli::Console& console, const Model& model, const Request& request, const Output& output,
+Result<void> share(Console& console, const Model& model, const Request& request, const ggufkit::Output& output,
                    const Sharing& sharing) {
     using Clock = std::chrono::steady_clock;
     const auto start = Clock::now();
     const auto how = [&] {
-        const cli::Interrupt interrupt;
-        cli::ProgressBar bar;
+        const Interrupt interrupt;
+        ProgressBar bar;
         return materialize(model, *output.plan, sharing.name,
                            {.threads = request.threads,
                             .replace = sharing.replace,
@@ -50,4 +50,4 @@ Result<void> share(cli::Console& console, const Model& model, const Request& req
     return {};
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

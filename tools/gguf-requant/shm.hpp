@@ -8,7 +8,7 @@
 #include "arguments.hpp"
 #include "common/console.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 struct Sharing {
     std::string_view name;
@@ -18,7 +18,7 @@ struct Sharing {
 
 // Makes /dev/shm/NAME, which is the output, or finds it there, and says which. IO_EXISTS where it is
 // something else; CANCELLED.
-Result<void> share(cli::Console& console, const Model& model, const Request& request, const Output& output,
+Result<void> share(Console& console, const Model& model, const Request& request, const ggufkit::Output& output,
                    const Sharing& sharing);
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -6,7 +6,7 @@
 
 #include "common/save.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 namespace {
 
@@ -39,14 +39,14 @@ Result<void> check_streams(const Request& request, bool json, bool dry_run) {
     return {};
 }
 
-Result<void> write_outputs(const Model& model, std::span<const Output> outputs, const Request& request,
+Result<void> write_outputs(const Model& model, std::span<const ggufkit::Output> outputs, const Request& request,
                            const ExecuteOptions& options) {
     if (!streams(request)) return execute(model, outputs, options);
     const auto& [plan, path] = outputs.front();
     if (!to_standard_output(request)) {
         return execute_compressed(model, *plan, path, request.zstd_level.value_or(default_zstd_level), options);
     }
-    return execute_to(model, *plan, cli::write_standard_output,
+    return execute_to(model, *plan, write_standard_output,
                       {.threads = options.threads,
                        .zstd_level = request.zstd_level.value_or(0),
                        .progress = options.progress,
@@ -59,4 +59,4 @@ std::optional<std::uint64_t> compressed_bytes(const std::filesystem::path& outpu
     return size == 0 || unknown ? std::nullopt : std::optional(size);
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

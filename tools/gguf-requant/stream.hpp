@@ -7,7 +7,7 @@
 
 #include "arguments.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 // OUTPUT is "-".
 bool to_standard_output(const Request& request);
@@ -20,10 +20,10 @@ bool streams(const Request& request);
 Result<void> check_streams(const Request& request, bool json, bool dry_run);
 
 // Carries the plans out, to where the request says.
-Result<void> write_outputs(const Model& model, std::span<const Output> outputs, const Request& request,
+Result<void> write_outputs(const Model& model, std::span<const ggufkit::Output> outputs, const Request& request,
                            const ExecuteOptions& options);
 
 // The size of an output on disk where it is a compressed file that was written.
 std::optional<std::uint64_t> compressed_bytes(const std::filesystem::path& output);
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -8,7 +8,7 @@
 #include "common/progress.hpp"
 #include "common/size.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 namespace {
 
@@ -17,8 +17,8 @@ tl::unexpected<Error> misuse(std::string detail) {
 }
 
 Result<Measurement> measure_visibly(const Model& model, const Recipe& recipe, unsigned threads) {
-    const cli::Interrupt interrupt;
-    cli::ProgressBar bar("tensors measured");
+    const Interrupt interrupt;
+    ProgressBar bar("tensors measured");
     return measure(model, recipe,
                    {.threads = threads,
                     .progress = [&](std::size_t done, std::size_t of) { bar.update(done, of); },
@@ -26,7 +26,7 @@ Result<Measurement> measure_visibly(const Model& model, const Recipe& recipe, un
 }
 
 // What a device has, and what of it the weights cannot have; nothing where the target is none.
-Result<std::optional<Request::DeviceRoom>> room_on_device(const cli::Console& console, const Model& model,
+Result<std::optional<Request::DeviceRoom>> room_on_device(const Console& console, const Model& model,
                                                           const Target& target) {
     if (!target.device) return std::nullopt;
     const auto memory = estimate_memory(model, {.context = target.context});
@@ -65,7 +65,7 @@ Result<std::optional<Target>> target_of(const Options& options) {
     }
     const auto& size = options.target_size ? options.target_size : options.target_device;
     if (!size) return std::nullopt;
-    const auto bytes = cli::read_size(*size);
+    const auto bytes = read_size(*size);
     if (!bytes) return fail(bytes.error());
     target.label = *size;
     if (options.target_size) {
@@ -88,7 +88,7 @@ Result<void> check_target(const Request& request, const Recipe& recipe) {
     return {};
 }
 
-Result<Plan> reach(const cli::Console& console, const Model& model, const Recipe& recipe, const Target& target,
+Result<Plan> reach(const Console& console, const Model& model, const Recipe& recipe, const Target& target,
                    Request& request) {
     const auto room = room_on_device(console, model, target);
     if (!room) return fail(room.error());
@@ -107,4 +107,4 @@ Result<Plan> reach(const cli::Console& console, const Model& model, const Recipe
     return std::move(made->plan);
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -13,7 +13,7 @@
 #include "common/console.hpp"
 #include "options.hpp"
 
-namespace ggufkit::requant {
+namespace ggufkit::tool::requant {
 
 struct Target {
     std::optional<std::uint64_t> bytes{};   // of all files
@@ -32,7 +32,7 @@ Result<void> check_target(const Request& request, const Recipe& recipe);
 
 // Measures, with a progress bar, and chooses; `request` learns what came of it. Errors: those of measure() and fit(), the
 // latter in words for the user.
-Result<Plan> reach(const cli::Console& console, const Model& model, const Recipe& recipe, const Target& target,
+Result<Plan> reach(const Console& console, const Model& model, const Recipe& recipe, const Target& target,
                    Request& request);
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant

@@ -11,9 +11,7 @@
 #include "stream.hpp"
 #include "views.hpp"
 
-namespace ggufkit::requant {
-
-using namespace cli;
+namespace ggufkit::tool::requant {
 
 namespace {
 
@@ -165,4 +163,4 @@ void print_summary(Console& console, const Request& request, std::span<const ggu
     console.out.write("\n");
 }
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit::tool::requant
