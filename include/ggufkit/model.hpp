@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include <ggufkit/access.hpp>
 #include <ggufkit/detail/name_index.hpp>
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
@@ -127,9 +128,6 @@ Result<ModelView> parse(std::span<const std::byte> bytes, Limits limits = {});
 // Like parse(), but returns what could be read of a faulty header, with its faults(). Reads past impossible counts and
 // tensors of more than max_dims dimensions. Fails only if the magic or the version is not GGUF.
 Result<ModelView> parse_prefix(std::span<const std::byte> bytes, Limits limits = {});
-
-// How a mapping will be used: passed on to the kernel.
-enum class Access : std::uint8_t { normal, sequential, random, will_need, dont_need };
 
 struct OpenOptions {
     Limits limits{};

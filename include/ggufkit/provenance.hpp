@@ -13,6 +13,7 @@
 #include <ggufkit/digest.hpp>
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/work.hpp>
 
 namespace ggufkit {
 
@@ -24,7 +25,7 @@ struct Provenance {
 
 // Reads all of the model. The size of a plan does not depend on what the digests are: for one that is only to be shown,
 // as many empty ones will do. Errors: those of digests().
-Result<Provenance> trace(const Model& source, std::string tool, const DigestOptions& options = {});
+Result<Provenance> trace(const Model& source, std::string tool, const Work& work = {});
 
 struct ProvenanceCheck {
     enum class Finding : std::uint8_t {
@@ -51,6 +52,6 @@ std::string_view name(ProvenanceCheck::Finding finding) noexcept;  // "same", "d
 
 // Whether `made` was made from `source`, by what it says of itself. Errors: NOT_FOUND where it says nothing;
 // BAD_SEMANTICS where what it says is no list of digests and names; those of digests().
-Result<ProvenanceCheck> check_provenance(const Model& made, const Model& source, const DigestOptions& options = {});
+Result<ProvenanceCheck> check_provenance(const Model& made, const Model& source, const Work& work = {});
 
 }  // namespace ggufkit

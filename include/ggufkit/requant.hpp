@@ -21,14 +21,10 @@
 #include <ggufkit/model.hpp>
 #include <ggufkit/plan.hpp>
 #include <ggufkit/report.hpp>
+#include <ggufkit/work.hpp>
 #include <ggufkit/zstd_level.hpp>
 
 namespace ggufkit {
-
-struct Progress {
-    std::uint64_t done;   // bytes of input dealt with, by the run that this one resumes too
-    std::uint64_t total;  // plan.bytes_in(), of tensors that several plans have only once
-};
 
 // What to make of a plan: a file, or the shards of a split model (see output_paths()).
 struct Output {
@@ -41,7 +37,7 @@ struct ExecuteOptions {
     // Replace an existing output (a regular file), at the last moment; and throw away unfinished work of an earlier run that
     // `resume` could continue. Without either, IO_EXISTS.
     bool overwrite = false;
-    std::function<void(const Progress&)> progress{};  // at the start, at the end, and some 20 times a second
+    std::function<void(const Progress&)> progress{};  // bytes of input, with the resumed run's; some 20 times a second
     std::stop_token stop{};                           // requested: CANCELLED, and nothing is left behind
     // Unfinished work of another run is IO_EXISTS unless `overwrite` is set.
     // Go on where a run that was killed had come to, if it was one of the same inputs, plans and version: what is as the

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <ggufkit/encoding.hpp>
 #include <ggufkit/error.hpp>
 
 namespace ggufkit {
@@ -42,17 +43,6 @@ std::string_view name(ValueType type) noexcept;
 
 // Bytes of a number or bool of that type; 0 for strings and arrays, whose size varies.
 std::size_t fixed_size(ValueType type) noexcept;
-
-enum class ByteOrder : std::uint8_t { little, big };
-
-// How numbers and lengths are laid down in the file a view looks into.
-struct Encoding {
-    ByteOrder order = ByteOrder::little;
-    std::uint8_t version = 3;  // 1: counts, lengths and dimensions are u32; 2 and 3: u64
-
-    constexpr std::size_t length_size() const { return version == 1 ? 4 : 8; }
-    friend bool operator==(const Encoding&, const Encoding&) = default;
-};
 
 class ArrayView;
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include <ggufkit/value.hpp>
+#include <ggufkit/encoding.hpp>
 
 namespace ggufkit {
 

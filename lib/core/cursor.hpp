@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include <ggufkit/encoding.hpp>
+
 #include "core/bytes.hpp"
 
 namespace ggufkit {

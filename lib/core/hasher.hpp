@@ -3,8 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <ggufkit/digest.hpp>
 #include <span>
+
+#include <ggufkit/digest.hpp>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

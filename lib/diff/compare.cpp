@@ -2,6 +2,7 @@
 #include <array>
 #include <cstring>
 #include <ggufkit/diff.hpp>
+#include <ggufkit/inspect/digests.hpp>
 #include <unordered_map>
 #include <utility>
 

@@ -1,4 +1,4 @@
-// What blocks are made of, from the layouts in quant/<family>/blocks.hpp, one element after another. Slow and plain: the
+// What blocks are made of, from the layouts in format/blocks/<family>.hpp, one element after another. Slow and plain: the
 // decoders are elsewhere, and a test holds both together.
 #include <fmt/format.h>
 
@@ -9,13 +9,13 @@
 #include <ggufkit/peek.hpp>
 #include <optional>
 
-#include "quant/fp4/blocks.hpp"
-#include "quant/iq/blocks.hpp"
+#include "format/blocks/fp4.hpp"
+#include "format/blocks/iq.hpp"
+#include "format/blocks/k.hpp"
+#include "format/blocks/legacy.hpp"
+#include "format/blocks/plain.hpp"
+#include "format/blocks/ternary.hpp"
 #include "quant/iq/codebooks.hpp"
-#include "quant/k/blocks.hpp"
-#include "quant/legacy/blocks.hpp"
-#include "quant/plain/blocks.hpp"
-#include "quant/ternary/blocks.hpp"
 
 namespace ggufkit {
 
@@ -23,6 +23,7 @@ namespace inspect {
 
 namespace {
 
+using namespace format;
 using namespace quant;
 
 using Parts = std::vector<BlockPart>;

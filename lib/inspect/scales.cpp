@@ -8,8 +8,8 @@
 #include <limits>
 
 #include "core/bytes.hpp"
-#include "quant/fp4/blocks.hpp"
-#include "quant/iq/blocks.hpp"
+#include "format/blocks/fp4.hpp"
+#include "format/blocks/iq.hpp"
 #include "quant/kernels.hpp"
 #include "quant/simd/target.hpp"
 
@@ -51,7 +51,7 @@ void read_halves(const FormatInfo& format, const Field& field, std::span<const s
 
 float decode_single(const std::byte* at) { return std::bit_cast<float>(load<std::uint32_t>(at, ByteOrder::little)); }
 float decode_around_half(const std::byte* at) {
-    quant::ScalesAroundHalf scales;
+    format::ScalesAroundHalf scales;
     std::memcpy(&scales, at, sizeof scales);
     return scales.d();
 }
@@ -68,8 +68,8 @@ struct ByteNumbers {
     }
     float operator()(const std::byte* at) const { return of[std::to_integer<std::uint8_t>(*at)]; }
 };
-constexpr ByteNumbers<quant::E8M0> decode_e8m0(0xff);
-constexpr ByteNumbers<quant::UE4M3> decode_ue4m3(0x7f);
+constexpr ByteNumbers<format::E8M0> decode_e8m0(0xff);
+constexpr ByteNumbers<format::UE4M3> decode_ue4m3(0x7f);
 
 }  // namespace
 

@@ -8,8 +8,8 @@
 #include <span>
 #include <utility>
 
+#include <ggufkit/access.hpp>
 #include <ggufkit/error.hpp>
-#include <ggufkit/model.hpp>
 
 struct stat;
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ggufkit/inspect/digests.hpp>
 #include <ggufkit/provenance.hpp>
 #include <ggufkit/recipe_file.hpp>
 #include <unordered_map>
@@ -116,8 +117,8 @@ Result<void> plan::describe_provenance(Header& header, const Model& model, const
     return {};
 }
 
-Result<Provenance> trace(const Model& source, std::string tool, const DigestOptions& options) {
-    auto found = digests(source, source.tensors(), options);
+Result<Provenance> trace(const Model& source, std::string tool, const Work& work) {
+    auto found = digests(source, source.tensors(), work);
     if (!found) return fail(std::move(found).error());
     return Provenance{std::move(tool), *std::move(found)};
 }
@@ -131,7 +132,7 @@ std::string_view name(ProvenanceCheck::Finding finding) noexcept {
     return names[static_cast<std::size_t>(finding)];
 }
 
-Result<ProvenanceCheck> check_provenance(const Model& made, const Model& source, const DigestOptions& options) {
+Result<ProvenanceCheck> check_provenance(const Model& made, const Model& source, const Work& work) {
     using enum ProvenanceCheck::Finding;
     const auto records = read_records(made);
     if (!records) return fail(records.error());
@@ -141,7 +142,7 @@ Result<ProvenanceCheck> check_provenance(const Model& made, const Model& source,
         recorded.insert(record.tensor);
         if (const ModelTensor* tensor = source.find_tensor(record.tensor)) present.push_back(*tensor);
     }
-    const auto found = digests(source, present, options);
+    const auto found = digests(source, present, work);
     if (!found) return fail(found.error());
 
     ProvenanceCheck check{.tool = std::string(made.header().get_string(tool_key).value_or("")),

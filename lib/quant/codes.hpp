@@ -1,20 +1,15 @@
-// What blocks are made of: integer codes, in groups of which each has a scale and, in some types, a minimum.
+// The codes of many blocks, unpacked, with the scales and minimums of their groups.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
+#include "format/code_groups.hpp"
+
 namespace ggufkit::quant {
 
-// How the codes of a type become numbers, every step rounded to a float: x = scale * (code - zero), or, in types with
-// minima, x = scale * code - min.
-struct CodeGroups {
-    int size;         // codes that have a scale: 16 or 32
-    int least, most;  // codes
-    int zero = 0;
-    bool mins = false;
-};
+using namespace format;  // kernels are about block structs and little else
 
 // At most so many codes, group after group.
 struct Codes {

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "format/packed.hpp"
 #include "quant/kernels.hpp"
-#include "quant/packed.hpp"
 
 #if defined(GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP

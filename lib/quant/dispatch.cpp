@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "quant/fp4/blocks.hpp"
+#include "format/blocks/fp4.hpp"
 #include "quant/fp4/fp4.hpp"
 #include "quant/iq/iq.hpp"
 #include "quant/iq/iq4.hpp"

@@ -211,7 +211,7 @@ bool worth_resuming(const Error& error) {
 }
 
 // What is to be done, whatever was done before.
-struct Work {
+struct Task {
     const Model& model;
     std::span<const Output> outputs;
     std::vector<const Plan*> plans;
@@ -228,7 +228,7 @@ Result<void> check_nothing_kept(std::span<const Output> outputs) {
 }
 
 // With `finished_too`, outputs that have their names already are taken over as well, and IO_EXISTS where that cannot be.
-Result<void> carry_out(const Work& work, const ExecuteOptions& options, bool finished_too) {
+Result<void> carry_out(const Task& work, const ExecuteOptions& options, bool finished_too) {
     std::vector<std::filesystem::path> journals;
     for (const auto& [plan, path] : work.outputs) {
         journals.push_back(requant::Journal::path_of(output_paths(*plan, path).front()));
@@ -287,7 +287,7 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
     const std::size_t pieces = PieceNumbers(*jobs).count();
     const auto workers = requant::choose_workers(*jobs, pieces, options.threads);
     if (!workers) return fail(workers.error());
-    const Work work{model, outputs, std::move(plans), *std::move(jobs), pieces, *workers};
+    const Task work{model, outputs, std::move(plans), *std::move(jobs), pieces, *workers};
 
     // The inputs will be read from front to back.
     for (std::size_t i = 0; i < model.shard_count(); ++i)

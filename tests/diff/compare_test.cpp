@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <ggufkit/diff.hpp>
+#include <ggufkit/inspect/digests.hpp>
 #include <numeric>
 #include <string>
 #include <vector>

@@ -7,8 +7,8 @@
 #include <limits>
 #include <set>
 
+#include "format/other_meaning.hpp"
 #include "info/screens.hpp"
-#include "quant/other_meaning.hpp"
 #include "support/seeds.hpp"
 
 using namespace ggufkit;

@@ -3,7 +3,7 @@
 #include <openssl/sha.h>
 
 #include <fstream>
-#include <ggufkit/digest.hpp>
+#include <ggufkit/inspect/digests.hpp>
 #include <ggufkit/manifest.hpp>
 #include <sstream>
 

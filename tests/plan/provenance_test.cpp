@@ -1,6 +1,7 @@
 // What a file says of its source, and the check that it is so.
 #include <doctest/doctest.h>
 
+#include <ggufkit/inspect/digests.hpp>
 #include <ggufkit/plan.hpp>
 #include <ggufkit/provenance.hpp>
 #include <ggufkit/recipe_file.hpp>

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "quant/fp4/blocks.hpp"
+#include "format/blocks/fp4.hpp"
+#include "format/blocks/k.hpp"
 #include "quant/iq/codebooks.hpp"
-#include "quant/k/blocks.hpp"
 #include "support/goldens.hpp"
 #include "support/random_blocks.hpp"
 
@@ -112,7 +112,7 @@ TEST_CASE("the codebooks are those of the format") {
 
 TEST_CASE("the small floats of FP4 scales") {
     for (int bits = 0; bits < 255; ++bits) {
-        CHECK(quant::E8M0{static_cast<std::uint8_t>(bits)}.half() == std::ldexp(1.0f, bits - 128));
+        CHECK(format::E8M0{static_cast<std::uint8_t>(bits)}.half() == std::ldexp(1.0f, bits - 128));
     }
     for (int bits = 0; bits < 256; ++bits) {
         CAPTURE(bits);
@@ -121,7 +121,7 @@ TEST_CASE("the small floats of FP4 scales") {
         const float value = bits == 0x7f    ? 0.0f
                             : exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -9)
                                             : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
-        CHECK(quant::UE4M3{static_cast<std::uint8_t>(bits)}.half() == value / 2);
+        CHECK(format::UE4M3{static_cast<std::uint8_t>(bits)}.half() == value / 2);
     }
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("packed scales hold what was put into them") {
             scale[k] = static_cast<std::uint8_t>(random.below(64));
             min[k] = static_cast<std::uint8_t>(random.below(64));
         }
-        quant::ScalesAndMins packed;
+        format::ScalesAndMins packed;
         packed.set(scale, min);
         for (int k = 0; k < 8; ++k) {
             CHECK(packed.scale(k) == scale[k]);
@@ -142,7 +142,7 @@ TEST_CASE("packed scales hold what was put into them") {
         }
         std::int8_t signed_scale[16];
         for (std::int8_t& s : signed_scale) s = static_cast<std::int8_t>(static_cast<int>(random.below(64)) - 32);
-        quant::SignedScales signed_packed;
+        format::SignedScales signed_packed;
         signed_packed.set(signed_scale);
         for (int k = 0; k < 16; ++k) CHECK(signed_packed.scale(k) == signed_scale[k]);
     }

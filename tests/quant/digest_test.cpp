@@ -1,7 +1,7 @@
 // Digests of tensors, however the model is held.
 #include <doctest/doctest.h>
 
-#include <ggufkit/digest.hpp>
+#include <ggufkit/inspect/digests.hpp>
 #include <set>
 
 #include "support/small_model.hpp"
@@ -57,17 +57,17 @@ TEST_CASE("digests: progress ends with everything, a stop is obeyed, a file that
     const auto model = Model::open(path);
     REQUIRE(model);
     std::uint64_t last = 0, total = 0;
-    const auto note = [&](std::uint64_t done, std::uint64_t all) {
-        CHECK(done > last);
-        last = done;
-        total = all;
+    const auto note = [&](const Progress& now) {
+        CHECK(now.done > last);
+        last = now.done;
+        total = now.total;
     };
     REQUIRE(digests(*model, model->tensors(), {.threads = 3, .progress = note}));
     CHECK(last == total);
     CHECK(total > 3'000'000);
 
     std::stop_source stop;
-    const auto once = [&](std::uint64_t, std::uint64_t) { stop.request_stop(); };
+    const auto once = [&](const Progress&) { stop.request_stop(); };
     const auto stopped = digests(*model, model->tensors(), {.threads = 1, .progress = once, .stop = stop.get_token()});
     REQUIRE_FALSE(stopped);
     CHECK(stopped.error().code == Errc::cancelled);

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "quant/other_meaning.hpp"
+#include "format/other_meaning.hpp"
 
 using namespace ggufkit;
 

@@ -13,7 +13,7 @@
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
-#include "quant/other_meaning.hpp"
+#include "format/other_meaning.hpp"
 #include "tally.hpp"
 #include "views.hpp"
 

@@ -235,7 +235,7 @@ class Command {
         ProgressBar bar;
         auto traced = trace(model, line_.version(),
                             {.threads = request_.threads,
-                             .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
+                             .progress = [&](const Progress& now) { bar.update(now.done, now.total); },
                              .stop = interrupt.token()});
         if (!traced) return fail(std::move(traced).error());
         provenance_ = *std::move(traced);

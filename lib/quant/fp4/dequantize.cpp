@@ -5,8 +5,8 @@
 
 #include <cstring>
 
+#include "format/blocks/fp4.hpp"
 #include "quant/dequantize_run.hpp"
-#include "quant/fp4/blocks.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "quant/fp4/blocks.hpp"
+#include "format/blocks/fp4.hpp"
 #include "quant/fp4/fp4.hpp"
 #include "quant/planes.hpp"
 #include "quant/search/one_scale.hpp"

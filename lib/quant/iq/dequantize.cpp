@@ -5,8 +5,8 @@
 
 #include <cstring>
 
+#include "format/blocks/iq.hpp"
 #include "quant/dequantize_run.hpp"
-#include "quant/iq/blocks.hpp"
 #include "quant/iq/codebooks.hpp"
 
 HWY_BEFORE_NAMESPACE();

@@ -4,7 +4,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "quant/iq/blocks.hpp"
+#include "format/blocks/iq.hpp"
 #include "quant/iq/encoder.hpp"
 #include "quant/iq/formats.hpp"
 #include "quant/iq/iq.hpp"

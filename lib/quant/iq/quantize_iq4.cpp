@@ -4,7 +4,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "quant/iq/blocks.hpp"
+#include "format/blocks/iq.hpp"
 #include "quant/iq/iq4.hpp"
 #include "quant/k/symmetric.hpp"
 #include "quant/planes.hpp"

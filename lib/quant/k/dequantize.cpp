@@ -5,8 +5,8 @@
 
 #include <cstring>
 
+#include "format/blocks/k.hpp"
 #include "quant/dequantize_run.hpp"
-#include "quant/k/blocks.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
+#include "format/blocks/k.hpp"
 #include "quant/k/affine.hpp"
-#include "quant/k/blocks.hpp"
 #include "quant/k/k.hpp"
 #include "quant/k/symmetric.hpp"
 #include "quant/planes.hpp"

@@ -5,8 +5,8 @@
 
 #include <cstring>
 
+#include "format/blocks/legacy.hpp"
 #include "quant/dequantize_run.hpp"
-#include "quant/legacy/blocks.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {

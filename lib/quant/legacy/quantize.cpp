@@ -7,7 +7,7 @@
 
 #include <limits>
 
-#include "quant/legacy/blocks.hpp"
+#include "format/blocks/legacy.hpp"
 #include "quant/legacy/legacy.hpp"
 #include "quant/planes.hpp"
 #include "quant/search/affine.hpp"

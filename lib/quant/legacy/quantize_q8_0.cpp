@@ -2,7 +2,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "quant/legacy/blocks.hpp"
+#include "format/blocks/legacy.hpp"
 #include "quant/legacy/legacy.hpp"
 
 namespace ggufkit::quant {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <ggufkit/inspect/digests.hpp>
 #include <ggufkit/quantize.hpp>
 #include <mutex>
 
@@ -63,15 +63,15 @@ namespace {
 // Adds up what threads have read, and tells the caller.
 class Meter {
   public:
-    Meter(const DigestOptions& options, std::uint64_t total) : options_(options), total_(total) {}
+    Meter(const Work& work, std::uint64_t total) : work_(work), total_(total) {}
     void add(std::uint64_t bytes) {
-        if (!options_.progress) return;
+        if (!work_.progress) return;
         const std::lock_guard lock(mutex_);
-        options_.progress(done_ += bytes, total_);
+        work_.progress({done_ += bytes, total_});
     }
 
   private:
-    const DigestOptions& options_;
+    const Work& work_;
     const std::uint64_t total_;
     std::mutex mutex_;
     std::uint64_t done_ = 0;
@@ -105,37 +105,21 @@ Result<Digest> digest_file(const Model& model, const ModelTensor& tensor, std::v
 
 }  // namespace quant
 
-std::string Digest::hex() const { return fmt::format("{:016x}{:016x}", high, low); }
-
-std::optional<Digest> Digest::of_hex(std::string_view digits) {
-    constexpr std::size_t half = 16;
-    const auto number = [](std::string_view text) -> std::optional<std::uint64_t> {
-        std::uint64_t value = 0;
-        const char* const end = text.data() + text.size();
-        const auto [after, error] = std::from_chars(text.data(), end, value, 16);
-        return error == std::errc{} && after == end ? std::optional(value) : std::nullopt;
-    };
-    if (digits.size() != 2 * half) return std::nullopt;
-    const auto high = number(digits.substr(0, half)), low = number(digits.substr(half));
-    return high && low ? std::optional(Digest{*high, *low}) : std::nullopt;
-}
-
 Result<Digest> digest(const Model& model, const ModelTensor& tensor) {
     const auto bytes = model.data(tensor);
     if (!bytes) return fail(bytes.error());
     return quant::digest_bytes(*bytes, *tensor.info->format, model.shard(tensor.shard).byte_order());
 }
 
-Result<std::vector<Digest>> digests(const Model& model, std::span<const ModelTensor> tensors,
-                                    const DigestOptions& options) {
+Result<std::vector<Digest>> digests(const Model& model, std::span<const ModelTensor> tensors, const Work& work) {
     std::uint64_t total = 0;
     for (const ModelTensor& tensor : tensors) total += tensor.info->bytes().value_or(0);
-    quant::Meter meter(options, total);
+    quant::Meter meter(work, total);
     std::vector<Digest> found(tensors.size());
-    std::vector<std::vector<std::byte>> memory(worker_count(tensors.size(), options.threads));
-    auto done = parallel_for(
-        tensors.size(), options.threads, options.stop, [&](std::size_t i, unsigned worker) -> Result<void> {
-            const auto digest = quant::digest_file(model, tensors[i], memory[worker], options.stop, meter);
+    std::vector<std::vector<std::byte>> memory(worker_count(tensors.size(), work.threads));
+    auto done =
+        parallel_for(tensors.size(), work.threads, work.stop, [&](std::size_t i, unsigned worker) -> Result<void> {
+            const auto digest = quant::digest_file(model, tensors[i], memory[worker], work.stop, meter);
             if (!digest) return fail(digest.error());
             found[i] = *digest;
             return {};

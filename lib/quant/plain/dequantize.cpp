@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "format/blocks/plain.hpp"
 #include "quant/dequantize_run.hpp"
-#include "quant/plain/blocks.hpp"
 #include "quant/plain/half_lanes.hpp"
 
 HWY_BEFORE_NAMESPACE();

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "quant/plain/blocks.hpp"
+#include "format/blocks/plain.hpp"
 #include "quant/plain/half_lanes.hpp"
 #include "quant/plain/plain.hpp"
 

@@ -4,9 +4,9 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "format/blocks/ternary.hpp"
 #include "quant/planes.hpp"
 #include "quant/search/one_scale.hpp"
-#include "quant/ternary/blocks.hpp"
 #include "quant/ternary/ternary.hpp"
 
 HWY_BEFORE_NAMESPACE();

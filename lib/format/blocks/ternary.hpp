@@ -1,10 +1,10 @@
 // Formats of one to two bits for models that were trained to have so few levels: one scale a block, no search.
 #pragma once
 
-#include "quant/codes.hpp"
-#include "quant/packed.hpp"
+#include "format/code_groups.hpp"
+#include "format/packed.hpp"
 
-namespace ggufkit::quant {
+namespace ggufkit::format {
 
 //     0            48        52   54
 //     | qs[48]     | qh[4]   | d  |        x = (trit - 1) * d
@@ -57,4 +57,4 @@ struct BlockQ2_0 {
 };
 static_assert(PackedBlock<BlockQ2_0, 18>);
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::format

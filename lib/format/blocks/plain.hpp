@@ -1,9 +1,9 @@
 // Types that are not quantized: a block is one number.
 #pragma once
 
-#include "quant/packed.hpp"
+#include "format/packed.hpp"
 
-namespace ggufkit::quant {
+namespace ggufkit::format {
 
 template <class Number>
 struct BlockOf {
@@ -24,4 +24,4 @@ static_assert(PackedBlock<BlockF32, 4> && PackedBlock<BlockF16, 2> && PackedBloc
 static_assert(PackedBlock<BlockF64, 8> && PackedBlock<BlockI8, 1> && PackedBlock<BlockI16, 2>);
 static_assert(PackedBlock<BlockI32, 4> && PackedBlock<BlockI64, 8>);
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::format

@@ -10,18 +10,18 @@
 #include <type_traits>
 
 #include "core/checked.hpp"
-#include "quant/fp4/blocks.hpp"
-#include "quant/iq/blocks.hpp"
-#include "quant/k/blocks.hpp"
-#include "quant/legacy/blocks.hpp"
-#include "quant/other_meaning.hpp"
-#include "quant/plain/blocks.hpp"
-#include "quant/ternary/blocks.hpp"
+#include "format/blocks/fp4.hpp"
+#include "format/blocks/iq.hpp"
+#include "format/blocks/k.hpp"
+#include "format/blocks/legacy.hpp"
+#include "format/blocks/plain.hpp"
+#include "format/blocks/ternary.hpp"
+#include "format/other_meaning.hpp"
 
 namespace ggufkit {
 namespace {
 
-using namespace quant;
+using namespace format;
 
 // How the type of a block's member appears as a field.
 template <class T>

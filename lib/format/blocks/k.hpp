@@ -11,10 +11,10 @@
 #include <cstring>
 #include <utility>
 
-#include "quant/codes.hpp"
-#include "quant/packed.hpp"
+#include "format/code_groups.hpp"
+#include "format/packed.hpp"
 
-namespace ggufkit::quant {
+namespace ggufkit::format {
 
 // Two words of four bytes each, in one store: a load of all eight that follows would else have to wait for both.
 inline void store_words(std::uint32_t first, std::uint32_t second, std::uint8_t* to) noexcept {
@@ -174,4 +174,4 @@ struct BlockQ8_K {
 };
 static_assert(PackedBlock<BlockQ8_K, 292>);
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::format

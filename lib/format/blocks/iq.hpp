@@ -5,10 +5,10 @@
 // even.
 #pragma once
 
-#include "quant/codes.hpp"
-#include "quant/packed.hpp"
+#include "format/code_groups.hpp"
+#include "format/packed.hpp"
 
-namespace ggufkit::quant {
+namespace ggufkit::format {
 
 //     0    2                              66
 //     | d  | groups[8], 32 elements each  |        x = d * (scale + 1/2) / 4 * grid * sign
@@ -155,4 +155,4 @@ struct BlockIQ4_XS {
 };
 static_assert(PackedBlock<BlockIQ4_XS, 136>);
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::format

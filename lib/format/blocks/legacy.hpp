@@ -8,10 +8,10 @@
 //     code    16     0     17     1         31    15
 #pragma once
 
-#include "quant/codes.hpp"
-#include "quant/packed.hpp"
+#include "format/code_groups.hpp"
+#include "format/packed.hpp"
 
-namespace ggufkit::quant {
+namespace ggufkit::format {
 
 //     0    2                18
 //     | d  | qs[16]         |        x = (code - 8) * d
@@ -80,4 +80,4 @@ struct BlockQ8_1 {
 };
 static_assert(PackedBlock<BlockQ8_1, 36>);
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::format

@@ -8,7 +8,7 @@
 
 #include "core/half.hpp"
 
-namespace ggufkit::quant {
+namespace ggufkit::format {
 
 // An integer of the file. Compilers turn get() and set() into one load and one store.
 template <class T>
@@ -60,4 +60,4 @@ template <class Block, std::size_t bytes>
 concept PackedBlock = sizeof(Block) == bytes && alignof(Block) == 1 && std::is_trivial_v<Block> &&
                       std::is_standard_layout_v<Block> && Block::elements > 0;
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::format

@@ -1,10 +1,10 @@
 // Four-bit floating point: codes are E2M1 (sign, two exponent bits, one mantissa bit), scales are small floats.
 #pragma once
 
-#include "quant/codes.hpp"
-#include "quant/packed.hpp"
+#include "format/code_groups.hpp"
+#include "format/packed.hpp"
 
-namespace ggufkit::quant {
+namespace ggufkit::format {
 
 // A power of two, 2^(bits - 127). 255 is NaN.
 struct E8M0 {
@@ -66,4 +66,4 @@ struct BlockNVFP4 {
 };
 static_assert(PackedBlock<BlockNVFP4, 36>);
 
-}  // namespace ggufkit::quant
+}  // namespace ggufkit::format
