@@ -1,0 +1,7 @@
+// As lib/precompiled.hpp, with the header that every test includes.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <fmt/ranges.h>
+
+#include "precompiled.hpp"
