@@ -62,11 +62,13 @@ enum class Errc : std::uint8_t {
     bad_argument,
     cancelled,
     // What a system can refuse.
+    no_memory,
     io_open,
     io_read,
     io_write,
     io_no_space,
-    io_exists,  // what may be replaced, if the caller says so
+    io_exists,      // what may be replaced, if the caller says so
+    io_unfinished,  // what an interrupted run left, which the caller may resume or replace
     io_same_file,
     io_changed,
     io_busy,  // another run is at work on it

@@ -15,9 +15,9 @@ std::string_view name(Errc code) noexcept {
         "BAD_DIM",       "SIZE_OVERFLOW",  "BAD_TENSOR_TYPE", "BAD_ROW",        "MISALIGNED",       "OFFSET_OVERFLOW",
         "OVERLAP",       "NOT_CONTIGUOUS", "DATA_PAST_EOF",   "TRAILING_DATA",  "BAD_PADDING",      "BAD_QUANT",
         "BAD_SEMANTICS", "BAD_SPLIT",      "BAD_ZSTD",        "BAD_COMPRESSED", "BAD_PATCH",        "NOT_FOUND",
-        "WRONG_TYPE",    "OUT_OF_RANGE",   "UNSUPPORTED",     "BAD_ARGUMENT",   "CANCELLED",        "IO_OPEN",
-        "IO_READ",       "IO_WRITE",       "IO_NO_SPACE",     "IO_EXISTS",      "IO_SAME_FILE",     "IO_CHANGED",
-        "IO_BUSY",
+        "WRONG_TYPE",    "OUT_OF_RANGE",   "UNSUPPORTED",     "BAD_ARGUMENT",   "CANCELLED",        "NO_MEMORY",
+        "IO_OPEN",       "IO_READ",        "IO_WRITE",        "IO_NO_SPACE",    "IO_EXISTS",        "IO_UNFINISHED",
+        "IO_SAME_FILE",  "IO_CHANGED",     "IO_BUSY",
     };
     static_assert(names.size() == static_cast<std::size_t>(Errc::io_busy) + 1);
     return names[static_cast<std::size_t>(code)];

@@ -4,18 +4,13 @@
 #include <ggufkit/error.hpp>
 #include <new>
 #include <stdexcept>
-#include <string_view>
 
 namespace ggufkit {
 
-inline constexpr std::string_view out_of_memory = "out of memory";
-
 // Allocates nothing: the text fits into the string object.
-inline Error no_memory() { return {.code = Errc::unsupported, .detail = std::string(out_of_memory)}; }
+inline Error no_memory() { return {.code = Errc::no_memory, .detail = "out of memory"}; }
 
-inline bool is_no_memory(const Error& error) {
-    return error.code == Errc::unsupported && error.subject.empty() && error.detail == out_of_memory;
-}
+inline bool is_no_memory(const Error& error) { return error.code == Errc::no_memory; }
 
 // Returns work(), which returns some Result, or no_memory() if it cannot allocate. Other exceptions pass.
 template <class Work>

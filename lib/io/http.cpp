@@ -12,6 +12,7 @@
 #include <csignal>
 #include <ctime>
 #include <exception>
+#include <ggufkit/version.hpp>
 #include <mutex>
 #include <optional>
 #include <type_traits>
@@ -235,7 +236,7 @@ class Transfer {
     // The headers have to live as long as the transfer.
     Headers set_request() {
         curl().easy_setopt(handle_, CURLOPT_URL, request_.url.c_str());
-        curl().easy_setopt(handle_, CURLOPT_USERAGENT, "ggufkit/" GGUFKIT_VERSION);
+        curl().easy_setopt(handle_, CURLOPT_USERAGENT, fmt::format("ggufkit/{}", version()).c_str());
         const bool open_end = request_.end == HttpRequest{}.end;
         const std::string range =
             open_end ? fmt::format("{}-", request_.begin) : fmt::format("{}-{}", request_.begin, request_.end - 1);

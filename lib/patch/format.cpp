@@ -180,7 +180,7 @@ Result<void> carry_out(const Step& step, std::span<const std::byte> frame, std::
     content.resize(static_cast<std::size_t>(step.length));
     const auto prefix = step.kind == Step::Kind::frame ? old_bytes : std::span<const std::byte>{};
     if (auto done = io::decompress_frames(frame, content, prefix); !done) {
-        if (done.error().code == Errc::unsupported) return done;
+        if (done.error().code == Errc::unsupported || done.error().code == Errc::no_memory) return done;
         return fail({.code = Errc::bad_patch, .detail = "has a damaged frame"});
     }
     if (step.kind == Step::Kind::changes) {

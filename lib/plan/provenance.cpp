@@ -8,6 +8,7 @@
 #include <ggufkit/inspect/digests.hpp>
 #include <ggufkit/provenance.hpp>
 #include <ggufkit/recipe_file.hpp>
+#include <ggufkit/version.hpp>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -100,7 +101,7 @@ Result<void> plan::describe_provenance(Header& header, const Model& model, const
         header.set_last(key, Value::of_string(is_utf8(value) ? value : printable(value)));
     };
     if (!tool.empty()) text(tool_key, tool);
-    text(library_key, "ggufkit " GGUFKIT_VERSION);
+    text(library_key, fmt::format("ggufkit {}", version()));
     text(recipe_key, recipe_text(recipe));
     header.set_last(pure_key, Value::of_bool(recipe.pure));
     text(effort_key, std::string(name(recipe.effort)));

@@ -6,11 +6,8 @@
 
 namespace ggufkit::requant {
 
-// IO_EXISTS where there is a partial file of this output, with a journal that says how much of it is done, and no run is at
-// work on it. The error's subject is the partial file.
+// IO_UNFINISHED where there is a partial file of this output, with a journal that says how much of it is done, and no run
+// is at work on it. The error's subject is the partial file.
 Result<void> check_nothing_kept(const std::filesystem::path& output);
-
-// Whether an error is the one above.
-bool is_kept_work(const Error& error);
 
 }  // namespace ggufkit::requant

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <ggufkit/version.hpp>
 #include <string_view>
 #include <type_traits>
 
@@ -68,7 +69,7 @@ void add_job(Feed& feed, const Job& job) {
 
 std::string run_digest(const Model& model, std::span<const Plan* const> plans, std::span<const Job> jobs) {
     Feed feed;
-    feed.add(std::string_view(GGUFKIT_VERSION));
+    feed.add(version());
     add_inputs(feed, model);
     for (const Plan* plan : plans) add_plan(feed, *plan);
     for (const Job& job : jobs) add_job(feed, job);

@@ -150,7 +150,7 @@ TEST_CASE("resume: work of another plan, input or effort is kept, unless it may 
     plan.effort = effort;
     const auto refused = execute(model, plan, site.out, {.resume = true});
     REQUIRE_FALSE(refused);
-    CHECK(refused.error().code == Errc::io_exists);
+    CHECK(refused.error().code == Errc::io_unfinished);
     CHECK(site.count() == 3);  // with the partial file and the journal
     std::optional<std::uint64_t> done_before;
     const auto look = [&](const Progress& progress) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ggufkit/version.hpp>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -146,7 +147,7 @@ void CommandLine::add_common_options() {
         ->group("");
 }
 
-std::string CommandLine::version() const { return fmt::format("{} {}", manual_.name, GGUFKIT_VERSION); }
+std::string CommandLine::version() const { return fmt::format("{} {}", manual_.name, ggufkit::version()); }
 
 int CommandLine::refuse(const Console& console, std::string_view message) const {
     console.error(message);

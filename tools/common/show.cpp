@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "common/text.hpp"
-#include "core/no_memory.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::tool {
@@ -97,7 +96,7 @@ std::string shown(const std::filesystem::path& file) {
 
 std::string sentence(const Error& error) {
     const bool of_the_file = !error.rule.empty() || error.code == Errc::bad_zstd || error.code == Errc::truncated;
-    if (is_no_memory(error)) return error.detail;
+    if (error.code == Errc::no_memory) return error.detail;
     if (of_the_file || error.subject.empty()) return error.message();
     return fmt::format("{}: {}", printable(error.subject), printable(error.detail));
 }

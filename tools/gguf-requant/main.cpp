@@ -21,7 +21,6 @@
 #include "options.hpp"
 #include "place.hpp"
 #include "report.hpp"
-#include "requant/kept_work.hpp"
 #include "set_kv.hpp"
 #include "shm.hpp"
 #include "stream.hpp"
@@ -462,7 +461,7 @@ class Command {
                                            : "cancelled, nothing was written");
             return cancelled;
         }
-        if (ggufkit::requant::is_kept_work(error)) {
+        if (error.code == Errc::io_unfinished) {
             return refuse(sentence(error) +
                           (options_.resume ? ", and it is not the work of this run (another input, other options or "
                                              "another version); use --force to start over"
