@@ -142,6 +142,7 @@ struct UnusedOverride {
 };
 
 struct Plan {
+    std::uint64_t model = 0;                         // Model::identity() of the model that it was made from
     const FileType* file_type = nullptr;             // null: a copy
     const Imatrix* imatrix = nullptr;                // borrowed
     std::vector<ImatrixGap> imatrix_gaps{};          // in the order of the tensors
@@ -190,6 +191,8 @@ std::vector<PlanNote> notes_of(const Plan& plan);
 // Whether a plan can be carried out here, which showing it does not ask for. UNSUPPORTED names the first tensor whose
 // type cannot be read or made, or the first of the fatal gaps in the imatrix and how many more there are.
 Result<void> check_executable(const Plan& plan);
+// The same for one tensor: whether its type can be read, and the planned one made.
+Result<void> check_executable(const PlannedTensor& tensor);
 
 // The paths of a plan's files, in their order: `output` itself where there is one; else shards beside it, named after it
 // without its ".gguf": NAME-00001-of-00003.gguf.

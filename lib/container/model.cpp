@@ -17,6 +17,7 @@
 #include "container/rules.hpp"
 #include "container/split.hpp"
 #include "container/structure.hpp"
+#include "core/hasher.hpp"
 #include "io/download.hpp"
 #include "io/spool.hpp"
 
@@ -325,7 +326,7 @@ Result<Model> Model::fetch(std::string_view name, const RemoteOptions& remote, c
 Result<Model> Model::State::open(Result<Shard> first, const std::string& name, const OpenOptions& options,
                                  const Opener& opener) {
     if (!first) return fail(std::move(first).error());
-    auto state = std::make_unique<State>();
+    auto state = std::make_shared<State>();
     const auto keys = container::split_keys(first->view);
     if (keys) state->split_count = keys->count;
     if (options.follow_shards && keys && !container::next_header(first->view)) {
@@ -349,10 +350,13 @@ Result<Model> Model::State::open(Result<Shard> first, const std::string& name, c
     return Model(std::move(state));
 }
 
-Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Model::Model(Model&&) noexcept = default;
-Model& Model::operator=(Model&&) noexcept = default;
-Model::~Model() = default;
+Model::Model(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+std::uint64_t Model::identity() const {
+    Hasher hasher;
+    for (const Shard& shard : state_->shards) hasher.add(shard.view.file().first(shard.view.header_bytes()));
+    return hasher.digest().low;
+}
 
 std::size_t Model::shard_count() const { return state_->shards.size(); }
 std::uint64_t Model::split_count() const { return state_->split_count; }

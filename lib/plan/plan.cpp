@@ -17,6 +17,12 @@ namespace {
 
 tl::unexpected<Error> refuse(const char* detail) { return fail({.code = Errc::bad_argument, .detail = detail}); }
 
+tl::unexpected<Error> refuse(const PlannedTensor& tensor, std::string detail) {
+    return fail({.code = Errc::unsupported,
+                 .subject = fmt::format("tensor '{}'", tensor.name),
+                 .detail = std::move(detail)});
+}
+
 Result<void> check_recipe(const Recipe& recipe) {
     if (recipe.file_type == nullptr && !recipe.copy) return refuse("no file type was given");
     const bool chooses = recipe.file_type != nullptr || recipe.pure || recipe.leave_output || recipe.output_type ||
@@ -122,6 +128,7 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe, const std::stop
     if (auto sound = plan::check_padding(files->layouts, recipe); !sound) return fail(std::move(sound).error());
 
     Plan plan;
+    plan.model = model.identity();
     plan.file_type = recipe.file_type;
     plan.imatrix = recipe.imatrix;
     plan.metadata_notes = std::move(notes);
@@ -136,18 +143,18 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe, const std::stop
     return plan;
 }
 
+Result<void> check_executable(const PlannedTensor& tensor) {
+    if (tensor.from == tensor.to) return {};
+    const std::string_view from = format_of(tensor.from).name;
+    const std::string_view to = format_of(tensor.to).name;
+    if (!can_dequantize(tensor.from)) return refuse(tensor, fmt::format("{} cannot be decoded here", from));
+    if (!can_quantize(tensor.to)) return refuse(tensor, fmt::format("there is no quantizer for {} here", to));
+    return {};
+}
+
 Result<void> check_executable(const Plan& plan) {
-    const auto refuse = [](const PlannedTensor& tensor, std::string detail) {
-        return fail({.code = Errc::unsupported,
-                     .subject = fmt::format("tensor '{}'", tensor.name),
-                     .detail = std::move(detail)});
-    };
     for (const PlannedTensor& tensor : plan.tensors) {
-        if (tensor.from == tensor.to) continue;
-        const std::string_view from = format_of(tensor.from).name;
-        const std::string_view to = format_of(tensor.to).name;
-        if (!can_dequantize(tensor.from)) return refuse(tensor, fmt::format("{} cannot be decoded here", from));
-        if (!can_quantize(tensor.to)) return refuse(tensor, fmt::format("there is no quantizer for {} here", to));
+        if (auto possible = check_executable(tensor); !possible) return possible;
     }
     const auto fatal = std::ranges::find_if(plan.imatrix_gaps, &ImatrixGap::fatal);
     if (fatal == plan.imatrix_gaps.end()) return {};

@@ -120,6 +120,7 @@ inline Plan plan_for(const Model& model, const std::map<std::string, TensorType>
     header.byte_order = order;
     header.tensors.clear();
     Plan plan;
+    plan.model = model.identity();
     plan.file_type = find_file_type("Q4_K_M");
     plan.byte_order = order;
     for (const auto& [info, shard] : model.tensors()) {
