@@ -2,8 +2,10 @@
 #pragma once
 
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <ggufkit/format.hpp>
 #include <type_traits>
 
 #include "core/half.hpp"
@@ -55,9 +57,10 @@ struct Double {
     constexpr void set(double value) noexcept { bits.set(std::bit_cast<std::uint64_t>(value)); }
 };
 
-// What every block struct is: exactly `bytes` long and fit to lie anywhere in a mapped file.
+// Every block struct has a type and a number of elements, is exactly `bytes` long, and may lie anywhere in a mapped file.
 template <class Block, std::size_t bytes>
-concept PackedBlock = sizeof(Block) == bytes && alignof(Block) == 1 && std::is_trivial_v<Block> &&
-                      std::is_standard_layout_v<Block> && Block::elements > 0;
+concept PackedBlock =
+    sizeof(Block) == bytes && alignof(Block) == 1 && std::is_trivial_v<Block> && std::is_standard_layout_v<Block> &&
+    std::same_as<decltype(Block::type), const TensorType> && Block::elements > 0;
 
 }  // namespace ggufkit::format

@@ -133,9 +133,8 @@ struct Options {
 };
 
 template <class Block>
-constexpr FormatInfo row(TensorType type, std::string_view name, Family family, std::span<const Field> fields,
-                         Options options = {}) {
-    return {static_cast<std::uint32_t>(type),
+constexpr FormatInfo row(std::string_view name, Family family, std::span<const Field> fields, Options options = {}) {
+    return {static_cast<std::uint32_t>(Block::type),
             name,
             family,
             options.standing,
@@ -143,12 +142,12 @@ constexpr FormatInfo row(TensorType type, std::string_view name, Family family, 
             sizeof(Block),
             fields,
             options.imatrix,
-            static_cast<std::uint32_t>(options.fallback.value_or(type))};
+            static_cast<std::uint32_t>(options.fallback.value_or(Block::type))};
 }
 
 template <class Block>
-constexpr FormatInfo plain(TensorType type, std::string_view name) {
-    return row<Block>(type, name, Family::plain, value_field<Block>);
+constexpr FormatInfo plain(std::string_view name) {
+    return row<Block>(name, Family::plain, value_field<Block>);
 }
 
 constexpr FormatInfo removed(std::uint32_t id, std::string_view name) {
@@ -165,49 +164,49 @@ constexpr auto always = ImatrixNeed::always;
 constexpr auto by_file_type = ImatrixNeed::file_type_rule;
 
 constexpr std::array table{
-    plain<BlockF32>(F32, "F32"),
-    plain<BlockF16>(F16, "F16"),
-    row<BlockQ4_0>(Q4_0, "Q4_0", Family::legacy, q4_0),
-    row<BlockQ4_1>(Q4_1, "Q4_1", Family::legacy, q4_1),
+    plain<BlockF32>("F32"),
+    plain<BlockF16>("F16"),
+    row<BlockQ4_0>("Q4_0", Family::legacy, q4_0),
+    row<BlockQ4_1>("Q4_1", Family::legacy, q4_1),
     removed(4, "Q4_2"),
     removed(5, "Q4_3"),
-    row<BlockQ5_0>(Q5_0, "Q5_0", Family::legacy, q5_0),
-    row<BlockQ5_1>(Q5_1, "Q5_1", Family::legacy, q5_1),
-    row<BlockQ8_0>(Q8_0, "Q8_0", Family::legacy, q8_0),
-    row<BlockQ8_1>(Q8_1, "Q8_1", Family::legacy, q8_1, activation),
-    row<BlockQ2_K>(Q2_K, "Q2_K", Family::k, q2_k, {.imatrix = by_file_type, .fallback = Q4_0}),
-    row<BlockQ3_K>(Q3_K, "Q3_K", Family::k, q3_k, {.fallback = Q4_0}),
-    row<BlockQ4_K>(Q4_K, "Q4_K", Family::k, q4_k, {.fallback = Q5_0}),
-    row<BlockQ5_K>(Q5_K, "Q5_K", Family::k, q5_k, {.fallback = Q5_1}),
-    row<BlockQ6_K>(Q6_K, "Q6_K", Family::k, q6_k, {.fallback = Q8_0}),
-    row<BlockQ8_K>(Q8_K, "Q8_K", Family::k, q8_k, activation),
-    row<BlockIQ2_XXS>(IQ2_XXS, "IQ2_XXS", Family::iq, iq2_xxs, {.imatrix = always, .fallback = IQ4_NL}),
-    row<BlockIQ2_XS>(IQ2_XS, "IQ2_XS", Family::iq, iq2_xs, {.imatrix = always, .fallback = IQ4_NL}),
-    row<BlockIQ3_XXS>(IQ3_XXS, "IQ3_XXS", Family::iq, iq3_xxs, {.imatrix = by_file_type, .fallback = IQ4_NL}),
-    row<BlockIQ1_S>(IQ1_S, "IQ1_S", Family::iq, iq1_s, {.imatrix = always, .fallback = IQ4_NL}),
-    row<BlockIQ4_NL>(IQ4_NL, "IQ4_NL", Family::iq, iq4_nl),
-    row<BlockIQ3_S>(IQ3_S, "IQ3_S", Family::iq, iq3_s, {.fallback = IQ4_NL}),
-    row<BlockIQ2_S>(IQ2_S, "IQ2_S", Family::iq, iq2_s, {.imatrix = by_file_type, .fallback = IQ4_NL}),
-    row<BlockIQ4_XS>(IQ4_XS, "IQ4_XS", Family::iq, iq4_xs, {.fallback = IQ4_NL}),
-    plain<BlockI8>(I8, "I8"),
-    plain<BlockI16>(I16, "I16"),
-    plain<BlockI32>(I32, "I32"),
-    plain<BlockI64>(I64, "I64"),
-    plain<BlockF64>(F64, "F64"),
-    row<BlockIQ1_M>(IQ1_M, "IQ1_M", Family::iq, iq1_m, {.imatrix = by_file_type, .fallback = IQ4_NL}),
-    plain<BlockBF16>(BF16, "BF16"),
+    row<BlockQ5_0>("Q5_0", Family::legacy, q5_0),
+    row<BlockQ5_1>("Q5_1", Family::legacy, q5_1),
+    row<BlockQ8_0>("Q8_0", Family::legacy, q8_0),
+    row<BlockQ8_1>("Q8_1", Family::legacy, q8_1, activation),
+    row<BlockQ2_K>("Q2_K", Family::k, q2_k, {.imatrix = by_file_type, .fallback = Q4_0}),
+    row<BlockQ3_K>("Q3_K", Family::k, q3_k, {.fallback = Q4_0}),
+    row<BlockQ4_K>("Q4_K", Family::k, q4_k, {.fallback = Q5_0}),
+    row<BlockQ5_K>("Q5_K", Family::k, q5_k, {.fallback = Q5_1}),
+    row<BlockQ6_K>("Q6_K", Family::k, q6_k, {.fallback = Q8_0}),
+    row<BlockQ8_K>("Q8_K", Family::k, q8_k, activation),
+    row<BlockIQ2_XXS>("IQ2_XXS", Family::iq, iq2_xxs, {.imatrix = always, .fallback = IQ4_NL}),
+    row<BlockIQ2_XS>("IQ2_XS", Family::iq, iq2_xs, {.imatrix = always, .fallback = IQ4_NL}),
+    row<BlockIQ3_XXS>("IQ3_XXS", Family::iq, iq3_xxs, {.imatrix = by_file_type, .fallback = IQ4_NL}),
+    row<BlockIQ1_S>("IQ1_S", Family::iq, iq1_s, {.imatrix = always, .fallback = IQ4_NL}),
+    row<BlockIQ4_NL>("IQ4_NL", Family::iq, iq4_nl),
+    row<BlockIQ3_S>("IQ3_S", Family::iq, iq3_s, {.fallback = IQ4_NL}),
+    row<BlockIQ2_S>("IQ2_S", Family::iq, iq2_s, {.imatrix = by_file_type, .fallback = IQ4_NL}),
+    row<BlockIQ4_XS>("IQ4_XS", Family::iq, iq4_xs, {.fallback = IQ4_NL}),
+    plain<BlockI8>("I8"),
+    plain<BlockI16>("I16"),
+    plain<BlockI32>("I32"),
+    plain<BlockI64>("I64"),
+    plain<BlockF64>("F64"),
+    row<BlockIQ1_M>("IQ1_M", Family::iq, iq1_m, {.imatrix = by_file_type, .fallback = IQ4_NL}),
+    plain<BlockBF16>("BF16"),
     removed(31, "Q4_0_4_4"),
     removed(32, "Q4_0_4_8"),
     removed(33, "Q4_0_8_8"),
-    row<BlockTQ1_0>(TQ1_0, "TQ1_0", Family::ternary, tq1_0, {.fallback = Q4_0}),
-    row<BlockTQ2_0>(TQ2_0, "TQ2_0", Family::ternary, tq2_0, {.fallback = Q4_0}),
+    row<BlockTQ1_0>("TQ1_0", Family::ternary, tq1_0, {.fallback = Q4_0}),
+    row<BlockTQ2_0>("TQ2_0", Family::ternary, tq2_0, {.fallback = Q4_0}),
     removed(36, "IQ4_NL_4_4"),
     removed(37, "IQ4_NL_4_8"),
     removed(38, "IQ4_NL_8_8"),
-    row<BlockMXFP4>(MXFP4, "MXFP4", Family::fp4, mxfp4),
-    row<BlockNVFP4>(NVFP4, "NVFP4", Family::fp4, nvfp4, {.fallback = MXFP4}),
-    row<BlockQ1_0>(Q1_0, "Q1_0", Family::ternary, q1_0, {.fallback = Q4_0}),
-    row<BlockQ2_0>(Q2_0, "Q2_0", Family::ternary, q2_0, {.fallback = Q4_0}),
+    row<BlockMXFP4>("MXFP4", Family::fp4, mxfp4),
+    row<BlockNVFP4>("NVFP4", Family::fp4, nvfp4, {.fallback = MXFP4}),
+    row<BlockQ1_0>("Q1_0", Family::ternary, q1_0, {.fallback = Q4_0}),
+    row<BlockQ2_0>("Q2_0", Family::ternary, q2_0, {.fallback = Q4_0}),
 
     foreign(43, "FORK_43"),
     foreign(44, "FORK_44"),

@@ -230,47 +230,55 @@ struct Row {
     std::string_view formula;
 };
 
-using enum TensorType;
 constexpr std::string_view grid_iq2 = "x = d * (scale + 1/2) / 4 * grid * sign";
 constexpr std::string_view grid_iq1 = "x = d * (2 scale + 1) * (grid + shift / 8)";
 constexpr std::string_view d_m = "x = d * code + m", minima = "x = d * scale * code - dmin * min";
 
+template <class Block>
+constexpr Row row(std::string_view formula) {
+    return {Block::type, explain_one<Block>, formula};
+}
+template <class Block>
+constexpr Row plain() {
+    return {Block::type, explain_plain<Block>, "x = value"};
+}
+
 constexpr Row rows[] = {
-    {F32, explain_plain<BlockF32>, "x = value"},
-    {F16, explain_plain<BlockF16>, "x = value"},
-    {BF16, explain_plain<BlockBF16>, "x = value"},
-    {F64, explain_plain<BlockF64>, "x = value"},
-    {I8, explain_plain<BlockI8>, "x = value"},
-    {I16, explain_plain<BlockI16>, "x = value"},
-    {I32, explain_plain<BlockI32>, "x = value"},
-    {I64, explain_plain<BlockI64>, "x = value"},
-    {Q4_0, explain_one<BlockQ4_0>, "x = d * (code - 8)"},
-    {Q4_1, explain_one<BlockQ4_1>, d_m},
-    {Q5_0, explain_one<BlockQ5_0>, "x = d * (code - 16)"},
-    {Q5_1, explain_one<BlockQ5_1>, d_m},
-    {Q8_0, explain_one<BlockQ8_0>, "x = d * code"},
-    {Q8_1, explain_one<BlockQ8_1>, "x = d * code"},
-    {Q2_K, explain_one<BlockQ2_K>, minima},
-    {Q3_K, explain_one<BlockQ3_K>, "x = d * scale * (code - 4)"},
-    {Q4_K, explain_one<BlockQ4_K>, minima},
-    {Q5_K, explain_one<BlockQ5_K>, minima},
-    {Q6_K, explain_one<BlockQ6_K>, "x = d * scale * (code - 32)"},
-    {Q8_K, explain_one<BlockQ8_K>, "x = d * code"},
-    {IQ2_XXS, explain_one<BlockIQ2_XXS>, grid_iq2},
-    {IQ2_XS, explain_one<BlockIQ2_XS>, grid_iq2},
-    {IQ2_S, explain_one<BlockIQ2_S>, grid_iq2},
-    {IQ3_XXS, explain_one<BlockIQ3_XXS>, "x = d * (scale + 1/2) / 2 * grid * sign"},
-    {IQ3_S, explain_one<BlockIQ3_S>, "x = d * (2 scale + 1) * grid * sign"},
-    {IQ1_S, explain_one<BlockIQ1_S>, grid_iq1},
-    {IQ1_M, explain_one<BlockIQ1_M>, grid_iq1},
-    {IQ4_NL, explain_one<BlockIQ4_NL>, "x = d * table[code]"},
-    {IQ4_XS, explain_one<BlockIQ4_XS>, "x = d * (scale - 32) * table[code]"},
-    {TQ1_0, explain_one<BlockTQ1_0>, "x = d * (code - 1)"},
-    {TQ2_0, explain_one<BlockTQ2_0>, "x = d * (code - 1)"},
-    {Q1_0, explain_one<BlockQ1_0>, "x = code = 1 ? d : -d"},
-    {Q2_0, explain_one<BlockQ2_0>, "x = d * (code - 1)"},
-    {MXFP4, explain_one<BlockMXFP4>, "x = d * E2M1(code), d = 2^(e - 127)"},
-    {NVFP4, explain_one<BlockNVFP4>, "x = d * E2M1(code)"},
+    plain<BlockF32>(),
+    plain<BlockF16>(),
+    plain<BlockBF16>(),
+    plain<BlockF64>(),
+    plain<BlockI8>(),
+    plain<BlockI16>(),
+    plain<BlockI32>(),
+    plain<BlockI64>(),
+    row<BlockQ4_0>("x = d * (code - 8)"),
+    row<BlockQ4_1>(d_m),
+    row<BlockQ5_0>("x = d * (code - 16)"),
+    row<BlockQ5_1>(d_m),
+    row<BlockQ8_0>("x = d * code"),
+    row<BlockQ8_1>("x = d * code"),
+    row<BlockQ2_K>(minima),
+    row<BlockQ3_K>("x = d * scale * (code - 4)"),
+    row<BlockQ4_K>(minima),
+    row<BlockQ5_K>(minima),
+    row<BlockQ6_K>("x = d * scale * (code - 32)"),
+    row<BlockQ8_K>("x = d * code"),
+    row<BlockIQ2_XXS>(grid_iq2),
+    row<BlockIQ2_XS>(grid_iq2),
+    row<BlockIQ2_S>(grid_iq2),
+    row<BlockIQ3_XXS>("x = d * (scale + 1/2) / 2 * grid * sign"),
+    row<BlockIQ3_S>("x = d * (2 scale + 1) * grid * sign"),
+    row<BlockIQ1_S>(grid_iq1),
+    row<BlockIQ1_M>(grid_iq1),
+    row<BlockIQ4_NL>("x = d * table[code]"),
+    row<BlockIQ4_XS>("x = d * (scale - 32) * table[code]"),
+    row<BlockTQ1_0>("x = d * (code - 1)"),
+    row<BlockTQ2_0>("x = d * (code - 1)"),
+    row<BlockQ1_0>("x = code = 1 ? d : -d"),
+    row<BlockQ2_0>("x = d * (code - 1)"),
+    row<BlockMXFP4>("x = d * E2M1(code), d = 2^(e - 127)"),
+    row<BlockNVFP4>("x = d * E2M1(code)"),
 };
 
 const Row* find_row(TensorType type) {

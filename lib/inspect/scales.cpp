@@ -36,7 +36,7 @@ void read_halves(const FormatInfo& format, const Field& field, std::span<const s
     constexpr std::size_t most = 512;
     std::array<std::uint16_t, most> halves;
     quant::choose_simd_target();
-    quant::DequantizeBlocks* const decode = quant::find_kernels(TensorType::F16)->dequantize;
+    quant::DecodeBlocks* const decode = quant::find_kernels(TensorType::F16)->decode;
     const std::size_t some = most / scale_count(field) * format.block_bytes;
     for (std::size_t at = 0; at < blocks.size(); at += some) {
         std::uint16_t* to = halves.data();
@@ -44,7 +44,7 @@ void read_halves(const FormatInfo& format, const Field& field, std::span<const s
         read_all<2>(format, field, next, to,
                     [](const std::byte* from) { return load<std::uint16_t>(from, native_order); });
         const std::size_t n = next.size() / format.block_bytes * scale_count(field);
-        decode(TensorType::F16, std::as_bytes(std::span(halves)).data(), n, out);
+        decode(std::as_bytes(std::span(halves)).data(), n, out);
         out += n;
     }
 }

@@ -47,7 +47,7 @@ struct Memory {
 std::span<const float> decode(const FormatInfo& format, std::span<const std::byte> blocks, Memory& memory) {
     const std::size_t n_blocks = blocks.size() / format.block_bytes;
     const auto values = std::span(memory.values).first(n_blocks * format.block_elements);
-    quant::find_kernels(format.type())->dequantize(format.type(), blocks.data(), n_blocks, values.data());
+    quant::find_kernels(format.type())->decode(blocks.data(), n_blocks, values.data());
     return values;
 }
 
@@ -95,7 +95,7 @@ ScaleSums sum_scales(const FormatInfo& format, const Field& field, std::span<con
 bool add_codes(quant::UnpackBlocks* unpack, const FormatInfo& format, std::span<const std::byte> blocks,
                quant::Codes& codes, Seen& seen) {
     if (!unpack) return false;
-    unpack(format.type(), blocks.data(), blocks.size() / format.block_bytes, codes);
+    unpack(blocks.data(), blocks.size() / format.block_bytes, codes);
     std::optional<Moments> found = quant::code_moments(codes);
     if (!found) return false;
     const auto extremes = quant::find_extremes(codes, seen.weights.min, seen.weights.max, outliers_beyond(*found));

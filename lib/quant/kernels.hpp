@@ -1,17 +1,21 @@
-// What each type can do here: its kernels.
+// What each type can do here: its kernels, for the instruction set in use.
 #pragma once
 
 #include <cstddef>
-
 #include <ggufkit/format.hpp>
 #include <ggufkit/quantize.hpp>
+#include <limits>
+#include <span>
 
 #include "quant/codes.hpp"
 
 namespace ggufkit::quant {
 
-// Decodes `n_blocks` blocks of a type of the kernel's family that lie one after another.
-using DequantizeBlocks = void(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out);
+// Decodes `n_blocks` blocks that lie one after another.
+using DecodeBlocks = void(const std::byte* blocks, std::size_t n_blocks, float* out);
+
+// Takes `n_blocks` blocks apart, of at most Codes::most elements.
+using UnpackBlocks = void(const std::byte* blocks, std::size_t n_blocks, Codes& codes);
 
 // Rows of finite values, each a whole number of blocks, to be encoded.
 struct SourceRows {
@@ -25,32 +29,27 @@ struct SourceRows {
 };
 
 // Encodes them into blocks that lie one after another.
-using QuantizeRows = void(const SourceRows& rows, std::byte* out);
-
-// Takes `n_blocks` blocks apart, of at most Codes::most elements.
-using UnpackBlocks = void(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes);
+using EncodeRows = void(const SourceRows& rows, std::byte* out);
 
 struct Kernels {
     TensorType type;
-    DequantizeBlocks* dequantize;
-    UnpackBlocks* unpack;    // null where blocks have no codes
-    QuantizeRows* quantize;  // null where the type can only be read
+    DecodeBlocks* decode;
+    UnpackBlocks* unpack = nullptr;  // null where blocks have no codes
+    EncodeRows* encode = nullptr;    // null where the type can only be read
+    // The largest magnitude that can be encoded. Infinity where a larger one makes an infinite scale, which is found later.
+    float largest = std::numeric_limits<float>::infinity();
 };
 
-// The row of a type, or null where there are no kernels for it.
+// The kernels of a type, or null where it has none.
 const Kernels* find_kernels(TensorType type) noexcept;
 
-// One a family: quant/<family>/dequantize.cpp.
-DequantizeBlocks dequantize_plain;
-DequantizeBlocks dequantize_legacy;
-DequantizeBlocks dequantize_k;
-DequantizeBlocks dequantize_iq;
-DequantizeBlocks dequantize_ternary;
-DequantizeBlocks dequantize_fp4;
-UnpackBlocks unpack_legacy;
-UnpackBlocks unpack_k;
-UnpackBlocks unpack_iq;
-UnpackBlocks unpack_ternary;
-UnpackBlocks unpack_fp4;
+// The tables that find_kernels() looks in, each in quant/<family>/kernels.cpp.
+std::span<const Kernels> plain_kernels();
+std::span<const Kernels> legacy_kernels();
+std::span<const Kernels> k_kernels();
+std::span<const Kernels> iq_kernels();
+std::span<const Kernels> iq4_kernels();
+std::span<const Kernels> ternary_kernels();
+std::span<const Kernels> fp4_kernels();
 
 }  // namespace ggufkit::quant

@@ -1,10 +1,9 @@
 // The fused multiply-add that searches use: rounded once on every target, whether or not its CPUs have one.
-#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "quant/fused_test.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "quant/search/lanes.hpp"
+#include "quant/search/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
@@ -34,18 +33,20 @@ namespace {
 
 HWY_EXPORT(fuse_some);
 
+constexpr int count = HWY_STATIC_DISPATCH(batch_size);
+
 struct Triple {
     float a, b, c;
 };
 
-void check_all(const Triple (&triples)[batch_size]) {
+void check_all(const Triple (&triples)[count]) {
     for (const std::string_view target : simd_targets()) {
         INFO("target ", std::string(target));
         REQUIRE(use_simd_target(target));
-        float a[batch_size], b[batch_size], c[batch_size];
-        for (int i = 0; i < batch_size; ++i) a[i] = triples[i].a, b[i] = triples[i].b, c[i] = triples[i].c;
+        float a[count], b[count], c[count];
+        for (int i = 0; i < count; ++i) a[i] = triples[i].a, b[i] = triples[i].b, c[i] = triples[i].c;
         HWY_DYNAMIC_DISPATCH(fuse_some)(a, b, c);
-        for (int i = 0; i < batch_size; ++i) {
+        for (int i = 0; i < count; ++i) {
             const auto& [x, y, z] = triples[i];
             INFO(x, " * ", y, " + ", z);
             REQUIRE(std::bit_cast<std::uint32_t>(c[i]) == std::bit_cast<std::uint32_t>(std::fma(x, y, z)));
@@ -63,7 +64,7 @@ TEST_CASE("a fused multiply-add is rounded once, on every target") {
         return std::bit_cast<float>((bits(random) & 0x807fffff) | exponent << 23);
     };
     for (int round = 0; round < 20'000; ++round) {
-        Triple some[batch_size];
+        Triple some[count];
         for (Triple& t : some) {
             t = {number(-12, 12), number(-12, 12), 0};
             switch (random() % 4) {
@@ -79,7 +80,7 @@ TEST_CASE("a fused multiply-add is rounded once, on every target") {
 }
 
 TEST_CASE("a fused multiply-add is on the right side of a tie, by a part that binary64 has no room for") {
-    Triple some[batch_size];
+    Triple some[count];
     const float above = 1 + 0x1p-23f, below = 1 - 0x1p-23f;  // their product is 1 - 2^-46
     int i = 0;
     for (const float sign : {1.0f, -1.0f}) {
@@ -88,7 +89,7 @@ TEST_CASE("a fused multiply-add is on the right side of a tie, by a part that bi
                 some[i++] = {sign * above, by * below, c};
         }
     }
-    REQUIRE(i == batch_size);
+    REQUIRE(i == count);
     const float c = 0x1p24f + 2;
     REQUIRE(static_cast<float>(static_cast<double>(above) * below + c) != std::fma(above, below, c));
     check_all(some);

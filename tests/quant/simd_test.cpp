@@ -169,14 +169,14 @@ TEST_CASE("every type's blocks come apart into codes of its range, on every targ
     for (const FormatInfo& format : formats()) {
         if (!format.usable() || !format.quantized() || !can_dequantize(format.type())) continue;
         CAPTURE(format.name);
-        auto* const unpack = quant::find_kernels(format.type())->unpack;
-        REQUIRE((unpack != nullptr));
         const std::size_t n = 3 * quant::Codes::most / 4 / format.block_elements;
         const auto blocks = test::random_blocks(format, n, format.id);
         for (const std::string_view target : quant::simd_targets()) {
             CAPTURE(target);
             REQUIRE(quant::use_simd_target(target));
-            unpack(format.type(), blocks.data(), n, *codes);
+            auto* const unpack = quant::find_kernels(format.type())->unpack;
+            REQUIRE((unpack != nullptr));
+            unpack(blocks.data(), n, *codes);
             CHECK(codes->count == n * format.block_elements);
             const auto [least, most] = std::minmax_element(codes->codes, codes->codes + codes->count);
             CHECK(*least >= codes->groups.least);

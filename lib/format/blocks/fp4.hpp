@@ -46,6 +46,7 @@ struct UE4M3 {
 //     | e | qs[16]         |        x = 2^(e - 127) * E2M1(code)
 // Half-split nibbles.
 struct BlockMXFP4 {
+    static constexpr auto type = TensorType::MXFP4;
     static constexpr std::uint32_t elements = 32;
     static constexpr CodeGroups code_groups{.size = 32, .least = -12, .most = 12};
     static constexpr float largest = 0x1.8p127f;  // 6 times the scale of E8M0::last
@@ -58,6 +59,7 @@ static_assert(PackedBlock<BlockMXFP4, 17>);
 //     | d[4]  | qs[32]         |        x = d[k] * E2M1(code)
 // Four sub-blocks of 16: sub-block k has scale d[k] and the half-split nibbles qs[8k .. 8k+7].
 struct BlockNVFP4 {
+    static constexpr auto type = TensorType::NVFP4;
     static constexpr std::uint32_t elements = 64;
     static constexpr CodeGroups code_groups{.size = 16, .least = -12, .most = 12};
     static constexpr float largest = 2688;  // 6 times the scale of UE4M3::last, which is 448

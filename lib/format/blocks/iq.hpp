@@ -17,6 +17,7 @@ namespace ggufkit::format {
 //             index[0]   index[1]   index[2]   index[3]   31..28  27..21  20..14  13..7   6..0
 //                                                         scale   signs3  signs2  signs1  signs0
 struct BlockIQ2_XXS {
+    static constexpr auto type = TensorType::IQ2_XXS;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = -43, .most = 43};
     struct Group {
@@ -32,6 +33,7 @@ static_assert(PackedBlock<BlockIQ2_XXS, 66>);
 //     | d  | qs[32]         | scales[8]  |        x = d * (scale + 1/2) / 4 * grid * sign
 // Each qs is 8 elements: bits 15..9 the sign code, bits 8..0 the index. Sub-blocks of 16: two nibbles a byte of scales.
 struct BlockIQ2_XS {
+    static constexpr auto type = TensorType::IQ2_XS;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 16, .least = -43, .most = 43};
     Half d;
@@ -45,6 +47,7 @@ static_assert(PackedBlock<BlockIQ2_XS, 74>);
 // Index i of 8 elements: bits 7..0 are qs[i], bits 9..8 are bits 2*(i%4)+1 .. 2*(i%4) of qh[i/4]. A sign bit an
 // element. Sub-blocks of 16 as in IQ2_XS.
 struct BlockIQ2_S {
+    static constexpr auto type = TensorType::IQ2_S;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 16, .least = -43, .most = 43};
     Half d;
@@ -59,6 +62,7 @@ static_assert(PackedBlock<BlockIQ2_S, 82>);
 //     | d  | qs[64]    | signs_and_scale[8]  |        x = d * (scale + 1/2) / 2 * grid * sign
 // Each qs is the index of 4 elements. A word a sub-block of 32, as in IQ2_XXS.
 struct BlockIQ3_XXS {
+    static constexpr auto type = TensorType::IQ3_XXS;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = -62, .most = 62};
     Half d;
@@ -72,6 +76,7 @@ static_assert(PackedBlock<BlockIQ3_XXS, 98>);
 // Index i of 4 elements: bits 7..0 are qs[i], bit 8 is bit i%8 of qh[i/8]. A sign bit an element. Sub-blocks of 32: two
 // nibbles a byte of scales.
 struct BlockIQ3_S {
+    static constexpr auto type = TensorType::IQ3_S;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = -15, .most = 15};
     Half d;
@@ -88,6 +93,7 @@ static_assert(PackedBlock<BlockIQ3_S, 110>);
 //     qh[g], 32 elements     15          14..12   11..9   8..6   5..3   2..0
 //                            minus 1/8   scale    bits 10..8 of the indices 4g+3, 4g+2, 4g+1, 4g
 struct BlockIQ1_S {
+    static constexpr auto type = TensorType::IQ1_S;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = -9, .most = 9};
     Half d;
@@ -118,6 +124,7 @@ struct ScalesAroundHalf {
 // Index i of 8 elements: bits 7..0 are qs[i]; a nibble i of qh holds bits 10..8 and, in its bit 3, "minus 1/8".
 // Sub-blocks of 16.
 struct BlockIQ1_M {
+    static constexpr auto type = TensorType::IQ1_M;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 16, .least = -9, .most = 9};
     std::uint8_t qs[32];
@@ -130,6 +137,7 @@ static_assert(PackedBlock<BlockIQ1_M, 56>);
 //     | d  | qs[16]         |        x = d * table[code]
 // Half-split nibbles.
 struct BlockIQ4_NL {
+    static constexpr auto type = TensorType::IQ4_NL;
     static constexpr std::uint32_t elements = 32;
     static constexpr CodeGroups code_groups{.size = 32, .least = -127, .most = 113};
     Half d;
@@ -142,6 +150,7 @@ static_assert(PackedBlock<BlockIQ4_NL, 18>);
 // Sub-block k of 32: bits 3..0 of its scale are a nibble of scales_l[k/2], bits 5..4 are bits 2k+1 .. 2k of scales_h;
 // its codes are the half-split nibbles qs[16k .. 16k+15].
 struct BlockIQ4_XS {
+    static constexpr auto type = TensorType::IQ4_XS;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = -127, .most = 113};
     Half d;

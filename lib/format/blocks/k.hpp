@@ -98,6 +98,7 @@ struct SignedScales {
 //     | scales[16]  | qs[64]       | d  | dmin |        x = d * scale * code - dmin * min
 // Sub-blocks of 16: scales[k] holds the scale in its low nibble, the min in its high nibble. qs are planes of codes.
 struct BlockQ2_K {
+    static constexpr auto type = TensorType::Q2_K;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 16, .least = 0, .most = 3, .mins = true};
     std::uint8_t scales[16];
@@ -111,6 +112,7 @@ static_assert(PackedBlock<BlockQ2_K, 84>);
 //     | hmask[32]  | qs[64]      | scales[12]  | d  |        x = d * scale * (code - 4)
 // Sub-blocks of 16. Bits 1..0 of a code lie in the planes of qs; bit 2 of element j is bit j/32 of hmask[j%32].
 struct BlockQ3_K {
+    static constexpr auto type = TensorType::Q3_K;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 16, .least = 0, .most = 7, .zero = 4};
     std::uint8_t hmask[32];
@@ -125,6 +127,7 @@ static_assert(PackedBlock<BlockQ3_K, 110>);
 // Sub-blocks of 32, two of them in 32 bytes of qs: byte 32g + l holds element 64g + l in its low nibble and element
 // 64g + 32 + l in its high nibble.
 struct BlockQ4_K {
+    static constexpr auto type = TensorType::Q4_K;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 15, .mins = true};
     Half d;
@@ -138,6 +141,7 @@ static_assert(PackedBlock<BlockQ4_K, 144>);
 //     | d  | dmin | scales[12]  | qh[32]   | qs[128]      |        x = d * scale * code - dmin * min
 // As Q4_K, and bit 4 of the code of element j is bit j/32 of qh[j%32].
 struct BlockQ5_K {
+    static constexpr auto type = TensorType::Q5_K;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 31, .mins = true};
     Half d;
@@ -153,6 +157,7 @@ static_assert(PackedBlock<BlockQ5_K, 176>);
 // Sub-blocks of 16. Within each half h of 128 elements the low nibbles of elements r and r + 64 share the byte
 // ql[64h + r], r = 0..63; bits 5..4 of the codes lie in the planes of qh.
 struct BlockQ6_K {
+    static constexpr auto type = TensorType::Q6_K;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 16, .least = 0, .most = 63, .zero = 32};
     std::uint8_t ql[128];
@@ -166,6 +171,7 @@ static_assert(PackedBlock<BlockQ6_K, 210>);
 //     | d       | qs[256]    | bsums[16]    |        x = d * qs[j]
 // Activations only. bsums[k] is the sum of the codes of sub-block k of 16.
 struct BlockQ8_K {
+    static constexpr auto type = TensorType::Q8_K;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = -128, .most = 127};
     Single d;

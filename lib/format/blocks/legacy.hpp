@@ -16,6 +16,7 @@ namespace ggufkit::format {
 //     0    2                18
 //     | d  | qs[16]         |        x = (code - 8) * d
 struct BlockQ4_0 {
+    static constexpr auto type = TensorType::Q4_0;
     static constexpr std::uint32_t elements = 32;
     static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 15, .zero = 8};
     Half d;
@@ -26,6 +27,7 @@ static_assert(PackedBlock<BlockQ4_0, 18>);
 //     0    2    4                20
 //     | d  | m  | qs[16]         |        x = code * d + m
 struct BlockQ4_1 {
+    static constexpr auto type = TensorType::Q4_1;
     static constexpr std::uint32_t elements = 32;
     static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 15, .mins = true};
     Half d;
@@ -38,6 +40,7 @@ static_assert(PackedBlock<BlockQ4_1, 20>);
 //     | d  | qh      | qs[16]         |        x = (code - 16) * d
 // Bit j of qh is bit 4 of code j; qs holds the low nibbles.
 struct BlockQ5_0 {
+    static constexpr auto type = TensorType::Q5_0;
     static constexpr std::uint32_t elements = 32;
     static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 31, .zero = 16};
     Half d;
@@ -49,6 +52,7 @@ static_assert(PackedBlock<BlockQ5_0, 22>);
 //     0    2    4         8                24
 //     | d  | m  | qh      | qs[16]         |        x = code * d + m
 struct BlockQ5_1 {
+    static constexpr auto type = TensorType::Q5_1;
     static constexpr std::uint32_t elements = 32;
     static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 31, .mins = true};
     Half d;
@@ -61,6 +65,7 @@ static_assert(PackedBlock<BlockQ5_1, 24>);
 //     0    2                34
 //     | d  | qs[32]         |        x = qs[j] * d
 struct BlockQ8_0 {
+    static constexpr auto type = TensorType::Q8_0;
     static constexpr std::uint32_t elements = 32;
     static constexpr CodeGroups code_groups{.size = 32, .least = -128, .most = 127};
     Half d;
@@ -72,6 +77,7 @@ static_assert(PackedBlock<BlockQ8_0, 34>);
 //     | d  | s  | qs[32]         |        x = qs[j] * d
 // Activations only. s is d times the sum of the codes, which a dot product with a _1 type needs.
 struct BlockQ8_1 {
+    static constexpr auto type = TensorType::Q8_1;
     static constexpr std::uint32_t elements = 32;
     static constexpr CodeGroups code_groups{.size = 32, .least = -128, .most = 127};
     Half d;

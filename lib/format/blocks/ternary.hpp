@@ -16,6 +16,7 @@ namespace ggufkit::format {
 //     qs[32 + m], m < 16     160 + 16 n + m
 //     qh[m],      m < 4      240 + 4 n + m
 struct BlockTQ1_0 {
+    static constexpr auto type = TensorType::TQ1_0;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 2, .zero = 1};
     std::uint8_t qs[48];
@@ -28,6 +29,7 @@ static_assert(PackedBlock<BlockTQ1_0, 54>);
 //     | qs[64]     | d  |        x = (code - 1) * d
 // Two-bit codes in planes, as in Q2_K.
 struct BlockTQ2_0 {
+    static constexpr auto type = TensorType::TQ2_0;
     static constexpr std::uint32_t elements = 256;
     static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 3, .zero = 1};
     std::uint8_t qs[64];
@@ -39,6 +41,7 @@ static_assert(PackedBlock<BlockTQ2_0, 66>);
 //     | d  | qs[16]     |        x = bit ? d : -d
 // Element j is bit j%8 of qs[j/8].
 struct BlockQ1_0 {
+    static constexpr auto type = TensorType::Q1_0;
     static constexpr std::uint32_t elements = 128;
     static constexpr CodeGroups code_groups{.size = 32, .least = -1, .most = 1};
     Half d;
@@ -50,6 +53,7 @@ static_assert(PackedBlock<BlockQ1_0, 18>);
 //     | d  | qs[16]     |        x = (code - 1) * d
 // Element j is the bits 2*(j%4)+1 .. 2*(j%4) of qs[j/4].
 struct BlockQ2_0 {
+    static constexpr auto type = TensorType::Q2_0;
     static constexpr std::uint32_t elements = 64;
     static constexpr CodeGroups code_groups{.size = 32, .least = 0, .most = 3, .zero = 1};
     Half d;

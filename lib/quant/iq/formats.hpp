@@ -94,13 +94,4 @@ struct IQ1_M : PointsOfIQ1 {
     static constexpr int usual_starts = 2, rough_tries = 2, usual_tries = 4;
 };
 
-// What the encoders find in a super-block, before it is packed.
-struct CodebookCodes {
-    float d;
-    unsigned scale[16];       // of each sub-block
-    std::uint16_t point[64];  // indices in the codebook, of 8 or 4 elements each
-    std::uint8_t signs[32];   // of each group of eight elements: bit i is set where element i is negative
-    unsigned down[32];        // of each group, where elements are shifted: 1 for down
-};
-
 }  // namespace ggufkit::quant

@@ -1,4 +1,3 @@
-#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "quant/measure/extremes.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>

@@ -1,13 +1,15 @@
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "quant/iq/dequantize.cpp"
+// IQ1, IQ2 and IQ3, whose elements are points of codebooks: how their blocks come apart, and how points are packed.
+#define HWY_TARGET_INCLUDE "quant/iq/kernels.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <cstring>
+#include <cstdint>
 
 #include "format/blocks/iq.hpp"
-#include "quant/dequantize_run.hpp"
 #include "quant/iq/codebooks.hpp"
+#include "quant/iq/encoder-inl.hpp"
+#include "quant/iq/formats.hpp"
+#include "quant/kernels-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
@@ -114,51 +116,96 @@ HWY_INLINE void unpack(const BlockIQ1_M& b, CodesOut out) {
     }
 }
 
-HWY_INLINE void unpack(const BlockIQ4_NL& b, CodesOut out) {
-    look_up_nibbles(iq4_values, b.qs, out.codes);
-    *out.scales = number_of(b.d);
+// ---------------------------------------------------------------- encoders
+
+// A word of four sign codes below a scale.
+inline std::uint32_t signs_and_scale(const CodebookCodes& c, int k) {
+    std::uint32_t word = std::uint32_t{c.scale[k]} << 28;
+    for (int l = 0; l < 4; ++l) word |= (c.signs[4 * k + l] & 127u) << (7 * l);
+    return word;
 }
 
-HWY_INLINE void unpack(const BlockIQ4_XS& b, CodesOut out) {
-    Little<std::uint32_t> low;  // b.scale(k), in lane k
-    std::memcpy(low.bytes, b.scales_l, sizeof low);
-    const hn::CappedTag<float, 8> tag;
-    const hn::Rebind<std::uint32_t, decltype(tag)> bits;
-    const hn::Rebind<std::int32_t, decltype(tag)> integers;
-    const auto d = hn::Set(tag, number_of(b.d));
-    for (std::size_t k = 0; k < 8; k += hn::Lanes(tag)) {
-        const auto twice = hn::ShiftLeft<1>(hn::Iota(bits, static_cast<std::uint32_t>(k)));
-        const auto lows = hn::And(hn::Shr(hn::Set(bits, low.get()), twice + twice), hn::Set(bits, 15));
-        const auto highs = hn::And(hn::Shr(hn::Set(bits, b.scales_h.get()), twice), hn::Set(bits, 3));
-        const auto scale = hn::BitCast(integers, hn::Or(lows, hn::ShiftLeft<4>(highs))) - hn::Set(integers, 32);
-        hn::StoreU(d * hn::ConvertTo(tag, scale), tag, out.scales + k);
+inline std::uint8_t byte(unsigned value) { return static_cast<std::uint8_t>(value); }
+
+inline void pack(const CodebookCodes& c, BlockIQ2_XXS& b) {
+    for (int k = 0; k < 8; ++k) {
+        for (int l = 0; l < 4; ++l) b.groups[k].index[l] = byte(c.point[4 * k + l]);
+        b.groups[k].signs_and_scale.set(signs_and_scale(c, k));
     }
-    for (int k = 0; k < 8; ++k) look_up_nibbles(iq4_values, b.qs + 16 * k, out.codes + 32 * k);
+    b.d.set(c.d);
 }
 
-// Calls visit() with a pointer, to nothing, of what blocks of the type are.
-template <class Visit>
-void with_block_of(TensorType type, Visit visit) {
-    switch (type) {
-        case TensorType::IQ2_XXS: return visit(static_cast<const BlockIQ2_XXS*>(nullptr));
-        case TensorType::IQ2_XS: return visit(static_cast<const BlockIQ2_XS*>(nullptr));
-        case TensorType::IQ2_S: return visit(static_cast<const BlockIQ2_S*>(nullptr));
-        case TensorType::IQ3_XXS: return visit(static_cast<const BlockIQ3_XXS*>(nullptr));
-        case TensorType::IQ3_S: return visit(static_cast<const BlockIQ3_S*>(nullptr));
-        case TensorType::IQ1_S: return visit(static_cast<const BlockIQ1_S*>(nullptr));
-        case TensorType::IQ1_M: return visit(static_cast<const BlockIQ1_M*>(nullptr));
-        case TensorType::IQ4_NL: return visit(static_cast<const BlockIQ4_NL*>(nullptr));
-        case TensorType::IQ4_XS: return visit(static_cast<const BlockIQ4_XS*>(nullptr));
-        default: return;
+inline void pack(const CodebookCodes& c, BlockIQ2_XS& b) {
+    for (int i = 0; i < 32; ++i) {
+        b.qs[i].set(static_cast<std::uint16_t>(c.point[i] | (c.signs[i] & 127u) << 9));
+    }
+    for (int k = 0; k < 8; ++k) b.scales[k] = byte(c.scale[2 * k] | c.scale[2 * k + 1] << 4);
+    b.d.set(c.d);
+}
+
+inline void pack(const CodebookCodes& c, BlockIQ2_S& b) {
+    for (int i = 0; i < 32; ++i) {
+        const unsigned point = c.point[i];
+        b.qs[i] = byte(point & 255u);
+        b.qh[i / 4] = byte(b.qh[i / 4] | (point >> 8) << (2 * (i % 4)));
+        b.signs[i] = byte(c.signs[i]);
+    }
+    for (int k = 0; k < 8; ++k) b.scales[k] = byte(c.scale[2 * k] | c.scale[2 * k + 1] << 4);
+    b.d.set(c.d);
+}
+
+inline void pack(const CodebookCodes& c, BlockIQ3_XXS& b) {
+    for (int i = 0; i < 64; ++i) b.qs[i] = byte(c.point[i]);
+    for (int k = 0; k < 8; ++k) b.signs_and_scale[k].set(signs_and_scale(c, k));
+    b.d.set(c.d);
+}
+
+inline void pack(const CodebookCodes& c, BlockIQ3_S& b) {
+    for (int i = 0; i < 64; ++i) {
+        const unsigned point = c.point[i];
+        b.qs[i] = byte(point & 255u);
+        b.qh[i / 8] = byte(b.qh[i / 8] | (point >> 8) << (i % 8));
+    }
+    for (int i = 0; i < 32; ++i) b.signs[i] = byte(c.signs[i]);
+    for (int k = 0; k < 4; ++k) b.scales[k] = byte(c.scale[2 * k] | c.scale[2 * k + 1] << 4);
+    b.d.set(c.d);
+}
+
+inline void pack(const CodebookCodes& c, BlockIQ1_S& b) {
+    for (int k = 0; k < 8; ++k) {
+        unsigned high = c.scale[k] << 12 | c.down[4 * k] << 15;
+        for (int l = 0; l < 4; ++l) {
+            const unsigned point = c.point[4 * k + l];
+            b.qs[4 * k + l] = byte(point & 255u);
+            high |= (point >> 8) << (3 * l);
+        }
+        b.qh[k].set(static_cast<std::uint16_t>(high));
+    }
+    b.d.set(c.d);
+}
+
+inline void pack(const CodebookCodes& c, BlockIQ1_M& b) {
+    for (int i = 0; i < 32; ++i) {
+        const unsigned point = c.point[i];
+        b.qs[i] = byte(point & 255u);
+        b.qh[i / 2] = byte(b.qh[i / 2] | (point >> 8 | c.down[i] << 3) << (4 * (i % 2)));
+    }
+    const std::uint16_t d = float_to_half(c.d);
+    for (int w = 0; w < 4; ++w) {
+        unsigned word = (d >> (4 * w) & 15u) << 12;
+        for (int l = 0; l < 4; ++l) word |= c.scale[4 * w + l] << (3 * l);
+        b.scales.words[w].set(static_cast<std::uint16_t>(word));
     }
 }
 
-void unpack_iq(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
-    with_block_of(type, [&]<class Block>(const Block*) { unpack_run<Block, unpack>(blocks, n_blocks, codes); });
-}
-
-void dequantize_iq(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
-    with_block_of(type, [&]<class Block>(const Block*) { decode_run<Block, unpack>(blocks, n_blocks, out); });
+std::span<const Kernels> iq_kernels() {
+    static constexpr Kernels table[] = {
+        kernels<BlockIQ1_S, CodebookEncoder<IQ1_S>>(),     kernels<BlockIQ1_M, CodebookEncoder<IQ1_M>>(),
+        kernels<BlockIQ2_XXS, CodebookEncoder<IQ2_XXS>>(), kernels<BlockIQ2_XS, CodebookEncoder<IQ2_XS>>(),
+        kernels<BlockIQ2_S, CodebookEncoder<IQ2_S>>(),     kernels<BlockIQ3_XXS, CodebookEncoder<IQ3_XXS>>(),
+        kernels<BlockIQ3_S, CodebookEncoder<IQ3_S>>(),
+    };
+    return table;
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE
@@ -167,15 +214,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ggufkit::quant {
 
-HWY_EXPORT(dequantize_iq);
-void dequantize_iq(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
-    HWY_DYNAMIC_DISPATCH(dequantize_iq)(type, blocks, n_blocks, out);
-}
-
-HWY_EXPORT(unpack_iq);
-void unpack_iq(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
-    HWY_DYNAMIC_DISPATCH(unpack_iq)(type, blocks, n_blocks, codes);
-}
+HWY_EXPORT(iq_kernels);
+std::span<const Kernels> iq_kernels() { return HWY_DYNAMIC_DISPATCH(iq_kernels)(); }
 
 }  // namespace ggufkit::quant
 #endif

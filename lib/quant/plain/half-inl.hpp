@@ -1,17 +1,15 @@
 // core/half.hpp for vectors: the same integer arithmetic, step for step, and so the same bits on every target.
-//
-// Compiled once for each target, as quant/dequantize_run.hpp.
 #include <hwy/highway.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-#if defined(GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP
-#undef GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP
+#if defined(GGUFKIT_QUANT_PLAIN_HALF_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_PLAIN_HALF_INL_HPP_
+#undef GGUFKIT_QUANT_PLAIN_HALF_INL_HPP_
 #else
-#define GGUFKIT_QUANT_PLAIN_HALF_LANES_HPP
+#define GGUFKIT_QUANT_PLAIN_HALF_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();

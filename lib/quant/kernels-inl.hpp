@@ -1,27 +1,27 @@
-// From what takes one block apart to what does so with many, and to their numbers: included by
-// quant/<family>/dequantize.cpp, which defines unpack(const Block&, CodesOut) for each of its structs.
+// Lifts unpack(const Block&, CodesOut) and an encoder, which quant/<family>/kernels.cpp has for a block struct, to the
+// kernels of a type: runs of blocks to codes or numbers, and rows to blocks.
 //
-// Compiled once for each target. Numbers need four times the room of codes, so codes become bytes first, as many as a
-// vector holds, and then numbers.
+// Compiled once for each target, as every -inl.hpp. Numbers need four times the room of codes, so codes become bytes
+// first, as many as a vector holds, and then numbers.
 #include <hwy/highway.h>
 
 #include <algorithm>
 #include <cstdint>
 
 #include "format/packed.hpp"
+#include "quant/codes.hpp"
 #include "quant/kernels.hpp"
+#include "quant/search/blocks-inl.hpp"
 
-#if defined(GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP
-#undef GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP
+#if defined(GGUFKIT_QUANT_KERNELS_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_KERNELS_INL_HPP_
+#undef GGUFKIT_QUANT_KERNELS_INL_HPP_
 #else
-#define GGUFKIT_QUANT_DEQUANTIZE_RUN_HPP
+#define GGUFKIT_QUANT_KERNELS_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 // At most sixteen numbers, and as many codes.
 using Numbers = hn::CappedTag<float, 16>;
@@ -156,34 +156,48 @@ HWY_INLINE void scale_group(const std::int8_t* codes, float scale, float min, fl
     }
 }
 
-// The numbers of a block that `unpack` takes apart.
-template <class Block, void (*unpack)(const Block&, CodesOut)>
-HWY_INLINE void decode_codes(const Block& b, float* HWY_RESTRICT x) {
+template <class Block>
+HWY_INLINE void decode_block(const Block& b, float* HWY_RESTRICT x) {
     constexpr CodeGroups of = Block::code_groups;
     alignas(64) std::int8_t codes[Block::elements];
     float scales[Block::elements / of.size], mins[Block::elements / of.size];
-    unpack(b, {codes, scales, mins});
+    unpack(b, CodesOut{codes, scales, mins});
     for (int group = 0; group < static_cast<int>(Block::elements) / of.size; ++group) {
         const int at = group * of.size;
         scale_group<of>(codes + at, scales[group], of.mins ? mins[group] : 0, x + at);
     }
 }
-template <class Block, void (*unpack)(const Block&, CodesOut)>
-void decode_run(const std::byte* blocks, std::size_t n_blocks, float* out) {
-    for_blocks<Block>(blocks, n_blocks, [&](const Block& b, std::size_t i) HWY_ATTR {
-        decode_codes<Block, unpack>(b, out + i * Block::elements);
-    });
+template <class Block>
+void decode_blocks(const std::byte* blocks, std::size_t n_blocks, float* out) {
+    for_blocks<Block>(blocks, n_blocks,
+                      [&](const Block& b, std::size_t i) HWY_ATTR { decode_block(b, out + i * Block::elements); });
 }
 
-template <class Block, void (*unpack)(const Block&, CodesOut)>
-void unpack_run(const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
+template <class Block>
+void unpack_blocks(const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
     constexpr std::size_t groups = Block::elements / Block::code_groups.size;
     codes.groups = Block::code_groups;
     codes.count = n_blocks * Block::elements;
     for_blocks<Block>(blocks, n_blocks, [&](const Block& b, std::size_t i) HWY_ATTR {
-        unpack(b, {codes.codes + i * Block::elements, codes.scales + i * groups, codes.mins + i * groups});
+        unpack(b, CodesOut{codes.codes + i * Block::elements, codes.scales + i * groups, codes.mins + i * groups});
     });
     codes.fill_up();
+}
+
+// A row of a family's table. Without `encode`, the type can only be read.
+template <class Block>
+constexpr Kernels kernels(EncodeRows* encode = nullptr) {
+    Kernels row{Block::type, decode_blocks<Block>, unpack_blocks<Block>, encode};
+    if constexpr (requires { Block::largest; }) row.largest = Block::largest;
+    return row;
+}
+template <class Block, class Encoder>
+constexpr Kernels kernels() {
+    if constexpr (requires { Encoder::super_blocks; }) {
+        return kernels<Block>(encode_super_blocks<Block, Encoder>);
+    } else {
+        return kernels<Block>(encode_blocks<Block, Encoder>);
+    }
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE

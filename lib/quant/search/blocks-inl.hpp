@@ -1,19 +1,20 @@
-// Blocks that are sub-blocks by themselves, of one scale and perhaps a min, which are binary16: the lanes hold blocks, and
-// what a search finds only has to be rounded. spec/quantizers.md tells the story.
+// From rows to blocks: cuts rows into batches, lets an encoder search them, and packs what it finds.
 //
-// Compiled once for each target, as lanes.hpp.
+// An encoder takes either sixteen (sub-)blocks with a scale of their own each, or the sixteen sub-blocks of one or two
+// super-blocks of 256.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <new>
 
-#include "quant/search/symmetric.hpp"
+#include "quant/search/batch-inl.hpp"
 
-#if defined(GGUFKIT_QUANT_SEARCH_ONE_SCALE_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_SEARCH_ONE_SCALE_HPP
-#undef GGUFKIT_QUANT_SEARCH_ONE_SCALE_HPP
+#if defined(GGUFKIT_QUANT_SEARCH_BLOCKS_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_SEARCH_BLOCKS_INL_HPP_
+#undef GGUFKIT_QUANT_SEARCH_BLOCKS_INL_HPP_
 #else
-#define GGUFKIT_QUANT_SEARCH_ONE_SCALE_HPP
+#define GGUFKIT_QUANT_SEARCH_BLOCKS_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -81,52 +82,55 @@ class Blocks {
     }
 };
 
-// Makes a fit binary16, lets the codes follow, and once more; keeps the better one of the two.
-inline constexpr int rounding_steps = 2;
+inline constexpr int super_block_size = 256;
 
-// x ~ d * value. Format: block (elements), Values, starts, weighting.
-template <class Format>
-struct OneScale {
-    static constexpr int n = Format::block;
-    static constexpr Weighting weighting = Format::weighting;
-    static constexpr int least_unit = Unit::least_for_half;
-    using Search = SymmetricSearch<n, typename Format::Values>;
+// Sixteen sub-blocks of super-blocks: one super-block of sixteen, or two of eight, each in its unit.
+template <int n>
+struct SuperBlocks {
+    static constexpr int size = super_block_size / n;  // sub-blocks of a super-block
+    static constexpr int count = batch_size / size;    // super-blocks
 
-    OneScale(const Blocks<n>& b, std::uint8_t* codes) : blocks(b) {
-        PerSubBlock inverse;
-        const auto all_starts = symmetric_starts_for<n, -Format::Values::lowest>(
-            b.source.effort, b.source.importance != nullptr, Format::starts);
-        for (int first = 0; first < batch_size; first += lane_count) {
-            SymmetricMoments m = Search::search(b.batch, first, all_starts);
-            wanted.store(first, m.best());
-            Lanes least = splat(std::numeric_limits<float>::infinity());
-            Lanes best = zero();
-            for (int step = 0; step < rounding_steps; ++step) {
-                if (step > 0) m = Search::moments(b.batch, first, ratio(splat(1), best));
-                const Lanes next = b.to_half(first, m.best());
-                const Lanes error = m.error(next);
-                const LaneMask better = error < least;
-                least = select(better, error, least);
-                best = select(better, next, best);
-            }
-            scale.store(first, best);
-            inverse.store(first, ratio(splat(1), best));
+    Unit unit[count];
+    PerSubBlock factor;  // the inverse of the unit
+    Batch<n> batch;
+
+    SuperBlocks(const BatchSource<n>& source, Weighting weighting) {
+        for (int b = 0; b < count; ++b) {
+            unit[b] = Unit::of(peak_of(source.x + b * super_block_size, super_block_size));
+            std::fill_n(factor.values + b * size, size, unit[b].inverse);
         }
-        write_codes<typename Format::Values, n>(0, batch_size, b.source.x, b.factor, inverse, PerSubBlock{}, codes);
-    }
-    template <class Block>
-    void set(int k, Block& block) const {
-        block.d.set(blocks.stored(scale, wanted, k));
+        batch.transpose(source.x, factor, batch.x);
+        if (source.importance) {
+            weigh_by(source.importance, importance_spread(weighting));
+        } else {
+            batch.weigh(weighting);
+        }
     }
 
-    const Blocks<n>& blocks;
-    PerSubBlock wanted;
-    PerSubBlock scale;
+  private:
+    void weigh_by(const float* importance, float squares) {
+        PerSubBlock square, spread, own;
+        for (int first = 0; first < batch_size; first += lane_count) square.store(first, batch.mean_square(first));
+        for (int b = 0; b < count; ++b) {
+            float mean = 0;
+            for (int k = 0; k < size; ++k) mean += square[b * size + k] * (1.0f / size);
+            std::fill_n(spread.values + b * size, size, squares * mean);
+            const float peak = peak_of(importance + b * super_block_size, super_block_size);
+            std::fill_n(own.values + b * size, size, Unit::of(peak).inverse);
+        }
+        batch.transpose(importance, own, batch.w);
+        batch.weigh_importance(spread);
+    }
 };
 
-// An encoder finds codes, and sets all else that is in a block; `pack` puts the codes in their place.
-template <class Encoder, class Block, void (*pack)(const std::uint8_t*, Block&)>
-void quantize_blocks(const SourceRows& rows, std::byte* out) {
+// The codes of one block, a byte each.
+struct BlockCodes {
+    const std::uint8_t* code;
+};
+
+// The encoder finds codes and sets the rest of a block; pack(BlockCodes, Block&) puts the codes in their place.
+template <class Block, class Encoder>
+void encode_blocks(const SourceRows& rows, std::byte* out) {
     constexpr int n = Encoder::n;
     constexpr int sub_blocks = Block::elements / n;
     std::uint8_t codes[n * batch_size];
@@ -148,8 +152,24 @@ void quantize_blocks(const SourceRows& rows, std::byte* out) {
         for (int k = 0; k < count; k += sub_blocks, out += sizeof(Block)) {
             Block block;
             found.set(k, block);
-            pack(codes + k * n, block);
+            pack(BlockCodes{codes + k * n}, block);
             std::memcpy(out, &block, sizeof block);
+        }
+    }
+}
+
+// The encoder finds what is in the super-blocks that share a batch; pack(Encoder::Codes, Block&) puts it in its place.
+template <class Block, class Encoder>
+void encode_super_blocks(const SourceRows& rows, std::byte* out) {
+    constexpr std::size_t count = Encoder::super_blocks;
+    for (std::size_t i = 0; i < rows.count(); i += count * super_block_size) {
+        const BatchSource<Encoder::sub_block> source(rows, i, super_block_size);
+        const Encoder found(source);
+        typename Encoder::Codes codes[count];
+        found.write(codes);
+        for (std::size_t b = 0; b < count && i + b * super_block_size < rows.count(); ++b) {
+            pack(codes[b], *new (out) Block{});
+            out += sizeof(Block);
         }
     }
 }

@@ -1,28 +1,28 @@
 // Sixteen sub-blocks side by side, in as many vectors as a target needs for sixteen lanes.
 //
-// Every search here treats sub-blocks alike, so they share the lanes of vectors: lane k is sub-block k, and a sum over
-// the elements of a sub-block is added up in the order of the elements, as a plain loop would. The numbers therefore do
-// not depend on how many lanes a target has. Arithmetic is IEEE single precision; fused() is a fused multiply-add on every
-// target, and nothing else is one on any.
+// Every search treats sub-blocks alike, so they share the lanes of vectors: lane k is sub-block k, and a sum over the
+// elements of a sub-block adds them in their order, as a plain loop would. The numbers therefore do not depend on the
+// number of lanes. Arithmetic is IEEE single precision; fused() is a fused multiply-add on every target, and nothing
+// else is one on any.
 //
-// Compiled once for each target: include it, and what builds on it, only below <hwy/foreach_target.h>.
+// Compiled once for each target, as every -inl.hpp: include it only below <hwy/foreach_target.h>.
 #include <hwy/highway.h>
 
 #include <cmath>
 #include <cstdint>
 
-#include "quant/search/batch_size.hpp"
-
-#if defined(GGUFKIT_QUANT_SEARCH_LANES_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_SEARCH_LANES_HPP
-#undef GGUFKIT_QUANT_SEARCH_LANES_HPP
+#if defined(GGUFKIT_QUANT_SEARCH_LANES_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_SEARCH_LANES_INL_HPP_
+#undef GGUFKIT_QUANT_SEARCH_LANES_INL_HPP_
 #else
-#define GGUFKIT_QUANT_SEARCH_LANES_HPP
+#define GGUFKIT_QUANT_SEARCH_LANES_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+inline constexpr int batch_size = 16;  // sub-blocks that are searched together
 
 using Tag = hn::CappedTag<float, batch_size>;
 using Lanes = hn::Vec<Tag>;
@@ -92,16 +92,9 @@ struct PerSubBlock {
     }
 };
 
-inline Lanes splat(float value) { return hn::Set(tag, value); }
-inline Lanes zero() { return hn::Zero(tag); }
-inline Lanes select(LaneMask mask, Lanes yes, Lanes no) { return hn::IfThenElse(mask, yes, no); }
-inline Lanes smaller(Lanes a, Lanes b) { return hn::Min(a, b); }
-inline Lanes larger(Lanes a, Lanes b) { return hn::Max(a, b); }
-inline Lanes magnitude(Lanes a) { return hn::Abs(a); }
 inline Lanes clamp(Lanes a, int low, int high) {
-    return smaller(larger(a, splat(static_cast<float>(low))), splat(static_cast<float>(high)));
+    return hn::Min(hn::Max(a, hn::Set(tag, static_cast<float>(low))), hn::Set(tag, static_cast<float>(high)));
 }
-inline Lanes square_root(Lanes a) { return hn::Sqrt(a); }
 
 #if !HWY_NATIVE_FMA && HWY_TARGET != HWY_BASELINE_SCALAR
 // a * b + c, finite. binary64 holds the product as it is, and the sum is rounded to odd there. Rounded again, to binary32,
@@ -141,7 +134,7 @@ inline Lanes fused(Lanes a, Lanes b, Lanes c) {
 // To the nearest integer, ties to even; for magnitudes below 2^22, which codes and scales are far below.
 inline Lanes round(Lanes a) {
 #if HWY_TARGET == HWY_BASELINE_SCALAR  // whose Round() may make 1 of the largest float below 0.5
-    const Lanes shift = splat(0x1.8p23f);
+    const Lanes shift = hn::Set(tag, 0x1.8p23f);
     return (a + shift) - shift;
 #else
     return hn::Round(a);
@@ -150,27 +143,27 @@ inline Lanes round(Lanes a) {
 
 // The integer that each is nearest to, ties to even, in the lowest bits: for magnitudes below 2^22. What is above them is
 // of no use, and the sign is not in it.
-inline IntegerLanes low_bits(Lanes a) { return hn::BitCast(integer_tag, a + splat(0x1.8p23f)); }
+inline IntegerLanes low_bits(Lanes a) { return hn::BitCast(integer_tag, a + hn::Set(tag, 0x1.8p23f)); }
 
 // The same for what is not below 0, with nothing above it. ConvertTo() would look after numbers that are too large.
 inline IntegerLanes to_integer(Lanes a) { return hn::And(low_bits(a), hn::Set(integer_tag, 0x3fffff)); }
 
 // a / b, or 0 where b is too small to divide by.
 inline Lanes ratio(Lanes a, Lanes b) {
-    const LaneMask usable = magnitude(b) > splat(0x1p-100f);
-    return hn::IfThenElseZero(usable, a / select(usable, b, splat(1)));
+    const LaneMask usable = hn::Abs(b) > hn::Set(tag, 0x1p-100f);
+    return hn::IfThenElseZero(usable, a / hn::IfThenElse(usable, b, hn::Set(tag, 1)));
 }
 
 // The finite binary16 nearest to each, ties to even, as a float; by integer arithmetic, as in core/half.hpp.
 inline Lanes nearest_half(Lanes a) {
     const hn::RebindToUnsigned<Tag> bits_tag;
-    const auto bits = hn::BitCast(bits_tag, smaller(magnitude(a), splat(65504)));
+    const auto bits = hn::BitCast(bits_tag, hn::Min(hn::Abs(a), hn::Set(tag, 65504)));
     const auto odd = hn::And(hn::ShiftRight<13>(bits), hn::Set(bits_tag, 1));
     const auto up = bits + odd + hn::Set(bits_tag, 0xfff);
     const Lanes normal = hn::BitCast(tag, hn::AndNot(hn::Set(bits_tag, 0x1fff), up));
-    const Lanes half = splat(0.5f);  // aligns the last bit with 2^-24
+    const Lanes half = hn::Set(tag, 0.5f);  // aligns the last bit with 2^-24
     const Lanes tiny = (hn::BitCast(tag, bits) + half) - half;
-    return hn::CopySign(select(magnitude(a) < splat(0x1p-14f), tiny, normal), a);
+    return hn::CopySign(hn::IfThenElse(hn::Abs(a) < hn::Set(tag, 0x1p-14f), tiny, normal), a);
 }
 
 // Entry `index` of a table of sixteen, in each lane; of its first `used` entries.
@@ -183,7 +176,7 @@ Lanes entry(const float (&table)[16], IntegerLanes index) {
     const auto half = hn::IndicesFromVec(tag, index & hn::Set(integer_tag, 7));
     const Lanes lower = hn::TableLookupLanes(hn::Load(tag, table), half);
     const Lanes upper = hn::TableLookupLanes(hn::Load(tag, table + 8), half);
-    return select(hn::RebindMask(tag, index > hn::Set(integer_tag, 7)), upper, lower);
+    return hn::IfThenElse(hn::RebindMask(tag, index > hn::Set(integer_tag, 7)), upper, lower);
 #else
     return hn::GatherIndex(tag, table, index);
 #endif
@@ -193,6 +186,29 @@ Lanes entry(const float (&table)[16], IntegerLanes index) {
 inline Lanes code_of(Lanes x, Lanes inverse, Lanes offset, int low, int high) {
     return round(clamp(fused(x, inverse, offset), low, high));
 }
+
+// ---------------------------------------------------------------- values of codes
+
+// `mirrored` says that the negative of each value is one, too.
+
+// Code 0 is the lowest.
+template <int low, int high>
+struct IntegerValues {
+    static constexpr int lowest = low;
+    static constexpr bool mirrored = low == -high;
+    static Lanes nearest(Lanes x) { return round(clamp(x, low, high)); }
+    static IntegerLanes code(Lanes x) { return low_bits(clamp(x, low, high)) - hn::Set(integer_tag, low); }
+};
+
+// -1 and 1, code 0 and 1.
+struct SignValues {
+    static constexpr int lowest = -1;
+    static constexpr bool mirrored = true;
+    static Lanes nearest(Lanes x) { return hn::IfThenElse(x < hn::Zero(tag), hn::Set(tag, -1), hn::Set(tag, 1)); }
+    static IntegerLanes code(Lanes x) {
+        return hn::IfThenZeroElse(hn::RebindMask(integer_tag, x < hn::Zero(tag)), hn::Set(integer_tag, 1));
+    }
+};
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,22 +1,30 @@
 // Super-blocks of x ~ d * scale * code - dmin * min (Q2_K, Q4_K, Q5_K): d and dmin are binary16, scales and mins small
-// integers, one of each a sub-block. spec/quantizers.md tells the whole story.
-//
-// Compiled once for each target, as search/lanes.hpp.
+// integers, one of each a sub-block. spec/quantizers.md says why.
+#include <algorithm>
+#include <cstdint>
 #include <limits>
 
-#include "quant/k/codes.hpp"
-#include "quant/search/affine.hpp"
-#include "quant/search/super_block.hpp"
+#include "quant/search/affine-inl.hpp"
+#include "quant/search/blocks-inl.hpp"
 
-#if defined(GGUFKIT_QUANT_K_AFFINE_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_K_AFFINE_HPP
-#undef GGUFKIT_QUANT_K_AFFINE_HPP
+#if defined(GGUFKIT_QUANT_K_AFFINE_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_K_AFFINE_INL_HPP_
+#undef GGUFKIT_QUANT_K_AFFINE_INL_HPP_
 #else
-#define GGUFKIT_QUANT_K_AFFINE_HPP
+#define GGUFKIT_QUANT_K_AFFINE_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
+
+// What the encoder finds in a super-block, before it is packed.
+struct AffineCodes {
+    float d;
+    float dmin;
+    std::uint8_t scale[16];
+    std::uint8_t min[16];
+    std::uint8_t code[256];
+};
 
 // Format: sub_block, max_code, max_scale, starts.
 template <class Format>
@@ -45,7 +53,7 @@ class AffineEncoder {
     void write(Codes (&out)[super_blocks]) const {
         PerSubBlock inverse, offset;
         for (int first = 0; first < batch_size; first += lane_count) {
-            const Lanes v = ratio(splat(1), d_.load(first) * scale_.load(first));
+            const Lanes v = ratio(hn::Set(tag, 1), d_.load(first) * scale_.load(first));
             inverse.store(first, v);
             offset.store(first, dmin_.load(first) * min_.load(first) * v);
         }
@@ -79,7 +87,7 @@ class AffineEncoder {
     // What scales and mins are multiples of, and by what to multiply to get the multiple.
     struct Units {
         Units(Lanes scale_unit, Lanes min_unit)
-            : d(scale_unit), dmin(min_unit), per_d(ratio(splat(1), d)), per_dmin(ratio(splat(1), dmin)) {}
+            : d(scale_unit), dmin(min_unit), per_d(ratio(hn::Set(tag, 1), d)), per_dmin(ratio(hn::Set(tag, 1), dmin)) {}
         Lanes d, dmin, per_d, per_dmin;
     };
     struct Integers {
@@ -89,12 +97,12 @@ class AffineEncoder {
 
         void consider(const Integers& found) {
             const LaneMask better = found.error < error;
-            scale = select(better, found.scale, scale);
-            min = select(better, found.min, min);
-            error = select(better, found.error, error);
-            behind.c = select(better, found.behind.c, behind.c);
-            behind.cc = select(better, found.behind.cc, behind.cc);
-            behind.cx = select(better, found.behind.cx, behind.cx);
+            scale = hn::IfThenElse(better, found.scale, scale);
+            min = hn::IfThenElse(better, found.min, min);
+            error = hn::IfThenElse(better, found.error, error);
+            behind.c = hn::IfThenElse(better, found.behind.c, behind.c);
+            behind.cc = hn::IfThenElse(better, found.behind.cc, behind.cc);
+            behind.cx = hn::IfThenElse(better, found.behind.cx, behind.cx);
         }
     };
 
@@ -137,27 +145,28 @@ class AffineEncoder {
     void choose_units() {
         PerSubBlock minus_x, minus_twice_cx, best_min;
         for (int first = 0; first < batch_size; first += lane_count) {
-            minus_x.store(first, zero() - moments_.x.load(first));
-            minus_twice_cx.store(first, splat(-2) * moments_.cx.load(first));
+            minus_x.store(first, hn::Zero(tag) - moments_.x.load(first));
+            minus_twice_cx.store(first, hn::Set(tag, -2) * moments_.cx.load(first));
         }
         for (int b = 0; b < super_blocks; ++b) {
             const auto error = [&](int k, Lanes d, Lanes per_d) {
-                const Lanes scale = d * clamp(round(splat(free_scale_[k]) * per_d), 0, max_scale);
-                const Lanes min = larger(fused(scale, splat(moments_.c[k]), splat(minus_x[k])), zero());
-                const Lanes slope = fused(scale, splat(moments_.cc[k]), splat(minus_twice_cx[k]));
-                return fused(scale, slope, zero() - min * min);
+                const Lanes scale = d * clamp(round(hn::Set(tag, free_scale_[k]) * per_d), 0, max_scale);
+                const Lanes min =
+                    hn::Max(fused(scale, hn::Set(tag, moments_.c[k]), hn::Set(tag, minus_x[k])), hn::Zero(tag));
+                const Lanes slope = fused(scale, hn::Set(tag, moments_.cc[k]), hn::Set(tag, minus_twice_cx[k]));
+                return fused(scale, slope, hn::Zero(tag) - min * min);
             };
             set_units(b, best_unit(b, largest_scale_[b], error), 0);
         }
         for (int first = 0; first < batch_size; first += lane_count) {
             const Lanes d = d_.load(first);
-            const Lanes scale = d * clamp(round(free_scale_.load(first) * ratio(splat(1), d)), 0, max_scale);
-            best_min.store(first, larger(moments_.load(first).best_min(scale), zero()));
+            const Lanes scale = d * clamp(round(free_scale_.load(first) * ratio(hn::Set(tag, 1), d)), 0, max_scale);
+            best_min.store(first, hn::Max(moments_.load(first).best_min(scale), hn::Zero(tag)));
         }
         for (int b = 0; b < super_blocks; ++b) {
             const auto error = [&](int k, Lanes dmin, Lanes per_dmin) {
-                const Lanes best = splat(best_min[k]);
-                const Lanes rest = fused(dmin, clamp(round(best * per_dmin), 0, max_scale), zero() - best);
+                const Lanes best = hn::Set(tag, best_min[k]);
+                const Lanes rest = fused(dmin, clamp(round(best * per_dmin), 0, max_scale), hn::Zero(tag) - best);
                 return rest * rest;
             };
             set_units(b, d_[b * Blocks::size], best_unit(b, largest_min_[b], error));
@@ -168,14 +177,14 @@ class AffineEncoder {
     template <class Error>
     float best_unit(int b, float largest, Error error) const {
         static constexpr Grid grid;
-        const Lanes size = splat(blocks_.unit[b].size), inverse = splat(blocks_.unit[b].inverse);
+        const Lanes size = hn::Set(tag, blocks_.unit[b].size), inverse = hn::Set(tag, blocks_.unit[b].inverse);
         PerSubBlock unit, sum;
         for (int first = 0; first < batch_size; first += lane_count) {
-            const Lanes some = nearest_half(splat(largest) * size * grid.factor.load(first)) * inverse;
-            const Lanes per_unit = ratio(splat(1), some);
-            Lanes errors = zero();
+            const Lanes some = nearest_half(hn::Set(tag, largest) * size * grid.factor.load(first)) * inverse;
+            const Lanes per_unit = ratio(hn::Set(tag, 1), some);
+            Lanes errors = hn::Zero(tag);
             for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
-                errors = fused(splat(blocks_.batch.total[k]), error(k, some, per_unit), errors);
+                errors = fused(hn::Set(tag, blocks_.batch.total[k]), error(k, some, per_unit), errors);
             }
             unit.store(first, some);
             sum.store(first, errors);
@@ -200,8 +209,8 @@ class AffineEncoder {
             AffineMoments m[probes];
             for (int j = 0; j < probes; ++j) {
                 const Integers start =
-                    nearest(free, (middle + splat(static_cast<float>(j - central))) * units.d, units);
-                inverse[j] = ratio(splat(1), units.d * start.scale);
+                    nearest(free, (middle + hn::Set(tag, static_cast<float>(j - central))) * units.d, units);
+                inverse[j] = ratio(hn::Set(tag, 1), units.d * start.scale);
                 offset[j] = units.dmin * start.min * inverse[j];
                 m[j].x = free.x;
             }

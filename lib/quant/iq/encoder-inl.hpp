@@ -1,22 +1,33 @@
 // Super-blocks of x ~ d * (2 scale + 1) * v, v made of the points of a codebook: d is a binary16, scales are small
-// integers, one a sub-block. Step for step what k/symmetric.hpp does, with points in place of values; but as points are
-// coarse, moments tell less of what other scales would cost. spec/quantizers.md tells the whole story.
-//
-// Compiled once for each target, as search/lanes.hpp.
+// integers, one a sub-block. Step for step what k/symmetric-inl.hpp does, with points in place of values; but as points are
+// coarse, moments tell less of what other scales would cost. spec/quantizers.md says why.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <limits>
+#include <span>
 
-#include "quant/iq/nearest.hpp"
-#include "quant/search/super_block.hpp"
+#include "quant/iq/nearest-inl.hpp"
+#include "quant/search/blocks-inl.hpp"
 
-#if defined(GGUFKIT_QUANT_IQ_ENCODER_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_IQ_ENCODER_HPP
-#undef GGUFKIT_QUANT_IQ_ENCODER_HPP
+#if defined(GGUFKIT_QUANT_IQ_ENCODER_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_IQ_ENCODER_INL_HPP_
+#undef GGUFKIT_QUANT_IQ_ENCODER_INL_HPP_
 #else
-#define GGUFKIT_QUANT_IQ_ENCODER_HPP
+#define GGUFKIT_QUANT_IQ_ENCODER_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
+
+// What the encoder finds in a super-block, before it is packed.
+struct CodebookCodes {
+    float d;
+    unsigned scale[16];       // of each sub-block
+    std::uint16_t point[64];  // indices in the codebook, of 8 or 4 elements each
+    std::uint8_t signs[32];   // of each group of eight elements: bit i is set where element i is negative
+    unsigned down[32];        // of each group, where elements are shifted: 1 for down
+};
 
 template <class Format>
 class CodebookEncoder {
@@ -41,7 +52,7 @@ class CodebookEncoder {
             for (int b = 0; b < super_blocks; ++b) refit_unit(b);
         }
         for (int first = 0; first < batch_size; first += lane_count) {
-            const Lanes inverse = ratio(splat(1), d_.load(first) * multiple_.load(first));
+            const Lanes inverse = ratio(hn::Set(tag, 1), d_.load(first) * multiple_.load(first));
             final_.choose(blocks_.batch, first, inverse, chosen_);
         }
     }
@@ -130,22 +141,23 @@ class CodebookEncoder {
         const auto some_starts = starts(source_.effort);
         const Batch<n>& batch = blocks_.batch;
         for (int first = 0; first < batch_size; first += lane_count) {
-            Lanes peak = zero(), xx = zero();
+            Lanes peak = hn::Zero(tag), xx = hn::Zero(tag);
             for (int i = 0; i < n; ++i) {
                 const Lanes x = batch.x_at(i, first);
-                peak = larger(peak, magnitude(x));
+                peak = hn::Max(peak, hn::Abs(x));
                 xx = fused(batch.w_at(i, first) * x, x, xx);
             }
-            const Lanes per_peak = ratio(splat(1), peak);
-            SymmetricMoments best{splat(1), zero()};
+            const Lanes per_peak = ratio(hn::Set(tag, 1), peak);
+            SymmetricMoments best{hn::Set(tag, 1), hn::Zero(tag)};
             // The error that points take away is vx^2 / vv; such fractions are compared without a division.
             const auto consider = [&](const SymmetricMoments& m) {
-                const Lanes vx = larger(m.vx, zero());
+                const Lanes vx = hn::Max(m.vx, hn::Zero(tag));
                 const LaneMask better = vx * vx * best.vv > best.vx * best.vx * m.vv;
-                best.vv = select(better, m.vv, best.vv);
-                best.vx = select(better, vx, best.vx);
+                best.vv = hn::IfThenElse(better, m.vv, best.vv);
+                best.vx = hn::IfThenElse(better, vx, best.vx);
             };
-            for (const float start : some_starts) consider(rough_.moments(batch, first, splat(start) * per_peak));
+            for (const float start : some_starts)
+                consider(rough_.moments(batch, first, hn::Set(tag, start) * per_peak));
             consider(rough_.moments(batch, first, ratio(best.vv, best.vx)));
             moments_.store(first, best);
             free_scale_.store(first, best.best());
@@ -158,24 +170,26 @@ class CodebookEncoder {
 
     // The odd number, at most `top`, that is nearest.
     static Lanes nearest_odd(Lanes a) {
-        const Lanes half = clamp(round((a - splat(1)) * splat(0.5f)), 0, Format::max_scale);
-        return half + half + splat(1);
+        const Lanes half = clamp(round((a - hn::Set(tag, 1)) * hn::Set(tag, 0.5f)), 0, Format::max_scale);
+        return half + half + hn::Set(tag, 1);
     }
 
     // d from those that make the largest scale more or less the largest multiple: the one that is best for the moments.
     // Here a lane is a d.
     void choose_unit(int b) {
-        const Lanes size = splat(blocks_.unit[b].size), inverse = splat(blocks_.unit[b].inverse);
+        const Lanes size = hn::Set(tag, blocks_.unit[b].size), inverse = hn::Set(tag, blocks_.unit[b].inverse);
         PerSubBlock d, error;
         for (int first = 0; first < batch_size; first += lane_count) {
             const Lanes some_d =
-                nearest_half(splat(largest_[b]) * size * (splat(1.0f / top) * grid.load(first))) * inverse;
-            const Lanes per_d = ratio(splat(1), some_d);
-            Lanes sum = zero();  // of the errors, but for what is the same for all
+                nearest_half(hn::Set(tag, largest_[b]) * size * (hn::Set(tag, 1.0f / top) * grid.load(first))) *
+                inverse;
+            const Lanes per_d = ratio(hn::Set(tag, 1), some_d);
+            Lanes sum = hn::Zero(tag);  // of the errors, but for what is the same for all
             for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
-                const Lanes scale = some_d * nearest_odd(splat(free_scale_[k]) * per_d);
-                const Lanes error = scale * fused(scale, splat(moments_.vv[k]), splat(-2 * moments_.vx[k]));
-                sum = fused(splat(blocks_.batch.total[k]), error, sum);
+                const Lanes scale = some_d * nearest_odd(hn::Set(tag, free_scale_[k]) * per_d);
+                const Lanes error =
+                    scale * fused(scale, hn::Set(tag, moments_.vv[k]), hn::Set(tag, -2 * moments_.vx[k]));
+                sum = fused(hn::Set(tag, blocks_.batch.total[k]), error, sum);
             }
             d.store(first, some_d);
             error.store(first, sum);
@@ -192,19 +206,19 @@ class CodebookEncoder {
     void fit_integers() {
         for (int first = 0; first < batch_size; first += lane_count) {
             const Lanes d = d_.load(first);
-            const Lanes middle = nearest_odd(free_scale_.load(first) * ratio(splat(1), d));
+            const Lanes middle = nearest_odd(free_scale_.load(first) * ratio(hn::Set(tag, 1), d));
             SymmetricMoments best{};
-            Lanes multiple = zero(), error = zero();
+            Lanes multiple = hn::Zero(tag), error = hn::Zero(tag);
             for (const int step : {0, -2, 2}) {
-                const Lanes odd = clamp(middle + splat(static_cast<float>(step)), 1, top);
+                const Lanes odd = clamp(middle + hn::Set(tag, static_cast<float>(step)), 1, top);
                 const Lanes scale = d * odd;
-                const SymmetricMoments m = points_.moments(blocks_.batch, first, ratio(splat(1), scale));
+                const SymmetricMoments m = points_.moments(blocks_.batch, first, ratio(hn::Set(tag, 1), scale));
                 const Lanes found = m.error(scale);
                 const LaneMask better = step == 0 ? found == found : found < error;
-                best.vv = select(better, m.vv, best.vv);
-                best.vx = select(better, m.vx, best.vx);
-                multiple = select(better, odd, multiple);
-                error = select(better, found, error);
+                best.vv = hn::IfThenElse(better, m.vv, best.vv);
+                best.vx = hn::IfThenElse(better, m.vx, best.vx);
+                multiple = hn::IfThenElse(better, odd, multiple);
+                error = hn::IfThenElse(better, found, error);
             }
             moments_.store(first, best);
             multiple_.store(first, multiple);

@@ -1,40 +1,62 @@
-// Encoders of MXFP4 and NVFP4. A scale has so few bits that those worth trying are tried, each with the codes that suit it.
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "quant/fp4/quantize.cpp"
+// MXFP4 and NVFP4. A scale has so few bits that those worth trying are tried, each with the codes that suit it.
+#define HWY_TARGET_INCLUDE "quant/fp4/kernels.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "format/blocks/fp4.hpp"
-#include "quant/fp4/fp4.hpp"
+#include "quant/kernels-inl.hpp"
 #include "quant/planes.hpp"
-#include "quant/search/one_scale.hpp"
+#include "quant/search/symmetric-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
+
+// The values of E2M1, doubled: 0, 1/2, 1, 3/2, 2, 3, 4, 6 and their negatives.
+static constexpr std::int8_t e2m1_doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+HWY_INLINE void unpack(const BlockMXFP4& b, CodesOut out) {
+    look_up_nibbles(e2m1_doubled, b.qs, out.codes);
+    *out.scales = b.e.half();
+}
+
+HWY_INLINE void unpack(const BlockNVFP4& b, CodesOut out) {
+    for (int k = 0; k < 4; k += 2) {  // two sub-blocks at a time, each of eight low and eight high nibbles
+        std::int8_t values[32];
+        look_up_nibbles(e2m1_doubled, b.qs + 8 * k, values);
+        for (int s = 0; s < 2; ++s) {
+            std::memcpy(out.codes + 16 * (k + s), values + 8 * s, 8);
+            std::memcpy(out.codes + 16 * (k + s) + 8, values + 16 + 8 * s, 8);
+            out.scales[k + s] = b.d[k + s].half();
+        }
+    }
+}
+
+// ---------------------------------------------------------------- encoders
 
 // The values of E2M1, doubled, so that they are integers: 0, 1, 2, 3, 4, 6, 8, 12 and their negatives.
 struct E2M1Doubled {
     static Lanes nearest(Lanes x) { return hn::CopySign(nearest_magnitude(x), x); }
     static Lanes nearest_magnitude(Lanes x) {
-        const Lanes a = smaller(magnitude(x), splat(12));
+        const Lanes a = hn::Min(hn::Abs(x), hn::Set(tag, 12));
         // From one value to the next it is half the power of two below, and 1 among the small ones; rounding to a multiple
         // of that is what adding a number whose last bit it is does.
         const Lanes power = hn::And(a, hn::BitCast(tag, hn::Set(integer_tag, 0x7f800000)));
-        const Lanes shift = larger(power, splat(2)) * splat(0x1.8p22f);
+        const Lanes shift = hn::Max(power, hn::Set(tag, 2)) * hn::Set(tag, 0x1.8p22f);
         return (a + shift) - shift;
     }
     // Of values from 1 on the first mantissa bit and the exponent count codes, but that those of 1 say 0.
     static IntegerLanes code(Lanes x) {
         const Lanes a = nearest_magnitude(x);
-        const LaneMask some = zero() < a;
+        const LaneMask some = hn::Zero(tag) < a;
         const auto where = [](LaneMask mask, int number) {
             return hn::IfThenElseZero(hn::RebindMask(integer_tag, mask), hn::Set(integer_tag, number));
         };
         const IntegerLanes counted = hn::ShiftRight<22>(hn::BitCast(integer_tag, a)) - hn::Set(integer_tag, 254);
-        return hn::Max(counted, where(some, 1)) + where(hn::And(x < zero(), some), 8);
+        return hn::Max(counted, where(some, 1)) + where(hn::And(x < hn::Zero(tag), some), 8);
     }
 };
 
@@ -47,7 +69,7 @@ struct PowerOfTwo {
 };
 struct SmallFloat {
     using Scale = UE4M3;
-    static Lanes value(IntegerLanes bits) { return hn::BitCast(tag, hn::ShiftLeft<20>(bits)) * splat(0x1p120f); }
+    static Lanes value(IntegerLanes bits) { return hn::BitCast(tag, hn::ShiftLeft<20>(bits)) * hn::Set(tag, 0x1p120f); }
 };
 
 // Format: n (elements of a sub-block), Scales, and which of them to try, counted from the one at or below a sixth of the
@@ -68,7 +90,7 @@ struct ListedScales {
         for (int first = 0; first < batch_size; first += lane_count) {
             const Best best = search(b, first, below.load(first));
             bits.store(first, best.bits);
-            inverse.store(first, ratio(splat(1), half_scale(b, first, best.bits)));
+            inverse.store(first, ratio(hn::Set(tag, 1), half_scale(b, first, best.bits)));
         }
         for (int k = 0; k < batch_size; ++k) scale[k].bits = static_cast<std::uint8_t>(bits[k]);
         write_codes<E2M1Doubled, n>(0, batch_size, b.source.x, b.factor, inverse, PerSubBlock{}, codes);
@@ -90,25 +112,25 @@ struct ListedScales {
     }
     // What the doubled values are multiplied by, in units.
     static Lanes half_scale(const Blocks<n>& b, int first, Lanes bits) {
-        return Format::Scales::value(to_integer(bits)) * (b.factor.load(first) * splat(0.5f));
+        return Format::Scales::value(to_integer(bits)) * (b.factor.load(first) * hn::Set(tag, 0.5f));
     }
 
     static Best search(const Blocks<n>& b, int first, Lanes below) {
         constexpr int at_once = 2;  // scales, which share a pass over the elements
-        Best best{zero(), splat(std::numeric_limits<float>::infinity())};
+        Best best{hn::Zero(tag), hn::Set(tag, std::numeric_limits<float>::infinity())};
         for (int j = 0; j < scales_to_try(b.source.effort); j += at_once) {
             Lanes bits[at_once], half[at_once], inverse[at_once];
             SymmetricMoments m[at_once];
             for (int t = 0; t < at_once; ++t) {
-                bits[t] = clamp(below + splat(static_cast<float>(Format::scales[j + t])), 0, Scale::last);
+                bits[t] = clamp(below + hn::Set(tag, static_cast<float>(Format::scales[j + t])), 0, Scale::last);
                 half[t] = half_scale(b, first, bits[t]);
-                inverse[t] = ratio(splat(1), half[t]);
+                inverse[t] = ratio(hn::Set(tag, 1), half[t]);
             }
             Search::moments(b.batch, first, inverse, m);
             for (int t = 0; t < at_once; ++t) {
                 const Lanes error = m[t].error(half[t]);
                 const LaneMask better = error < best.error;
-                best = {select(better, bits[t], best.bits), select(better, error, best.error)};
+                best = {hn::IfThenElse(better, bits[t], best.bits), hn::IfThenElse(better, error, best.error)};
             }
         }
         return best;
@@ -125,14 +147,15 @@ struct NVFP4 {
     static constexpr int fast = 4, normal = 8, most = 16;
 };
 
-inline void pack(const std::uint8_t* codes, BlockMXFP4& b) { pack_planes<4, 16>(codes, 0, b.qs); }
-inline void pack(const std::uint8_t* codes, BlockNVFP4& b) { pack_planes<4, 8>(codes, 0, b.qs); }
+inline void pack(BlockCodes c, BlockMXFP4& b) { pack_planes<4, 16>(c.code, 0, b.qs); }
+inline void pack(BlockCodes c, BlockNVFP4& b) { pack_planes<4, 8>(c.code, 0, b.qs); }
 
-void quantize_mxfp4(const SourceRows& rows, std::byte* out) {
-    quantize_blocks<ListedScales<MXFP4>, BlockMXFP4, pack>(rows, out);
-}
-void quantize_nvfp4(const SourceRows& rows, std::byte* out) {
-    quantize_blocks<ListedScales<NVFP4>, BlockNVFP4, pack>(rows, out);
+std::span<const Kernels> fp4_kernels() {
+    static constexpr Kernels table[] = {
+        kernels<BlockMXFP4, ListedScales<MXFP4>>(),
+        kernels<BlockNVFP4, ListedScales<NVFP4>>(),
+    };
+    return table;
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE
@@ -141,11 +164,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ggufkit::quant {
 
-HWY_EXPORT(quantize_mxfp4);
-HWY_EXPORT(quantize_nvfp4);
-
-void quantize_mxfp4(const SourceRows& rows, std::byte* out) { HWY_DYNAMIC_DISPATCH(quantize_mxfp4)(rows, out); }
-void quantize_nvfp4(const SourceRows& rows, std::byte* out) { HWY_DYNAMIC_DISPATCH(quantize_nvfp4)(rows, out); }
+HWY_EXPORT(fp4_kernels);
+std::span<const Kernels> fp4_kernels() { return HWY_DYNAMIC_DISPATCH(fp4_kernels)(); }
 
 }  // namespace ggufkit::quant
 #endif

@@ -1,12 +1,15 @@
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "quant/ternary/dequantize.cpp"
+// TQ1_0, TQ2_0, Q1_0 and Q2_0: blocks of one scale, searched as Q4_0 is, with fewer values.
+#define HWY_TARGET_INCLUDE "quant/ternary/kernels.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "format/blocks/ternary.hpp"
-#include "quant/dequantize_run.hpp"
+#include "quant/kernels-inl.hpp"
+#include "quant/planes.hpp"
+#include "quant/search/symmetric-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
@@ -52,24 +55,45 @@ HWY_INLINE void unpack(const BlockQ2_0& b, CodesOut out) {
     std::fill_n(out.scales, 2, number_of(b.d));
 }
 
-// Calls visit() with a pointer, to nothing, of what blocks of the type are.
-template <class Visit>
-void with_block_of(TensorType type, Visit visit) {
-    switch (type) {
-        case TensorType::TQ1_0: return visit(static_cast<const BlockTQ1_0*>(nullptr));
-        case TensorType::TQ2_0: return visit(static_cast<const BlockTQ2_0*>(nullptr));
-        case TensorType::Q1_0: return visit(static_cast<const BlockQ1_0*>(nullptr));
-        case TensorType::Q2_0: return visit(static_cast<const BlockQ2_0*>(nullptr));
-        default: return;
+// ---------------------------------------------------------------- encoders
+
+template <int elements, class TheValues, int number_of_starts>
+struct FewValues {
+    using Values = TheValues;
+    static constexpr int block = elements, starts = number_of_starts;
+    static constexpr Weighting weighting = Weighting::none;
+};
+using Trits = FewValues<256, IntegerValues<-1, 1>, 6>;
+using Bits = FewValues<128, SignValues, 2>;
+using TwoBits = FewValues<64, IntegerValues<-1, 2>, 6>;
+
+// `trits` trits in each byte: digits of a number in base 3, which becomes a fraction of 256, rounded up.
+template <int trits, std::size_t n>
+void pack_trits(const std::uint8_t* codes, std::uint8_t* bytes) {
+    for (std::size_t m = 0; m < n; ++m) {
+        unsigned number = 0;
+        for (std::size_t t = 0; t < 5; ++t) number = number * 3 + (t < trits ? codes[n * t + m] : 0u);
+        bytes[m] = static_cast<std::uint8_t>((number * 256 + 242) / 243);
     }
 }
 
-void unpack_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
-    with_block_of(type, [&]<class Block>(const Block*) { unpack_run<Block, unpack>(blocks, n_blocks, codes); });
+inline void pack(BlockCodes c, BlockTQ1_0& b) {
+    pack_trits<5, 32>(c.code, b.qs);
+    pack_trits<5, 16>(c.code + 160, b.qs + 32);
+    pack_trits<4, 4>(c.code + 240, b.qh);
 }
+inline void pack(BlockCodes c, BlockTQ2_0& b) { pack_planes<2, 32>(c.code, 0, b.qs); }
+inline void pack(BlockCodes c, BlockQ1_0& b) { pack_planes<1, 1>(c.code, 0, b.qs); }
+inline void pack(BlockCodes c, BlockQ2_0& b) { pack_planes<2, 1>(c.code, 0, b.qs); }
 
-void dequantize_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
-    with_block_of(type, [&]<class Block>(const Block*) { decode_run<Block, unpack>(blocks, n_blocks, out); });
+std::span<const Kernels> ternary_kernels() {
+    static constexpr Kernels table[] = {
+        kernels<BlockTQ1_0, OneScale<Trits>>(),
+        kernels<BlockTQ2_0, OneScale<Trits>>(),
+        kernels<BlockQ1_0, OneScale<Bits>>(),
+        kernels<BlockQ2_0, OneScale<TwoBits>>(),
+    };
+    return table;
 }
 
 }  // namespace ggufkit::quant::HWY_NAMESPACE
@@ -78,15 +102,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ggufkit::quant {
 
-HWY_EXPORT(dequantize_ternary);
-void dequantize_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, float* out) {
-    HWY_DYNAMIC_DISPATCH(dequantize_ternary)(type, blocks, n_blocks, out);
-}
-
-HWY_EXPORT(unpack_ternary);
-void unpack_ternary(TensorType type, const std::byte* blocks, std::size_t n_blocks, Codes& codes) {
-    HWY_DYNAMIC_DISPATCH(unpack_ternary)(type, blocks, n_blocks, codes);
-}
+HWY_EXPORT(ternary_kernels);
+std::span<const Kernels> ternary_kernels() { return HWY_DYNAMIC_DISPATCH(ternary_kernels)(); }
 
 }  // namespace ggufkit::quant
 #endif

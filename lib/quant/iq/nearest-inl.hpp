@@ -4,18 +4,16 @@
 // a group is negative, which may force one element to the wrong side; or there are none, and all elements of a span are
 // shifted by an eighth up or down (IQ1). The measure is exact: the weighted squared error, wrong signs and all; only
 // which points are tried comes from lists (neighbours.hpp).
-//
-// Compiled once for each target, as search/lanes.hpp.
 #include "quant/iq/formats.hpp"
 #include "quant/iq/neighbours.hpp"
-#include "quant/search/batch.hpp"
-#include "quant/search/symmetric.hpp"
+#include "quant/search/batch-inl.hpp"
+#include "quant/search/symmetric-inl.hpp"
 
-#if defined(GGUFKIT_QUANT_IQ_NEAREST_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_IQ_NEAREST_HPP
-#undef GGUFKIT_QUANT_IQ_NEAREST_HPP
+#if defined(GGUFKIT_QUANT_IQ_NEAREST_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_IQ_NEAREST_INL_HPP_
+#undef GGUFKIT_QUANT_IQ_NEAREST_INL_HPP_
 #else
-#define GGUFKIT_QUANT_IQ_NEAREST_HPP
+#define GGUFKIT_QUANT_IQ_NEAREST_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -48,7 +46,7 @@ class NearestPoints {
 
     // The moments with the nearest points at the scale 1 / inverse.
     SymmetricMoments moments(const Batch<n>& b, int first, Lanes inverse) const {
-        SymmetricMoments m{zero(), zero()};
+        SymmetricMoments m{hn::Zero(tag), hn::Zero(tag)};
         for (int g = 0; g < groups; g += groups_a_span) {
             const Span s = nearest_span(b, first, g, inverse);
             m.vv += s.vv;
@@ -73,13 +71,14 @@ class NearestPoints {
         IntegerLanes word;
 
         static Point none() {
-            return {splat(std::numeric_limits<float>::infinity()), zero(), zero(), hn::Zero(integer_tag)};
+            return {hn::Set(tag, std::numeric_limits<float>::infinity()), hn::Zero(tag), hn::Zero(tag),
+                    hn::Zero(integer_tag)};
         }
 
         void take(LaneMask better, const Point& p) {
-            cost = select(better, p.cost, cost);
-            vv = select(better, p.vv, vv);
-            vx = select(better, p.vx, vx);
+            cost = hn::IfThenElse(better, p.cost, cost);
+            vv = hn::IfThenElse(better, p.vv, vv);
+            vx = hn::IfThenElse(better, p.vx, vx);
             word = hn::IfThenElse(hn::RebindMask(integer_tag, better), p.word, word);
         }
     };
@@ -95,9 +94,9 @@ class NearestPoints {
             word[at] = p.word;
         }
         void take(LaneMask better, const Span& s) {
-            cost = select(better, s.cost, cost);
-            vv = select(better, s.vv, vv);
-            vx = select(better, s.vx, vx);
+            cost = hn::IfThenElse(better, s.cost, cost);
+            vv = hn::IfThenElse(better, s.vv, vv);
+            vx = hn::IfThenElse(better, s.vx, vx);
             const auto better_integer = hn::RebindMask(integer_tag, better);
             for (int i = 0; i < groups_a_span * parts; ++i) {
                 word[i] = hn::IfThenElse(better_integer, s.word[i], word[i]);
@@ -123,7 +122,7 @@ class NearestPoints {
 
     Span span(const Batch<n>& b, int first, int group, Lanes inverse, int down) const {
         Span s;
-        s.cost = s.vv = s.vx = zero();
+        s.cost = s.vv = s.vx = hn::Zero(tag);
         for (int g = 0; g < groups_a_span; ++g) {
             const int row = 8 * (group + g);
             Point plain[parts], wrong[parts];
@@ -143,12 +142,12 @@ class NearestPoints {
         const LaneMask odd = hn::MaskFromVec(hn::BitCast(tag, hn::BroadcastSignBit(hn::BitCast(integer_tag, signs))));
         if constexpr (parts == 1) {
             plain[0].take(odd, wrong[0]);
-            return to_integer(hn::IfThenElseZero(odd, splat(1)));
+            return to_integer(hn::IfThenElseZero(odd, hn::Set(tag, 1)));
         } else {
             const LaneMask second = wrong[1].cost - plain[1].cost < wrong[0].cost - plain[0].cost;
             plain[0].take(hn::AndNot(second, odd), wrong[0]);
             plain[1].take(hn::And(second, odd), wrong[1]);
-            return to_integer(hn::IfThenElseZero(odd, select(second, splat(2), splat(1))));
+            return to_integer(hn::IfThenElseZero(odd, hn::IfThenElse(second, hn::Set(tag, 2), hn::Set(tag, 1))));
         }
     }
 
@@ -156,28 +155,28 @@ class NearestPoints {
     void nearest(const Batch<n>& b, int first, int row, Lanes inverse, int down, Point& plain, Point& wrong) const {
         plain = wrong = Point::none();
         Lanes w[length], x[length];
-        Lanes cell = zero();
+        Lanes cell = hn::Zero(tag);
         for (int i = length - 1; i >= 0; --i) {
             w[i] = b.w_at(row + i, first);
             x[i] = sided(b.x_at(row + i, first));
-            const Lanes level = code_of(x[i], inverse * splat(1 / Format::step),
-                                        splat(-Format::values[down].of[0] / Format::step), 0, levels - 1);
-            cell = fused(cell, splat(levels), level);
+            const Lanes level = code_of(x[i], inverse * hn::Set(tag, 1 / Format::step),
+                                        hn::Set(tag, -Format::values[down].of[0] / Format::step), 0, levels - 1);
+            cell = fused(cell, hn::Set(tag, levels), level);
         }
         const IntegerLanes list = to_integer(cell) * hn::Set(integer_tag, Neighbours::listed / 2);
-        const Lanes minus_twice_inverse = zero() - (inverse + inverse);
+        const Lanes minus_twice_inverse = hn::Zero(tag) - (inverse + inverse);
         for (int pair = 0; pair < pairs_; ++pair) {
             IntegerLanes word = hn::GatherIndex(integer_tag, lists_, list + hn::Set(integer_tag, pair));
             for (int half = 0; half < 2; ++half) {
-                Point p{zero(), zero(), zero(), word};
-                Lanes least = splat(std::numeric_limits<float>::infinity());  // NOLINT(misc-const-correctness)
+                Point p{hn::Zero(tag), hn::Zero(tag), hn::Zero(tag), word};
+                Lanes least = hn::Set(tag, std::numeric_limits<float>::infinity());  // NOLINT(misc-const-correctness)
                 for (int i = 0; i < length; ++i) {
                     const Lanes v =
                         entry<levels>(Format::values[down].of, hn::And(word, hn::Set(integer_tag, (1 << bits) - 1)));
                     const Lanes wv = w[i] * v;
                     p.vv = fused(wv, v, p.vv);
                     p.vx = fused(wv, x[i], p.vx);
-                    if constexpr (even) least = smaller(least, wv * x[i]);
+                    if constexpr (even) least = hn::Min(least, wv * x[i]);
                     word = hn::ShiftRight<bits>(word);
                 }
                 word = hn::ShiftRight<16 - length * bits>(word);
@@ -191,7 +190,7 @@ class NearestPoints {
             }
         }
     }
-    static Lanes sided(Lanes x) { return shifted ? x : magnitude(x); }
+    static Lanes sided(Lanes x) { return shifted ? x : hn::Abs(x); }
 
     const std::int32_t* lists_;
     int pairs_;

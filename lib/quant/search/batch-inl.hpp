@@ -1,37 +1,76 @@
 // Sixteen sub-blocks of n values as searches want them: in lanes, in units of their own, and weighted.
-//
-// Compiled once for each target, as lanes.hpp.
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
 #include <cstring>
 
+#include "core/half.hpp"
 #include "quant/kernels.hpp"
-#include "quant/search/lanes.hpp"
-#include "quant/search/unit.hpp"
-#include "quant/search/values.hpp"
-#include "quant/search/weighting.hpp"
+#include "quant/search/lanes-inl.hpp"
 
-#if defined(GGUFKIT_QUANT_SEARCH_BATCH_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_SEARCH_BATCH_HPP
-#undef GGUFKIT_QUANT_SEARCH_BATCH_HPP
+#if defined(GGUFKIT_QUANT_SEARCH_BATCH_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_SEARCH_BATCH_INL_HPP_
+#undef GGUFKIT_QUANT_SEARCH_BATCH_INL_HPP_
 #else
-#define GGUFKIT_QUANT_SEARCH_BATCH_HPP
+#define GGUFKIT_QUANT_SEARCH_BATCH_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
 
+// Values are searched in units of a power of two near their largest magnitude: no sum of products then overflows or
+// vanishes, and the unit is exact to apply and to remove.
+struct Unit {
+    float size = 1;
+    float inverse = 1;
+
+    // What is far below any binary16 needs no unit of its own.
+    static constexpr int least_for_half = -40, least = -126;
+
+    // The unit for values up to `peak` in magnitude, 2^least_exponent or larger.
+    static HWY_INLINE Unit of(float peak, int least_exponent = least_for_half) {
+        const auto exponent = static_cast<int>(std::bit_cast<std::uint32_t>(peak) >> 23) - 127;
+        const int k = std::clamp(exponent, least_exponent, 126);
+        return {std::bit_cast<float>(static_cast<std::uint32_t>(127 + k) << 23),
+                std::bit_cast<float>(static_cast<std::uint32_t>(127 - k) << 23)};
+    }
+
+    // The finite binary16 nearest to `value` units, in units.
+    HWY_INLINE float nearest_half(float value) const {
+        constexpr float largest = 65504;
+        return half_to_float(float_to_half(std::clamp(value * size, -largest, largest))) * inverse;
+    }
+    // Whether `value` units, rounded to binary16, would be infinite.
+    HWY_INLINE bool overflows_half(float value) const { return std::abs(value * size) >= 65520; }
+};
+
+// How much an error at each element counts; spec/quantizers.md says why. Without an importance matrix, of the sub-block:
+enum class Weighting : std::uint8_t {
+    linear,  // rms + |x|
+    square,  // 4 rms^2 + x^2
+    flat,    // 2 rms + |x|
+    none,    // 1; and importance counts as it is
+};
+
+// With one: importance * sqrt(spread + x^2), the spread so many times the mean square of a super-block.
+constexpr float importance_spread(Weighting weighting) { return weighting == Weighting::flat ? 2.0f : 8.0f; }
+
+// Added to every weight, so that sums of weights can be divided by. Values are about 1 in their unit.
+inline constexpr float least_weight = 0x1p-40f;
+
 // The largest magnitude among `count` values, a multiple of 16.
 inline float peak_of(const float* values, int count) {
     PerSubBlock peak;
     for (int first = 0; first < batch_size; first += lane_count) {
-        Lanes even = zero(), odd = zero();
+        Lanes even = hn::Zero(tag), odd = hn::Zero(tag);
         int i = first;
         for (; i + batch_size < count; i += 2 * batch_size) {
-            even = larger(even, magnitude(hn::LoadU(tag, values + i)));
-            odd = larger(odd, magnitude(hn::LoadU(tag, values + i + batch_size)));
+            even = hn::Max(even, hn::Abs(hn::LoadU(tag, values + i)));
+            odd = hn::Max(odd, hn::Abs(hn::LoadU(tag, values + i + batch_size)));
         }
-        if (i < count) even = larger(even, magnitude(hn::LoadU(tag, values + i)));
-        peak.store(first, larger(even, odd));
+        if (i < count) even = hn::Max(even, hn::Abs(hn::LoadU(tag, values + i)));
+        peak.store(first, hn::Max(even, odd));
     }
     return peak.largest<batch_size>(0);
 }
@@ -119,9 +158,9 @@ struct Batch {
     }
 
     Lanes mean_square(int first) const {
-        Lanes sum = zero();
+        Lanes sum = hn::Zero(tag);
         for (int i = 0; i < n; ++i) sum = fused(x_at(i, first), x_at(i, first), sum);
-        return sum * splat(1.0f / n);
+        return sum * hn::Set(tag, 1.0f / n);
     }
 
     // The weights of elements that nothing else is known of. Large ones count more, small ones not much less.
@@ -129,31 +168,31 @@ struct Batch {
         if (weighting == Weighting::none) return weigh_alike();
         const bool square = weighting == Weighting::square;
         for (int first = 0; first < batch_size; first += lane_count) {
-            Lanes squares = zero(), magnitudes = zero();
+            Lanes squares = hn::Zero(tag), magnitudes = hn::Zero(tag);
             for (int i = 0; i < n; ++i) {
                 const Lanes value = x_at(i, first);
                 squares = fused(value, value, squares);
-                magnitudes += magnitude(value);
+                magnitudes += hn::Abs(value);
             }
-            const Lanes mean = squares * splat(1.0f / n);
-            const Lanes rms = square_root(mean);
-            const Lanes base = (square                         ? splat(4) * mean
+            const Lanes mean = squares * hn::Set(tag, 1.0f / n);
+            const Lanes rms = hn::Sqrt(mean);
+            const Lanes base = (square                         ? hn::Set(tag, 4) * mean
                                 : weighting == Weighting::flat ? rms + rms
                                                                : rms) +
-                               splat(least_weight);
-            const Lanes sum = splat(n) * base + (square ? squares : magnitudes);
-            const Lanes per_sum = splat(1) / sum;
+                               hn::Set(tag, least_weight);
+            const Lanes sum = hn::Set(tag, n) * base + (square ? squares : magnitudes);
+            const Lanes per_sum = hn::Set(tag, 1) / sum;
             for (int i = 0; i < n; ++i) {
                 const Lanes value = x_at(i, first);
-                set_weight(i, first, (base + (square ? value * value : magnitude(value))) * per_sum);
+                set_weight(i, first, (base + (square ? value * value : hn::Abs(value))) * per_sum);
             }
             total.store(first, sum);
         }
     }
     void weigh_alike() {
         for (int first = 0; first < batch_size; first += lane_count) {
-            for (int i = 0; i < n; ++i) set_weight(i, first, splat(1.0f / n));
-            total.store(first, splat(n));
+            for (int i = 0; i < n; ++i) set_weight(i, first, hn::Set(tag, 1.0f / n));
+            total.store(first, hn::Set(tag, n));
         }
     }
 
@@ -161,7 +200,7 @@ struct Batch {
     void weigh_importance(const PerSubBlock& spread) {
         set_weights([&](int i, int first) {
             const Lanes value = x_at(i, first);
-            return w_at(i, first) * square_root(fused(value, value, spread.load(first)));
+            return w_at(i, first) * hn::Sqrt(fused(value, value, spread.load(first)));
         });
     }
     // Where it is all that counts.
@@ -173,13 +212,13 @@ struct Batch {
     template <class Weight>
     HWY_INLINE void set_weights(Weight weight_of) {
         for (int first = 0; first < batch_size; first += lane_count) {
-            Lanes sum = zero();
+            Lanes sum = hn::Zero(tag);
             for (int i = 0; i < n; ++i) {
-                const Lanes weight = weight_of(i, first) + splat(least_weight);
+                const Lanes weight = weight_of(i, first) + hn::Set(tag, least_weight);
                 set_weight(i, first, weight);
                 sum += weight;
             }
-            const Lanes per_sum = splat(1) / sum;
+            const Lanes per_sum = hn::Set(tag, 1) / sum;
             for (int i = 0; i < n; ++i) set_weight(i, first, w_at(i, first) * per_sum);
             total.store(first, sum);
         }
@@ -195,9 +234,9 @@ HWY_INLINE void write_codes(int first, int count, const float* x, const PerSubBl
     const hn::RebindToUnsigned<Tag> unsigned_tag;
     const hn::Rebind<std::uint8_t, Tag> bytes;
     for (int k = first; k < first + count; ++k) {
-        const Lanes f = splat(factor[k]);
-        const Lanes v = splat(inverse[k]);
-        const Lanes o = splat(offset[k]);
+        const Lanes f = hn::Set(tag, factor[k]);
+        const Lanes v = hn::Set(tag, inverse[k]);
+        const Lanes o = hn::Set(tag, offset[k]);
         for (int i = k * n; i < (k + 1) * n; i += lane_count) {
             const auto code = hn::BitCast(unsigned_tag, Values::code(fused(hn::LoadU(tag, x + i) * f, v, o)));
             hn::StoreU(hn::TruncateTo(bytes, code), bytes, codes + i - first * n);

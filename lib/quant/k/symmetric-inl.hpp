@@ -1,22 +1,28 @@
 // Super-blocks of x ~ d * scale * value (Q3_K, Q6_K, IQ4_XS): d is a binary16, scales are small signed integers, one a
-// sub-block. The counterpart of affine.hpp, step for step; spec/quantizers.md tells the whole story.
-//
-// Compiled once for each target, as search/lanes.hpp.
+// sub-block. The counterpart of affine-inl.hpp, step for step; spec/quantizers.md says why.
+#include <algorithm>
+#include <cstdint>
 #include <limits>
 
-#include "quant/k/codes.hpp"
-#include "quant/search/super_block.hpp"
-#include "quant/search/symmetric.hpp"
+#include "quant/search/blocks-inl.hpp"
+#include "quant/search/symmetric-inl.hpp"
 
-#if defined(GGUFKIT_QUANT_K_SYMMETRIC_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef GGUFKIT_QUANT_K_SYMMETRIC_HPP
-#undef GGUFKIT_QUANT_K_SYMMETRIC_HPP
+#if defined(GGUFKIT_QUANT_K_SYMMETRIC_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GGUFKIT_QUANT_K_SYMMETRIC_INL_HPP_
+#undef GGUFKIT_QUANT_K_SYMMETRIC_INL_HPP_
 #else
-#define GGUFKIT_QUANT_K_SYMMETRIC_HPP
+#define GGUFKIT_QUANT_K_SYMMETRIC_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();
 namespace ggufkit::quant::HWY_NAMESPACE {
+
+// What the encoder finds in a super-block, before it is packed.
+struct SymmetricCodes {
+    float d;
+    std::int8_t scale[16];
+    std::uint8_t code[256];
+};
 
 // Format: sub_block, Values, half_scales of scales, starts, weighting.
 template <class Format>
@@ -46,7 +52,7 @@ class SymmetricEncoder {
     void write(Codes (&out)[super_blocks]) const {
         PerSubBlock inverse;
         for (int first = 0; first < batch_size; first += lane_count) {
-            inverse.store(first, ratio(splat(1), d_.load(first) * scale_.load(first)));
+            inverse.store(first, ratio(hn::Set(tag, 1), d_.load(first) * scale_.load(first)));
         }
         for (int b = 0; b < super_blocks; ++b) {
             const int from = b * Blocks::size;
@@ -67,7 +73,7 @@ class SymmetricEncoder {
     };
 
     struct UnitOfScales {
-        explicit UnitOfScales(Lanes unit) : d(unit), per_d(ratio(splat(1), unit)) {}
+        explicit UnitOfScales(Lanes unit) : d(unit), per_d(ratio(hn::Set(tag, 1), unit)) {}
         Lanes d, per_d;
     };
     struct Integers {
@@ -77,10 +83,10 @@ class SymmetricEncoder {
 
         void consider(const Integers& found) {
             const LaneMask better = found.error < error;
-            scale = select(better, found.scale, scale);
-            error = select(better, found.error, error);
-            behind.vv = select(better, found.behind.vv, behind.vv);
-            behind.vx = select(better, found.behind.vx, behind.vx);
+            scale = hn::IfThenElse(better, found.scale, scale);
+            error = hn::IfThenElse(better, found.error, error);
+            behind.vv = hn::IfThenElse(better, found.behind.vv, behind.vv);
+            behind.vx = hn::IfThenElse(better, found.behind.vx, behind.vx);
         }
     };
 
@@ -122,16 +128,18 @@ class SymmetricEncoder {
     // the one that is best for the moments. Here a lane is a d.
     void choose_unit(int b) {
         static constexpr Grid grid;
-        const Lanes size = splat(blocks_.unit[b].size), inverse = splat(blocks_.unit[b].inverse);
+        const Lanes size = hn::Set(tag, blocks_.unit[b].size), inverse = hn::Set(tag, blocks_.unit[b].inverse);
         PerSubBlock d, error;
         for (int first = 0; first < batch_size; first += lane_count) {
-            const Lanes some_d = nearest_half(splat(peak_scale_[b]) * size * grid.per_d.load(first)) * inverse;
-            const Lanes per_d = ratio(splat(1), some_d);
-            Lanes sum = zero();  // of the errors, but for what is the same for all
+            const Lanes some_d = nearest_half(hn::Set(tag, peak_scale_[b]) * size * grid.per_d.load(first)) * inverse;
+            const Lanes per_d = ratio(hn::Set(tag, 1), some_d);
+            Lanes sum = hn::Zero(tag);  // of the errors, but for what is the same for all
             for (int k = b * Blocks::size; k < (b + 1) * Blocks::size; ++k) {
-                const Lanes scale = some_d * clamp(round(splat(free_scale_[k]) * per_d), -half_scales, half_scales - 1);
-                const Lanes error = scale * fused(scale, splat(moments_.vv[k]), splat(-2 * moments_.vx[k]));
-                sum = fused(splat(blocks_.batch.total[k]), error, sum);
+                const Lanes scale =
+                    some_d * clamp(round(hn::Set(tag, free_scale_[k]) * per_d), -half_scales, half_scales - 1);
+                const Lanes error =
+                    scale * fused(scale, hn::Set(tag, moments_.vv[k]), hn::Set(tag, -2 * moments_.vx[k]));
+                sum = fused(hn::Set(tag, blocks_.batch.total[k]), error, sum);
             }
             d.store(first, some_d);
             error.store(first, sum);
@@ -149,7 +157,7 @@ class SymmetricEncoder {
             const Lanes nearest_scale = round(free_scale_.load(first) * unit.per_d);
             Integers best = fit_neighbours<probes>(first, nearest_scale, unit);
             for (int by = probes; by <= reach; by += probes) {
-                const Lanes away = splat(static_cast<float>(by));
+                const Lanes away = hn::Set(tag, static_cast<float>(by));
                 best.consider(fit_neighbours<probes>(first, nearest_scale - away, unit));
                 best.consider(fit_neighbours<probes>(first, nearest_scale + away, unit));
             }
@@ -163,8 +171,8 @@ class SymmetricEncoder {
         Lanes inverse[probes];
         SymmetricMoments m[probes];
         for (int j = 0; j < probes; ++j) {
-            const Lanes scale = middle + splat(static_cast<float>(j - central));
-            inverse[j] = ratio(splat(1), unit.d * clamp(scale, -half_scales, half_scales - 1));
+            const Lanes scale = middle + hn::Set(tag, static_cast<float>(j - central));
+            inverse[j] = ratio(hn::Set(tag, 1), unit.d * clamp(scale, -half_scales, half_scales - 1));
         }
         Search::moments(blocks_.batch, first, inverse, m);
         Integers best = nearest(m[central], m[central].best(), unit);
