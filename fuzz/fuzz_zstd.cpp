@@ -1,5 +1,5 @@
-// Any bytes: unpacking them as a file of zstd frames returns, by the seek table and from front to back; where both give
-// content, it is the same.
+// Any bytes: unpacking them as a compressed file returns, by the seek table of zstd and from front to back; where both
+// give content, it is the same.
 #include <sys/mman.h>
 #include <unistd.h>
 #include <ggufkit/model.hpp>
@@ -11,8 +11,8 @@
 #include <span>
 #include <string>
 
+#include "io/compression.hpp"
 #include "io/spool.hpp"
-#include "io/zstd.hpp"
 
 using namespace ggufkit;
 
@@ -34,7 +34,7 @@ Result<std::vector<std::byte>> front_to_back(std::span<const std::byte> bytes) {
         if (content.size() > most) return fail({.code = Errc::out_of_range});
         return {};
     };
-    if (auto done = io::decompress_stream(source, sink); !done) return fail(done.error());
+    if (auto done = io::decompress(io::compression_of(bytes), source, sink); !done) return fail(done.error());
     return content;
 }
 

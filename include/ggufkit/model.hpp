@@ -162,9 +162,10 @@ struct RemoteOptions;  // remote.hpp
 class Model {
   public:
     // Maps `path`; where it is a shard (split.count > 1, NAME-00001-of-00005.gguf), all its siblings. Errors: IO_*,
-    // those of parse(), those of check_structure(), and BAD_SPLIT where shards are missing or disagree. A file made of
-    // zstd frames (spec/streams.md), whatever its name, is unpacked into a temporary file without a name, which is
-    // mapped in its place; errors: TRUNCATED, BAD_ZSTD with the offset in the compressed file, UNSUPPORTED, IO_NO_SPACE.
+    // those of parse(), those of check_structure(), and BAD_SPLIT where shards are missing or disagree. A file
+    // compressed with zstd, gzip, bzip2 or xz (spec/streams.md), whatever its name, is unpacked into a temporary file
+    // without a name, which is mapped in its place; errors: TRUNCATED, BAD_ZSTD and BAD_COMPRESSED with the offset in the
+    // compressed file, UNSUPPORTED, IO_NO_SPACE.
     static Result<Model> open(const std::filesystem::path& path, const OpenOptions& options = {});
     // The same for what can be read from `fd`, which stays the caller's: a pipe is read to its end into a temporary
     // file; a regular file, from its start on, is mapped. Errors call it `name`.

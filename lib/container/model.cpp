@@ -18,6 +18,7 @@
 #include "container/split.hpp"
 #include "container/structure.hpp"
 #include "core/hasher.hpp"
+#include "io/compression.hpp"
 #include "io/download.hpp"
 #include "io/spool.hpp"
 
@@ -144,11 +145,11 @@ Result<Opener> from_server(const RemoteOptions& remote, const OpenOptions& optio
         };
 }
 
-// NAME-00002-of-00005.gguf, taken apart; all shards are .gguf.zst, or none is.
+// NAME-00002-of-00005.gguf, taken apart; all shards are .gguf.zst, or none is. The same for .gz, .bz2 and .xz.
 struct ShardName {
     std::string prefix;  // "NAME", with the folder
-    std::string_view suffix;
-    std::string query;  // of a URL
+    std::string suffix;  // ".gguf", ".gguf.zst", …
+    std::string query;   // of a URL
     std::uint64_t number;
     std::uint64_t count;
 
@@ -157,7 +158,7 @@ struct ShardName {
         const std::size_t end = is_remote(name) ? name.find('?') : name.npos;
         const std::string query = end == name.npos ? "" : name.substr(end);
         std::string_view rest = std::string_view(name).substr(0, end);
-        const std::string_view suffix = rest.ends_with(".zst") ? ".gguf.zst" : ".gguf";
+        const std::string suffix = fmt::format(".gguf{}", io::compression_suffix(rest));
         if (!rest.ends_with(suffix)) return std::nullopt;
         rest.remove_suffix(suffix.size());
         const auto count = take_number(rest);

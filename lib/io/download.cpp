@@ -4,8 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "io/compression.hpp"
 #include "io/frames.hpp"
-#include "io/seekable.hpp"
 #include "io/spool_file.hpp"
 
 namespace ggufkit::io {
@@ -26,7 +26,7 @@ class Download {
         if (const auto digest = download->file_->identity()->digest()) download->spool_.stamp(*digest);
         auto mapped = download->spool_.map(download->file_->name());
         if (!mapped) return fail(std::move(mapped).error());
-        if (is_zstd(mapped->bytes())) {
+        if (compression_of(mapped->bytes()) != Compression::none) {
             return options.enough ? download->unpack_parts(options) : unpack_input(std::move(*mapped), options);
         }
         Input input{.file = std::move(*mapped)};
@@ -82,7 +82,7 @@ class Download {
 
     // From front to back, as long as it may be a model.
     Result<void> fetch_all(const SpoolOptions& options) {
-        std::array<std::byte, 4> beginning{};
+        std::array<std::byte, longest_magic> beginning{};
         bool no_model = false;
         const auto take = [&](std::uint64_t offset, std::span<const std::byte> bytes) -> Result<void> {
             if (offset == 0) {
@@ -95,7 +95,7 @@ class Download {
             const std::uint64_t there = offset + bytes.size();
             if (options.progress) options.progress(there, file_->size());
             no_model = there >= std::min<std::uint64_t>(recognized_bytes, file_->size()) && !may_be_gguf(beginning) &&
-                       !is_zstd(beginning);
+                       compression_of(beginning) == Compression::none;
             return no_model ? fail({.code = Errc::bad_magic}) : Result<void>{};
         };
         auto read = file_->read(0, HttpRequest{}.end, take);

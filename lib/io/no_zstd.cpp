@@ -19,6 +19,6 @@ Result<void> decompress_frames(std::span<const std::byte>, std::span<std::byte>,
     return refuse();
 }
 Result<void> decompress_each(std::span<const Packed>) { return refuse(); }
-Result<void> decompress_stream(const Source&, const Sink&) { return refuse(); }
+Result<void> decompress_zstd(const Source&, const Sink&) { return refuse(); }
 
 }  // namespace ggufkit::io

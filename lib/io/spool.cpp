@@ -15,11 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include "io/compression.hpp"
 #include "io/frames.hpp"
 #include "io/read_at.hpp"
-#include "io/seekable.hpp"
 #include "io/spool_file.hpp"
-#include "io/zstd.hpp"
 
 namespace ggufkit::io {
 
@@ -63,23 +62,13 @@ Result<std::size_t> read_some(int fd, std::span<std::byte> into) {
         {.code = Errc::io_read, .detail = fmt::format("cannot read: {}", std::generic_category().message(errno))});
 }
 
-Result<void> copy(const Source& source, const Sink& sink) {
-    std::vector<std::byte> buffer(1 << 20);
-    while (true) {
-        const auto got = source(buffer);
-        if (!got) return fail(got.error());
-        if (*got == 0) return {};
-        if (auto taken = sink(std::span(buffer).first(*got)); !taken) return taken;
-    }
-}
-
-// The content of what `source` gives, decompressed or as it is.
-Result<Spool> read_through(const Source& source, bool compressed) {
+// The content of what `source` gives.
+Result<Spool> read_through(const Source& source, Compression format) {
     auto spool = Spool::create();
     if (!spool) return fail(std::move(spool).error());
     Front front(*spool);
     const Sink sink = [&](std::span<const std::byte> bytes) { return front.write(bytes); };
-    auto read = compressed ? decompress_stream(source, sink) : copy(source, sink);
+    auto read = decompress(format, source, sink);
     if (!read && !front.no_model()) return fail(std::move(read).error());
     return *std::move(spool);
 }
@@ -90,8 +79,8 @@ Error about(const std::filesystem::path& name, Error error) {
 }
 
 // The same as an input.
-Result<Input> spooled(const Source& source, bool compressed, const std::filesystem::path& name) {
-    const auto content = read_through(source, compressed);
+Result<Input> spooled(const Source& source, Compression format, const std::filesystem::path& name) {
+    const auto content = read_through(source, format);
     if (!content) return fail(about(name, content.error()));
     auto mapped = content->map(name);
     if (!mapped) return fail(std::move(mapped).error());
@@ -100,14 +89,15 @@ Result<Input> spooled(const Source& source, bool compressed, const std::filesyst
 
 // ---- what is compressed
 
-Result<Input> content_of(const MappedFile& file, const SpoolOptions& options) {
+Result<Input> content_of(const MappedFile& file, Compression format, const SpoolOptions& options) {
     const int fd = file.fd();
     const std::uint64_t size = file.bytes().size();
-    auto frames =
-        Frames::open([fd](std::uint64_t offset, std::span<std::byte> into) { return read_at(fd, offset, into); }, size);
-    if (!frames) return fail(about(file.path(), std::move(frames).error()));
-    if (*frames) return unpack_frames(*std::move(frames), file.path(), options);
-
+    if (format == Compression::zstd) {
+        const auto read = [fd](std::uint64_t offset, std::span<std::byte> into) { return read_at(fd, offset, into); };
+        auto frames = Frames::open(read, size);
+        if (!frames) return fail(about(file.path(), std::move(frames).error()));
+        if (*frames) return unpack_frames(*std::move(frames), file.path(), options);
+    }
     std::uint64_t at = 0;
     const Source source = [&](std::span<std::byte> into) -> Result<std::size_t> {
         into = into.first(std::min<std::uint64_t>(into.size(), size - at));
@@ -116,7 +106,7 @@ Result<Input> content_of(const MappedFile& file, const SpoolOptions& options) {
         if (options.progress) options.progress(at, size);
         return into.size();
     };
-    return spooled(source, true, file.path());
+    return spooled(source, format, file.path());
 }
 
 }  // namespace
@@ -147,8 +137,9 @@ Result<Input> unpack_frames(const std::shared_ptr<Frames>& frames, const std::fi
 }
 
 Result<Input> unpack_input(MappedFile file, const SpoolOptions& options) {
-    if (!is_zstd(file.bytes())) return Input{.file = std::move(file)};
-    auto content = content_of(file, options);
+    const Compression format = compression_of(file.bytes());
+    if (format == Compression::none) return Input{.file = std::move(file)};
+    auto content = content_of(file, format, options);
     if (auto same = file.check_unchanged(); !same) return fail(std::move(same).error());
     if (content) content->compressed = std::move(file);
     return content;
@@ -188,7 +179,7 @@ Result<Input> read_input(int fd, const std::filesystem::path& name, const SpoolO
         if (got && options.progress) options.progress(done += *got, 0);
         return got;
     };
-    return spooled(source, is_zstd(std::span(beginning).first(size)), name);
+    return spooled(source, compression_of(std::span(beginning).first(size)), name);
 }
 
 }  // namespace ggufkit::io

@@ -43,7 +43,7 @@ struct Input {
     std::function<Result<void>(std::uint64_t begin, std::uint64_t end)> fill{};
 };
 
-// `file`, or its content where it is made of zstd frames.
+// `file`, or its content if it is compressed.
 Result<Input> unpack_input(MappedFile file, const SpoolOptions& options);
 // The content that `frames` have; errors call it `name`.
 Result<Input> unpack_frames(const std::shared_ptr<Frames>& frames, const std::filesystem::path& name,
@@ -52,10 +52,10 @@ Result<Input> unpack_frames(const std::shared_ptr<Frames>& frames, const std::fi
 // Whether content that begins so may be a model; true as long as too little is there to say.
 bool may_be_gguf(std::span<const std::byte> beginning) noexcept;
 
-// The file, or its content where it is made of zstd frames. With a seek table all threads decompress, and no more frames
-// than are enough; without, it is read from front to back. Content that does not begin as GGUF does ends early: it is
-// not worth the disk. Errors: those of MappedFile and zstd.hpp; IO_NO_SPACE, IO_WRITE (also where there is no folder for
-// temporary files).
+// The file, or its content if it is compressed. With a seek table of zstd all threads decompress, and no more frames than
+// are enough; without, it is read from front to back. Content that does not begin as GGUF does ends early: it is not
+// worth the disk. Errors: those of MappedFile and compression.hpp; IO_NO_SPACE, IO_WRITE (also where there is no folder
+// for temporary files).
 Result<Input> open_input(const std::filesystem::path& path, const SpoolOptions& options);
 
 // The same for what `fd` has to give, which stays the caller's. `name` is what errors call it.

@@ -4,9 +4,12 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include <boost/iostreams/filter/symmetric.hpp>
 #include <memory>
+#include <new>
 
 #include "core/no_memory.hpp"
+#include "io/filter_stream.hpp"
 
 namespace ggufkit::io {
 
@@ -66,6 +69,40 @@ Result<void> decompress(const Decompressor& context, const Packed& packed, std::
     return {};
 }
 
+// In place of Boost's own filter, which takes a file that ends within a frame for a whole one, and cannot say where the
+// damage is.
+class FrameFilter {
+  public:
+    using char_type = char;
+
+    FrameFilter() : context_(new_decompressor()) {
+        if (!context_) throw std::bad_alloc();
+    }
+
+    // See symmetric_filter.hpp: reads from `in`, writes to `out`, and returns false when all is done.
+    bool filter(const char*& in, const char* in_end, char*& out, const char* out_end, bool at_end) {
+        ZSTD_inBuffer from{in, static_cast<std::size_t>(in_end - in), 0};
+        ZSTD_outBuffer to{out, static_cast<std::size_t>(out_end - out), 0};
+        while (from.pos < from.size || wanted_ != 0) {
+            const std::size_t at = from.pos;
+            wanted_ = ZSTD_decompressStream(context_.get(), &to, &from);
+            if (ZSTD_isError(wanted_) != 0) throw Thrown{fault(wanted_, read_ + at)};
+            if (from.pos == from.size || to.pos == to.size) break;
+        }
+        read_ += from.pos;
+        in += from.pos;
+        out += to.pos;
+        if (at_end && to.pos == 0 && wanted_ != 0) throw Thrown{truncated(read_)};
+        return !at_end || to.pos != 0;
+    }
+    void close() {}
+
+  private:
+    Decompressor context_;
+    std::size_t wanted_ = 0;  // bytes, more or less; 0 between frames
+    std::uint64_t read_ = 0;
+};
+
 }  // namespace
 
 // As measured, rounded up.
@@ -113,28 +150,15 @@ Result<void> decompress_each(std::span<const Packed> parts) {
     return {};
 }
 
-Result<void> decompress_stream(const Source& source, const Sink& sink) {
-    const Decompressor context = new_decompressor();
-    if (!context) return fail(no_memory());
-    std::vector<std::byte> compressed(ZSTD_DStreamInSize()), content(ZSTD_DStreamOutSize());
-    std::uint64_t before = 0;  // bytes of the source that are dealt with
-    std::size_t wanted = 0;    // 0: between frames
-    while (true) {
-        const auto got = source(compressed);
-        if (!got) return fail(got.error());
-        if (*got == 0 && wanted != 0) return fail(truncated(before));
-        if (*got == 0) return {};
-        ZSTD_inBuffer in{compressed.data(), *got, 0};
-        // Once more where the content filled its buffer: there may be more of it without more input.
-        for (bool full = false; full || in.pos < in.size;) {
-            ZSTD_outBuffer out{content.data(), content.size(), 0};
-            const std::size_t at = in.pos;
-            wanted = ZSTD_decompressStream(context.get(), &out, &in);
-            if (ZSTD_isError(wanted) != 0) return fail(fault(wanted, before + at));
-            if (auto taken = sink(std::span(content).first(out.pos)); !taken) return taken;
-            full = out.pos == out.size && wanted != 0;
-        }
-        before += *got;
+Result<void> decompress_zstd(const Source& source, const Sink& sink) {
+    FilterSource from(source);
+    const auto buffer = static_cast<std::streamsize>(ZSTD_DStreamInSize());
+    try {
+        return pull(boost::iostreams::symmetric_filter<FrameFilter>(buffer), from, sink);
+    } catch (const Thrown& thrown) {
+        return fail(thrown.error);
+    } catch (const std::bad_alloc&) {
+        return fail(no_memory());
     }
 }
 

@@ -7,10 +7,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <ggufkit/error.hpp>
 #include <span>
 #include <vector>
+
+#include "io/byte_stream.hpp"
 
 namespace ggufkit::io {
 
@@ -36,13 +37,8 @@ struct Packed {
 // beginning.
 Result<void> decompress_each(std::span<const Packed> parts);
 
-// Fills the span as far as there are bytes: how many it got, 0 at the end.
-using Source = std::function<Result<std::size_t>(std::span<std::byte>)>;
-// Takes the next bytes.
-using Sink = std::function<Result<void>(std::span<const std::byte>)>;
-
 // Reads frames to the end of the source, and passes their content on as it comes. Besides the errors above, those of
 // source and sink.
-Result<void> decompress_stream(const Source& source, const Sink& sink);
+Result<void> decompress_zstd(const Source& source, const Sink& sink);
 
 }  // namespace ggufkit::io

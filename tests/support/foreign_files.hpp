@@ -14,6 +14,7 @@ struct ForeignFile {
     std::string_view what;    // "a ZIP archive"
     std::string_view advice;  // part of it
     bool old_imatrix = false;
+    bool compressed = false;  // a model may be in it, so that the programs look at the content
 };
 
 std::vector<ForeignFile> foreign_files();

@@ -114,9 +114,9 @@ TEST_CASE("completion in bash: flags, their values, models") {
     CHECK(offered_by_bash(folder, "gguf-requant", "in.gguf Q4_K") == Words{"Q4_K_S", "Q4_K_M"});
     CHECK(offered_by_bash(folder, "gguf-requant", "--output-tensor-type MX") == Words{"MXFP4"});
     CHECK(offered_by_bash(folder, "gguf-requant", "--effort ''") == Words{"fast", "default", "max"});
-    for (const char* name : {"a model.gguf", "b.gguf.zst", "c.txt"}) save(folder, name, "");
+    for (const char* name : {"a model.gguf", "b.gguf.zst", "c.txt", "d.gguf.xz"}) save(folder, name, "");
     std::filesystem::create_directory(folder / "folder");
-    CHECK(offered_by_bash(folder, "gguf-diff", "''") == Words{"a model.gguf", "b.gguf.zst", "folder"});
+    CHECK(offered_by_bash(folder, "gguf-diff", "''") == Words{"a model.gguf", "b.gguf.zst", "d.gguf.xz", "folder"});
     CHECK(offered_by_bash(folder, "gguf-info", "--tensors b") == Words{"b.gguf.zst"});
     CHECK(offered_by_bash(folder, "gguf-info", "--verify c") == Words{"c.txt", "completion.bash"});
     for (const char* flag : {"gguf-info --manifest", "gguf-info --html", "gguf-diff --apply", "gguf-diff --patch",

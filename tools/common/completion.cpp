@@ -99,7 +99,7 @@ _{0}() {{
         _{0}_words {3}
         local -a files
         mapfile -t files < <(compgen -d -- "$cur"
-            compgen -f -X '!*.gguf' -- "$cur"; compgen -f -X '!*.gguf.zst' -- "$cur")
+            for packed in '' .zst .gz .bz2 .xz; do compgen -f -X "!*.gguf$packed" -- "$cur"; done)
         COMPREPLY+=("${{files[@]}}")
     fi
 }}
@@ -132,7 +132,7 @@ std::string zsh_completion(const Tool& tool) {
     return fmt::format("#compdef {}\n", tool.name) + header(tool, "zsh") +
            fmt::format(R"x(_{0}-arguments() {{
     compadd -M 'm:{{a-zA-Z}}={{A-Za-z}}' -- {1}
-    _files -g '*.gguf(|.zst)(-.)'
+    _files -g '*.gguf(|.zst|.gz|.bz2|.xz)(-.)'
 }}
 _{0}() {{
     _arguments -s -S -M 'm:{{a-zA-Z}}={{A-Za-z}} r:|[_-]=* r:|=*' \

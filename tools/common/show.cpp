@@ -95,7 +95,8 @@ std::string shown(const std::filesystem::path& file) {
 }
 
 std::string sentence(const Error& error) {
-    const bool of_the_file = !error.rule.empty() || error.code == Errc::bad_zstd || error.code == Errc::truncated;
+    const bool of_the_file = !error.rule.empty() || error.code == Errc::bad_zstd ||
+                             error.code == Errc::bad_compressed || error.code == Errc::truncated;
     if (error.code == Errc::no_memory) return error.detail;
     if (of_the_file || error.subject.empty()) return error.message();
     return fmt::format("{}: {}", printable(error.subject), printable(error.detail));

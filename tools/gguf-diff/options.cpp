@@ -37,11 +37,11 @@ Models made with an importance matrix are best judged with it: pass it as
 Of three models the weights decide. Keys of A or B that are not as in BASE are
 shown, but for those that every quantization changes, as general.file_type.
 
-Any file may be compressed (.gguf.zst), and one of them - for standard input:
-then it is unpacked into a file without a name in TMPDIR, or else /var/tmp. Any
-may be a URL or hf:OWNER/REPO/FILE.gguf (gguf-info --help says more): of it the
-header is fetched, and the data of those tensors that have to be compared; with
---sample, of large ones, no more than parts.
+Any file may be compressed (.gguf.zst, .gguf.gz, .gguf.bz2 or .gguf.xz), and one
+of them - for standard input: then it is unpacked into a file without a name in
+TMPDIR, or else /var/tmp. Any may be a URL or hf:OWNER/REPO/FILE.gguf (gguf-info
+--help says more): of it the header is fetched, and the data of those tensors
+that have to be compared; with --sample, of large ones, no more than parts.
 
 Examples:
   gguf-diff model-f16.gguf model-Q8_0.gguf

@@ -93,9 +93,9 @@ missing, the exit code is 1. On a terminal long names and values are cut to its
 width (or to COLUMNS); in a pipe names and strings are whole, and --json has
 every array in full. GLOB is a pattern of the shell: quote it.
 
-FILE may be compressed (.gguf.zst), - for standard input, or a pipe such as
-<(command): then it is unpacked into a file without a name in TMPDIR, or else
-/var/tmp.
+FILE may be compressed (.gguf.zst, .gguf.gz, .gguf.bz2 or .gguf.xz), - for
+standard input, or a pipe such as <(command): then it is unpacked into a file
+without a name in TMPDIR, or else /var/tmp.
 Of a compressed file with a seek table, as gguf-requant writes them, only the
 header is unpacked unless --check or an option of tensor data asks for all.
 

@@ -14,6 +14,7 @@
 #include "common/suggest.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
+#include "io/compression.hpp"
 #include "place.hpp"
 
 namespace ggufkit::tool::requant {
@@ -137,7 +138,7 @@ std::string_view type_name(const FileType* type) { return type == nullptr ? copy
 std::filesystem::path derived_output(const std::filesystem::path& input, std::string_view types) {
     const bool remote = is_remote(input.string());
     const std::filesystem::path file = remote ? std::filesystem::path(file_name(input.string())) : input;
-    const std::string name = (file.extension() == ".zst" ? file.stem() : file).stem().string();
+    const std::string name = (io::compression_suffix(file.string()).empty() ? file : file.stem()).stem().string();
     const std::string_view stem = without_shard(name);
     // The separator before the longest end of the name that is a file type: "m" "-" "Q4_K_M", not "m-Q4_K" "_" "M".
     std::size_t at = stem.find_first_of("-._");

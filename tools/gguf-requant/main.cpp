@@ -18,6 +18,7 @@
 #include "common/progress.hpp"
 #include "common/save.hpp"
 #include "common/show.hpp"
+#include "io/compression.hpp"
 #include "options.hpp"
 #include "place.hpp"
 #include "report.hpp"
@@ -297,7 +298,8 @@ class Command {
     // takes longer than a moment or fetches data.
     Result<std::vector<Misfit>> misfits_if_quick(const Model& model, const Plan& plan) const {
         constexpr std::uint64_t quick = std::uint64_t{1} << 30;
-        if (takes_time_to_open() || request_.input.extension() == ".zst" || plan.bytes_in() > quick) {
+        if (takes_time_to_open() || !io::compression_suffix(request_.input.string()).empty() ||
+            plan.bytes_in() > quick) {
             return std::vector<Misfit>();
         }
         return find_misfits(model, plan);

@@ -42,9 +42,9 @@ OUTPUT.ggufkit-partial and OUTPUT.ggufkit-journal. Run the same command with
 
 OUTPUT NAME.gguf.zst is compressed on the way; it can be read with zstd -d, and
 by these programs as it is. How much room it takes is not known, so none is
-reserved. OUTPUT - is standard output. INPUT may be compressed, or - for
-standard input: it is then unpacked into a file without a name in TMPDIR, or
-else /var/tmp.
+reserved. OUTPUT - is standard output. INPUT may be compressed (.gguf.zst,
+.gguf.gz, .gguf.bz2 or .gguf.xz), or - for standard input: it is then unpacked
+into a file without a name in TMPDIR, or else /var/tmp.
 
 INPUT may be on a server: a URL of http or https, or hf:OWNER/REPO/FILE.gguf for
 Hugging Face (hf:OWNER/REPO@REVISION/FILE.gguf for another branch than main). It
