@@ -19,6 +19,7 @@ class EnumSet {
     }
     constexpr bool empty() const { return bits_ == 0; }
     constexpr bool contains(Enum member) const { return (bits_ & bit(member)) != 0; }
+    constexpr bool meets(EnumSet other) const { return (bits_ & other.bits_) != 0; }
     constexpr bool contains(EnumSet other) const { return (other.bits_ & ~bits_) == 0; }
 
   private:

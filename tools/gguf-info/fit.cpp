@@ -1,6 +1,5 @@
 #include "fit.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "common/size.hpp"
@@ -72,68 +71,7 @@ std::vector<Candidate> candidates(const Model& model, const Fit& fit, std::span<
     return rows;
 }
 
-std::string check_size(const std::string& text) {
-    const auto size = read_size(text);
-    return size ? "" : size.error().detail;
-}
-
-std::string check_margin(const std::string& text) { return text == "0" ? "" : check_size(text); }
-
-std::vector<std::string> cache_type_names() {
-    std::vector<std::string> names;
-    for (const TensorType type : cache_types()) names.emplace_back(format_of(type).name);
-    return names;
-}
-
 }  // namespace
-
-void add_fit_options(CLI::App& app, FitOptions& options) {
-    const auto memory = [&](CLI::Option* option, const char* type) { return option->type_name(type)->group("Memory"); };
-    auto* const one =
-        app.add_option("--fit", options.device,
-                       "Does it run on a device with so much memory?\nWhat takes how much, how many layers "
-                       "fit,\nin which file types all of them would");
-    memory(one, "SIZE")->check(check_size);
-    auto* const several =
-        app.add_option("--gpu", options.gpus, "The same of several devices: give it for each,\nin their order");
-    memory(several, "SIZE")
-        ->check(check_size)
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->excludes(one);
-
-    std::vector<CLI::Option*> details;
-    const auto detail = [&](CLI::Option* option, const char* type) {
-        details.push_back(memory(option, type));
-        return option;
-    };
-    detail(app.add_option(
-               "--ctx", options.context,
-               "Tokens of context, as 8192 or 8k; 0: all that the\nmodel was trained for (default: 8192 of them)"),
-           "N")
-        ->transform(plain_count)
-        ->check(check_count);
-    detail(app.add_option(
-               "--batch", options.ubatch,
-               "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512; more than 2048\ncounts as 2048)"),
-           "N")
-        ->check(CLI::Range(1, 1 << 20));
-    detail(app.add_option("--kv-type", options.cache_type, "Type of the KV cache: f16 (default), q8_0, q4_0, …"),
-           "TYPE")
-        ->check(CLI::IsMember(cache_type_names(), CLI::ignore_case));
-    details.push_back(
-        app.add_flag("--no-flash-attn", options.no_flash_attention, "Without flash attention")->group("Memory"));
-    detail(app.add_option("--margin", options.margin,
-                          "Memory to leave free on each device, for the\ndriver and others (default: 1GiB)"),
-           "SIZE")
-        ->check(check_margin);
-    app.callback([details, &options, &app] {
-        for (const CLI::Option* option : details) {
-            if (option->count() != 0 && !options.wanted() && app.count("--html") == 0)
-                throw CLI::RequiresError(option->get_name(), "--fit, --gpu or --html");
-        }
-    });
-}
 
 std::vector<std::uint64_t> capacities(const FitOptions& options) {
     std::vector<std::uint64_t> sizes;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "common/command_line.hpp"
+#include "common/console.hpp"
 
 namespace ggufkit::tool::info {
 
@@ -23,8 +23,6 @@ struct FitOptions {
 
     bool wanted() const { return !device.empty() || !gpus.empty(); }
 };
-
-void add_fit_options(CLI::App& app, FitOptions& options);
 
 // What the options say, which have been checked as they were read.
 std::vector<std::uint64_t> capacities(const FitOptions& options);  // of the devices that were named

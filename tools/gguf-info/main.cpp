@@ -8,6 +8,7 @@
 #include "common/show.hpp"
 #include "common/suggest.hpp"
 #include "common/text.hpp"
+#include "mode.hpp"
 #include "options.hpp"
 #include "several.hpp"
 #include "verify.hpp"
@@ -48,16 +49,18 @@ void report_faults(const Options& options, const Inspection& inspection, Console
 // The sections that were asked for, one after the other.
 class Sections {
   public:
-    Sections(const Options& options, const Inspection& inspection, Console& console)
-        : options_(options), inspection_(inspection), console_(console) {}
+    Sections(const Options& options, Mode mode, const Inspection& inspection, Console& console)
+        : options_(options), mode_(mode), inspection_(inspection), console_(console) {}
 
     // Whether all of them were there. What could not be read is told after them, unless they tell it themselves.
     bool print() {
         if (inspection_.model) print_model(*inspection_.model);
         section("Problems", options_.check, [&] { print_diagnostics(console_, inspection_, profile(options_)); });
-        const bool summary = !any_ && options_.html.empty();
-        if (summary) print_summary(console_, inspection_);
-        if (!summary && !options_.check) report_faults(options_, inspection_, console_);
+        if (mode_ == Mode::summary) {
+            print_summary(console_, inspection_);
+        } else if (!options_.check) {
+            report_faults(options_, inspection_, console_);
+        }
         return found_;
     }
 
@@ -88,7 +91,6 @@ class Sections {
     template <class Print>
     void section(std::string_view title, bool wanted, Print print) {
         if (!wanted) return;
-        any_ = true;
         console_.section(title);
         print();
     }
@@ -99,9 +101,9 @@ class Sections {
     }
 
     const Options& options_;
+    const Mode mode_;
     const Inspection& inspection_;
     Console& console_;
-    bool any_ = false;
     bool found_ = true;
 };
 
@@ -133,8 +135,15 @@ int fit(const Options& options, const Inspection& inspection, const CommandLine&
     return fit ? 0 : 1;
 }
 
+bool print_value(const Options& options, const Inspection& inspection, Console& console) {
+    const auto printed = print_one(console, *inspection.model, *options.get, options.json);
+    if (!printed) console.error(sentence(options.file(), printed.error()));
+    report_faults(options, inspection, console);
+    return printed.has_value();
+}
+
 // What the header says, and what is wrong with the file.
-int look_at_header(const Options& options, const CommandLine& line, Console& console) {
+int look_at_header(const Options& options, Mode mode, const CommandLine& line, Console& console) {
     const ValidateOptions rules{.profile = profile(options), .strict = options.strict};
     Inspection inspection = inspect(options.file(), rules, !options.check);
     if (options.numbers.check_data) {
@@ -143,54 +152,45 @@ int look_at_header(const Options& options, const CommandLine& line, Console& con
     }
     const bool broken = !inspection.model || !inspection.faults.empty();
     const int code = broken || (options.check && !inspection.valid()) ? 1 : 0;
-    if (!options.html.empty() && inspection.model) {
+    if (!inspection.model) {
+        if (options.json && mode != Mode::value) {
+            print_json(console, inspection);
+        } else if (options.check) {
+            Sections(options, mode, inspection, console).print();
+        } else {
+            console.error(sentence(options.file(), inspection.diagnostics.front().error));
+        }
+        return code;
+    }
+    if (!options.html.empty()) {
         if (const int failed = save_page(options, inspection, line, console); failed != 0) return failed;
     }
-    if (options.html == "-" && inspection.model) return code;
-    if (options.fit.wanted() && inspection.model) return fit(options, inspection, line, console);
-    if (options.get && inspection.model) {
-        const auto printed = print_one(console, *inspection.model, *options.get, options.json);
-        if (!printed) console.error(sentence(options.file(), printed.error()));
-        report_faults(options, inspection, console);
-        return printed ? code : 1;
+    if (options.html == "-") return code;
+    switch (mode) {
+        case Mode::fit: return fit(options, inspection, line, console);
+        case Mode::value: return print_value(options, inspection, console) ? code : 1;
+        case Mode::json: print_json(console, inspection); return code;
+        default: return Sections(options, mode, inspection, console).print() ? code : 1;
     }
-    if (options.json && !options.get) {
-        print_json(console, inspection);
-        return code;
-    }
-    if (!inspection.model && !options.check) {
-        console.error(sentence(options.file(), inspection.diagnostics.front().error));
-        return code;
-    }
-    return Sections(options, inspection, console).print() ? code : 1;
-}
-
-// A line, or an element of an array, for each file.
-int look_at_several(const Options& options, Console& console) {
-    const ValidateOptions rules{.profile = profile(options), .strict = options.strict};
-    const Several several{.check = options.check, .json = options.json};
-    return print_several(console, options.files, rules, several) ? 0 : 1;
 }
 
 int look(Options options, const CommandLine& line, Console& console) {
     if (options.markdown) console.write_markdown();
-    if (options.list_types) {
-        print_known_types(console);
-        return 0;
-    }
     give_back_file(options);
     if (const std::string wrong = misuse(options); !wrong.empty()) return line.refuse(console, wrong);
-    if (options.files.size() > 1) return look_at_several(options, console);
-    if (options.source)
-        return verify(console, {options.file(), *options.source}, options.numbers.threads, options.json);
-    if (options.numbers.any()) {
-        options.numbers.in_full = options.in_full;
-        options.numbers.json = options.json;
-        options.numbers.force = options.force;
-        return print_numbers(console, options.file(), options.numbers);
-    }
     if (options.numbers.check_data) options.check = true;
-    return look_at_header(options, line, console);
+    switch (const Mode mode = mode_of(options)) {
+        case Mode::types: print_known_types(console); return 0;
+        case Mode::several:
+            return print_several(console, options.files, {.profile = profile(options), .strict = options.strict},
+                                 {.check = options.check, .json = options.json})
+                       ? 0
+                       : 1;
+        case Mode::verify:
+            return verify(console, {options.file(), *options.source}, options.numbers.threads, options.json);
+        case Mode::data: return print_numbers(console, options);
+        default: return look_at_header(options, mode, line, console);
+    }
 }
 
 int program(int argc, char** argv) {

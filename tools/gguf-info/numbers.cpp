@@ -1,7 +1,6 @@
 #include "numbers.hpp"
 
 #include <fnmatch.h>
-#include <CLI/CLI.hpp>
 #include <ggufkit/remote.hpp>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "common/text.hpp"
 #include "core/text.hpp"
 #include "manifest.hpp"
+#include "options.hpp"
 #include "peek.hpp"
 #include "stats.hpp"
 #include "views.hpp"
@@ -98,7 +98,7 @@ class Search {
     const NumberOptions& options_;
 };
 
-void print_text(Console& console, const NumberOptions& options, const Found& found) {
+void print_text(Console& console, const Options& options, const Found& found) {
     bool any = false;
     const auto section = [&](bool wanted, const auto& print) {
         if (!wanted) return;
@@ -106,9 +106,11 @@ void print_text(Console& console, const NumberOptions& options, const Found& fou
         any = true;
         print();
     };
-    section(options.stats.has_value(), [&] { print_stats(console, {found.stats_of, found.stats}, options.in_full); });
+    section(options.numbers.stats.has_value(), [&] {
+        print_stats(console, {found.stats_of, found.stats}, options.in_full);
+    });
     section(found.peek.has_value(), [&] { print_peek(console, *found.peek); });
-    section(options.hash.has_value(), [&] { print_raw(console, found.manifest->text()); });
+    section(options.numbers.hash.has_value(), [&] { print_raw(console, found.manifest->text()); });
 }
 
 // Standard output is for hashes and statistics that a program may read.
@@ -120,54 +122,16 @@ void report_manifest(const Console& console, const std::string& path, const Mani
                               counted(tensors, "tensor"), counted(lines.size() - tensors, "file")));
 }
 
-void print_json(Console& console, const std::filesystem::path& file, const NumberOptions& options, const Found& found) {
+void print_json(Console& console, const Options& options, const Found& found) {
     JsonWriter json(console.out);
-    json.begin_object().field("file", file.string());
-    if (options.stats) write_stats(json, {found.stats_of, found.stats});
+    json.begin_object().field("file", options.file());
+    if (options.numbers.stats) write_stats(json, {found.stats_of, found.stats});
     if (found.peek) write_peek(json, *found.peek);
     if (found.manifest) write_hashes(json, *found.manifest);
     json.end_object().finish();
 }
 
 }  // namespace
-
-void add_number_options(CLI::App& app, NumberOptions& options) {
-    const auto optional_value = [&](const char* flag, std::optional<std::string>& value, const char* what) {
-        return app
-            .add_option_function<std::vector<std::string>>(
-                flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },
-                what)
-            ->expected(0, 1)
-            ->allow_extra_args(false)
-            ->group("Tensor data");
-    };
-    optional_value("--stats", options.stats,
-                   "What the weights of every tensor (that GLOB\nfits) are like: range, rms, kurtosis, outliers,\n"
-                   "NaN, scales; of one, or with --long, with a\nhistogram")
-        ->type_name("[GLOB]");
-    app.add_option("--peek", options.peek,
-                   "Weights of one row, and the blocks that they are\nin: scales, codes, grid points, raw bytes.\n"
-                   "PLACE is NAME[row,column:count]; what is left\nout is 0 and one block")
-        ->type_name("PLACE")
-        ->group("Tensor data");
-    optional_value("--hash", options.hash,
-                   "A hash of every tensor and of the file: xxh3\n(default), sha256, sha1 or xxh64")
-        ->type_name("[KIND]");
-    app.add_option(
-           "--manifest", options.manifest,
-           "Write these hashes (sha256 without --hash) to\nOUT, for --verify and sha256sum -c; - is standard\noutput")
-        ->type_name("OUT")
-        ->group("Tensor data");
-    app.add_flag("--check-data", options.check_data,
-                 "As --check, and look through all tensor data\nfor NaN and infinities in scales and weights,\nand for "
-                 "the zeros of an unfinished download")
-        ->group("Tensor data");
-    app.add_option("--threads", options.threads,
-                   "How many threads work through tensor data\n(default: one for each CPU)")
-        ->type_name("N")
-        ->check(CLI::Range(1u, most_threads))
-        ->group("Tensor data");
-}
 
 std::vector<std::string> hash_names() { return {"xxh3", "sha256", "sha1", "xxh64"}; }
 
@@ -180,7 +144,9 @@ std::string misuse(const NumberOptions& options) {
                        did_you_mean(*options.hash, hash_names()));
 }
 
-int print_numbers(Console& console, const std::filesystem::path& file, const NumberOptions& options) {
+int print_numbers(Console& console, const Options& options) {
+    const std::string& file = options.file();
+    const NumberOptions& numbers = options.numbers;
     const auto refuse = [&](const Error& error) {
         const bool stopped = error.code == Errc::cancelled;
         console.error(stopped ? "cancelled" : sentence(file, error));
@@ -193,25 +159,25 @@ int print_numbers(Console& console, const std::filesystem::path& file, const Num
     };
     Inputs inputs;
     inputs.add(file);
-    if (!options.manifest.empty()) {
-        const auto fine = check_place(options.manifest, options.force, inputs);
+    if (!numbers.manifest.empty()) {
+        const auto fine = check_place(numbers.manifest, options.force, inputs);
         if (!fine) return refuse_place(fine.error());
     }
     // Of one on a server, the tensors alone that are asked for; hashes are of the whole file.
-    const bool some = is_remote(file.string()) && !options.hash && options.manifest.empty();
+    const bool some = is_remote(file) && !numbers.hash && numbers.manifest.empty();
     const auto model = open_model(file, {.header_only = some});
     if (!model) return refuse(model.error());
-    const auto found = Search(*model, options).run();
+    const auto found = Search(*model, numbers).run();
     if (!found) return refuse(found.error());
-    if (!options.manifest.empty()) {
+    if (!numbers.manifest.empty()) {
         inputs.add(*model);
-        const auto saved = save(console, options.manifest, found->manifest->text(), inputs, options.force);
+        const auto saved = save(console, numbers.manifest, found->manifest->text(), inputs, options.force);
         if (!saved) return refuse_place(saved.error());
-        if (!is_standard_output(options.manifest)) report_manifest(console, options.manifest, *found->manifest);
+        if (!is_standard_output(numbers.manifest)) report_manifest(console, numbers.manifest, *found->manifest);
     }
-    if (options.manifest == "-") return 0;  // --hash has chosen the kind
+    if (numbers.manifest == "-") return 0;  // --hash has chosen the kind
     if (options.json) {
-        print_json(console, file, options, *found);
+        print_json(console, options, *found);
     } else {
         print_text(console, options, *found);
     }

@@ -1,36 +1,32 @@
 // What reads tensor data: statistics, single values, hashes.
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/console.hpp"
-#include "common/manual.hpp"
 
 namespace ggufkit::tool::info {
+
+struct Options;
 
 struct NumberOptions {
     std::optional<std::string> stats;   // the pattern; empty: every tensor
     std::optional<std::string> peek{};  // which weights
     std::optional<std::string> hash{};  // the name of a kind, or empty
     std::string manifest{};             // where to write it; empty: nowhere
-    bool force = false;                 // replace the file that is there
     bool check_data = false;            // told with what --check finds
-    bool in_full = false;
-    bool json = false;
     unsigned threads = 0;
 
     bool any() const { return stats.has_value() || peek || hash.has_value() || !manifest.empty(); }
 };
 
-void add_number_options(CLI::App& app, NumberOptions& options);
 std::vector<std::string> hash_names();  // for --hash
 // What is wrong with them; nothing: empty.
 std::string misuse(const NumberOptions& options);
 
 // All that was asked for, one after the other. The exit code.
-int print_numbers(Console& console, const std::filesystem::path& file, const NumberOptions& options);
+int print_numbers(Console& console, const Options& options);
 
 }  // namespace ggufkit::tool::info

@@ -1,72 +1,112 @@
 #include "options.hpp"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <vector>
 
-#include "core/text.hpp"
+#include "common/size.hpp"
+#include "mode.hpp"
 
 namespace ggufkit::tool::info {
 
 namespace {
 
-// A file is looked at in one of these ways: its header, the memory it takes, its data, or beside another file. What belongs
-// to different ways does not go together.
-void keep_ways_apart(CLI::App& app) {
-    using Way = std::vector<CLI::Option*>;
-    const auto named = [&](std::initializer_list<std::string> flags) {
-        Way way;
-        for (const std::string& flag : flags) way.push_back(app.get_option(flag));
-        return way;
-    };
-    Way header = app.get_options([](const CLI::Option* option) { return option->get_group() == "Sections"; });
-    for (CLI::Option* more : named({"--markdown", "--check-data"})) header.push_back(more);
-    const Way ways[] = {std::move(header), named({"--fit", "--gpu"}),
-                        named({"--stats", "--peek", "--hash", "--manifest"}), named({"--verify"})};
-    for (const Way& one : ways) {
-        for (const Way& other : ways) {
-            for (CLI::Option* a : one)
-                for (CLI::Option* b : other)
-                    if (&one != &other) a->excludes(b);
-        }
+// Options of different modes exclude each other.
+void keep_modes_apart(CLI::App& app) {
+    const std::vector<CLI::Option*> all = app.get_options();
+    for (CLI::Option* one : all) {
+        const Modes modes = modes_of(one->get_name());
+        for (CLI::Option* other : all)
+            if (!modes.meets(modes_of(other->get_name()))) one->excludes(other);
     }
-    CLI::Option* const get = app.get_option("--get");  // its value is all that is printed
-    for (CLI::Option* section : ways[0])
-        if (section != get) section->excludes(get);
-    for (CLI::Option* option : named({"--get", "--stats", "--peek", "--hash", "--manifest", "--verify"}))
-        option->excludes(app.get_option("--html"));
-    app.get_option("--markdown")->excludes(app.get_option("--html"));
-    CLI::Option* const list = app.get_option("--list-types");  // of no file, and as a table
-    for (CLI::Option* option : app.get_options())
-        if (option != list && option != app.get_option("--markdown")) list->excludes(option);
 }
 
-bool any_section(const Options& o) {
-    return o.metadata || o.tensors || o.layers || o.types || o.tokenizer || o.chat_template || o.header_hex || o.check;
+// An option whose value may be left out: empty then.
+CLI::Option* add_optional_value(CLI::App& app, const char* flag, std::optional<std::string>& value, const char* what) {
+    const auto take = [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); };
+    return app.add_option_function<std::vector<std::string>>(flag, take, what)
+        ->expected(0, 1)
+        ->allow_extra_args(false);  // `--tensors 'blk.0.*' FILE`
 }
 
-// What does not go with several files.
-std::string misuse_of_several(const Options& o) {
-    const bool section =
-        o.metadata || o.tensors || o.layers || o.types || o.tokenizer || o.chat_template || o.header_hex;
-    if (section || o.get || o.sort || o.in_full || o.fit.wanted() || o.source || o.numbers.any() ||
-        o.numbers.check_data || !o.html.empty()) {
-        return fmt::format(
-            "several files are shown as a table, with --json, --markdown, --check, --strict and --profile at most; "
-            "'{}' is the second",
-            printable(o.files[1]));
-    }
-    if (std::ranges::count(o.files, "-") > 1) return "only one of the files can be standard input";
-    return {};
+std::string check_size(const std::string& text) {
+    const auto size = read_size(text);
+    return size ? "" : size.error().detail;
 }
 
-// Whether it is shown what is wrong with the file.
-bool judges(const Options& o) {
-    if (!o.html.empty() || o.check || o.numbers.check_data) return true;
-    if (o.source || o.numbers.any() || o.fit.wanted() || o.get) return false;
-    return o.json || !any_section(o);
+std::string check_margin(const std::string& text) { return text == "0" ? "" : check_size(text); }
+
+std::vector<std::string> cache_type_names() {
+    std::vector<std::string> names;
+    for (const TensorType type : cache_types()) names.emplace_back(format_of(type).name);
+    return names;
+}
+
+void add_fit_options(CLI::App& app, FitOptions& options) {
+    const auto memory = [&](CLI::Option* option, const char* type) { return option->type_name(type)->group("Memory"); };
+    auto* const one =
+        app.add_option("--fit", options.device,
+                       "Does it run on a device with so much memory?\nWhat takes how much, how many layers "
+                       "fit,\nin which file types all of them would");
+    memory(one, "SIZE")->check(check_size);
+    auto* const several =
+        app.add_option("--gpu", options.gpus, "The same of several devices: give it for each,\nin their order");
+    memory(several, "SIZE")
+        ->check(check_size)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->excludes(one);
+
+    memory(app.add_option(
+               "--ctx", options.context,
+               "Tokens of context, as 8192 or 8k; 0: all that the\nmodel was trained for (default: 8192 of them)"),
+           "N")
+        ->transform(plain_count)
+        ->check(check_count);
+    memory(app.add_option(
+               "--batch", options.ubatch,
+               "Tokens computed at once: llama.cpp's\n--ubatch-size (default: 512; more than 2048\ncounts as 2048)"),
+           "N")
+        ->check(CLI::Range(1, 1 << 20));
+    memory(app.add_option("--kv-type", options.cache_type, "Type of the KV cache: f16 (default), q8_0, q4_0, …"),
+           "TYPE")
+        ->check(CLI::IsMember(cache_type_names(), CLI::ignore_case));
+    app.add_flag("--no-flash-attn", options.no_flash_attention, "Without flash attention")->group("Memory");
+    memory(app.add_option("--margin", options.margin,
+                          "Memory to leave free on each device, for the\ndriver and others (default: 1GiB)"),
+           "SIZE")
+        ->check(check_margin);
+}
+
+void add_number_options(CLI::App& app, NumberOptions& options) {
+    add_optional_value(app, "--stats", options.stats,
+                       "What the weights of every tensor (that GLOB\nfits) are like: range, rms, kurtosis, outliers,\n"
+                       "NaN, scales; of one, or with --long, with a\nhistogram")
+        ->type_name("[GLOB]")
+        ->group("Tensor data");
+    app.add_option("--peek", options.peek,
+                   "Weights of one row, and the blocks that they are\nin: scales, codes, grid points, raw bytes.\n"
+                   "PLACE is NAME[row,column:count]; what is left\nout is 0 and one block")
+        ->type_name("PLACE")
+        ->group("Tensor data");
+    add_optional_value(app, "--hash", options.hash,
+                       "A hash of every tensor and of the file: xxh3\n(default), sha256, sha1 or xxh64")
+        ->type_name("[KIND]")
+        ->group("Tensor data");
+    app.add_option(
+           "--manifest", options.manifest,
+           "Write these hashes (sha256 without --hash) to\nOUT, for --verify and sha256sum -c; - is standard\noutput")
+        ->type_name("OUT")
+        ->group("Tensor data");
+    app.add_flag("--check-data", options.check_data,
+                 "As --check, and look through all tensor data\nfor NaN and infinities in scales and weights,\nand for "
+                 "the zeros of an unfinished download")
+        ->group("Tensor data");
+    app.add_option("--threads", options.threads,
+                   "How many threads work through tensor data\n(default: one for each CPU)")
+        ->type_name("N")
+        ->check(CLI::Range(1u, most_threads))
+        ->group("Tensor data");
 }
 
 }  // namespace
@@ -147,28 +187,20 @@ Exit codes:
 void add_options(CLI::App& app, Options& options) {
     app.add_option("FILE", options.files,
                    "A GGUF file, any shard of a split model, its URL,\nor - for standard input; several for a table");
-    const auto optional_value = [&](const char* flag, std::optional<std::string>& value, const char* what) {
-        return app
-            .add_option_function<std::vector<std::string>>(
-                flag, [&value](const std::vector<std::string>& given) { value = given.empty() ? "" : given.front(); },
-                what)
-            ->expected(0, 1)
-            ->allow_extra_args(false)  // `--tensors 'blk.0.*' FILE`
-            ->group("Sections");
+    const auto section = [&](const char* flag, std::optional<std::string>& value, const char* what) {
+        return add_optional_value(app, flag, value, what)->group("Sections");
     };
-    const auto pattern = [&](const char* flag, std::optional<std::string>& value, const char* what) {
-        optional_value(flag, value, what)->type_name("[GLOB]");
-    };
-    pattern("--metadata", options.metadata, "Every key (that GLOB fits), its type and value");
-    pattern("--tensors", options.tensors, "Every tensor: name, type, shape, offset in the\ndata section, bytes");
+    section("--metadata", options.metadata, "Every key (that GLOB fits), its type and value")->type_name("[GLOB]");
+    section("--tensors", options.tensors, "Every tensor: name, type, shape, offset in the\ndata section, bytes")
+        ->type_name("[GLOB]");
     app.add_flag("--layers", options.layers, "Tensors, weights, bytes and bits a weight of\neach layer")
         ->group("Sections");
     app.add_flag("--types", options.types, "The same of each tensor type")->group("Sections");
     app.add_flag("--tokenizer", options.tokenizer,
                  "Its kind, tokens by kind, special tokens, and\nwhether all of it fits together")
         ->group("Sections");
-    optional_value("--template", options.chat_template,
-                   "The chat template as text, or the one of this\nname; --tokenizer lists them")
+    section("--template", options.chat_template,
+            "The chat template as text, or the one of this\nname; --tokenizer lists them")
         ->type_name("[NAME]");
     app.add_flag("--header-hex", options.header_hex, "The header byte by byte, each field explained")
         ->group("Sections");
@@ -197,17 +229,23 @@ void add_options(CLI::App& app, Options& options) {
         ->type_name("SOURCE");
     auto* const json =
         app.add_flag("--json", options.json, "Print all of it as JSON, whatever the section:\nsee spec/json.md");
-    app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
-        ->excludes(json);
+    auto* const markdown =
+        app.add_flag("--markdown", options.markdown, "Print the summary or sections as Markdown, for a\nmodel card")
+            ->excludes(json);
     app.add_option("--html", options.html,
                    "Write a page for a browser: the summary, a map\nof the tensors, the memory it "
                    "takes by length of\ncontext, all keys and tensors; - is standard output")
-        ->type_name("FILE");
+        ->type_name("FILE")
+        ->excludes(markdown);
     app.add_flag("--force", options.force, "Replace FILE of --html, or OUT of --manifest, if it\nexists");
     add_fit_options(app, options.fit);
     add_number_options(app, options.numbers);
     app.add_flag("--list-types", options.list_types, "What this program knows of every tensor type\nand file type");
-    keep_ways_apart(app);
+    keep_modes_apart(app);
+    app.callback([&] {
+        for (const CLI::Option* option : app.get_options())
+            if (option->count() != 0) options.given.push_back(option->get_name());
+    });
 }
 
 void give_back_file(Options& options) {
@@ -216,31 +254,6 @@ void give_back_file(Options& options) {
         if (options.files.empty() && value->has_value() && !value->value().empty())
             options.files.push_back(std::exchange(**value, ""));
     }
-}
-
-std::string misuse(const Options& options) {
-    if (options.files.empty()) return "FILE is missing";
-    if (options.files.size() > 1) return misuse_of_several(options);
-    const bool glob = !options.metadata.value_or("").empty() || !options.tensors.value_or("").empty();
-    if (options.json && (glob || options.sort || (options.in_full && !options.numbers.stats))) {
-        return "--json prints all of the file as it is: a GLOB of a section, --sort and --long do not go with it";
-    }
-    if (options.force && options.html.empty() && options.numbers.manifest.empty()) {
-        return "--force is for --html and --manifest";
-    }
-    if (options.html == "-" && (options.json || any_section(options))) {
-        return "--html - takes standard output: sections and --json do not go with it";
-    }
-    if (options.sort && !options.metadata && !options.tensors) return "--sort is for --metadata and --tensors";
-    if (options.in_full && !options.tensors && !options.numbers.stats) return "--long is for --tensors and --stats";
-    if ((options.strict || options.profile) && !judges(options)) {
-        return "--strict and --profile are for what shows faults: the summary, --check, --check-data, --json and "
-               "--html";
-    }
-    if (options.json && options.numbers.manifest == "-") {
-        return "--manifest - takes standard output: --json does not go with it";
-    }
-    return options.numbers.any() ? misuse(options.numbers) : "";
 }
 
 }  // namespace ggufkit::tool::info

@@ -12,6 +12,7 @@
 namespace ggufkit::tool::info {
 
 struct Options {
+    std::vector<std::string> given;  // the flags on the command line: "--json"
     std::vector<std::string> files;
     const std::string& file() const { return files.front(); }
     std::optional<std::string> metadata;  // the pattern
@@ -42,8 +43,5 @@ void add_options(CLI::App& app, Options& options);
 
 // Files that options took for a value that may be left out are given back: `--tensors FILE`.
 void give_back_file(Options& options);
-
-// What is wrong with them, or nothing.
-std::string misuse(const Options& options);
 
 }  // namespace ggufkit::tool::info
