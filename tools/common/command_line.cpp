@@ -17,13 +17,71 @@
 #include "common/completion.hpp"
 #include "common/man_page.hpp"
 #include "common/message.hpp"
-#include "common/misuse.hpp"
 #include "common/shrunk_file.hpp"
+#include "common/suggest.hpp"
 #include "quant/simd/target.hpp"
 
 namespace ggufkit::tool {
 
 namespace {
+
+// "ORDER" of "ORDER:{file,name}", "N" of "N:UINT in [1 - 4]".
+std::string value_name(const CLI::Option& option) {
+    const std::string type = option.get_type_name();
+    const std::size_t check = std::min(type.find('{'), type.find(" in ["));
+    return check == type.npos ? type : type.substr(0, type.rfind(':', check));
+}
+
+// What CLI::IsMember puts behind the name of the value: "{file,name}".
+std::vector<std::string> checked_choices(const CLI::Option& option) {
+    const std::string type = option.get_type_name();
+    const std::size_t open = type.find('{'), close = type.rfind('}');
+    if (open == type.npos || close == type.npos || close < open) return {};
+    return split_words(std::string_view(type).substr(open + 1, close - open - 1), ',');
+}
+
+Flag flag_of(const CLI::Option& option, const Manual& manual) {
+    Flag flag;
+    flag.value = value_name(option);
+    flag.description = option.get_description();
+    flag.group = option.get_group();
+    for (const std::string& name : option.get_snames()) flag.names.push_back("-" + name);
+    for (const std::string& name : option.get_lnames()) flag.names.push_back("--" + name);
+    if (flag.names.empty()) flag.names.push_back(option.get_single_name());
+    std::ranges::replace(flag.description, '\n', ' ');
+    if (option.get_items_expected_max() == 0) flag.value.clear();
+    flag.choices = checked_choices(option);
+    for (const std::string& key : {flag.names.back(), flag.value}) {
+        const auto words = manual.choices.find(key);
+        if (flag.choices.empty() && words != manual.choices.end()) flag.choices = words->second;
+    }
+    constexpr std::string_view files[] = {"FILE", "SOURCE", "PATCH", "OUT"};
+    flag.takes_file = std::ranges::find(files, flag.value) != std::end(files);
+    flag.optional_value = option.get_items_expected_max() > 0 && option.get_items_expected_min() == 0;
+    flag.repeats = option.get_items_expected_max() > 1;
+    return flag;
+}
+
+// In the order of --help; hidden ones are left out.
+std::vector<Flag> flags_of(const CLI::App& app, const Manual& manual) {
+    std::vector<Flag> flags;
+    for (const std::string& group : app.get_groups()) {
+        if (group.empty()) continue;
+        for (const CLI::Option* option : app.get_options()) {
+            if (option->nonpositional() && option->get_group() == group) flags.push_back(flag_of(*option, manual));
+        }
+    }
+    return flags;
+}
+
+// Hidden ones too.
+std::vector<Flag> positionals_of(const CLI::App& app, const Manual& manual) {
+    std::vector<Flag> arguments;
+    for (const CLI::Option* option : app.get_options()) {
+        if (option->get_positional()) arguments.push_back(flag_of(*option, manual));
+    }
+    return arguments;
+}
 
 class ManualFormatter : public CLI::Formatter {
   public:
@@ -76,6 +134,72 @@ void allow_many_files() {
 
 Color color_named(const std::string& name) {
     return name == "always" ? Color::always : name == "never" ? Color::never : Color::automatic;
+}
+
+// Of arguments that no option and no place takes.
+std::string unexpected(const std::vector<std::string>& arguments, const CLI::App& app) {
+    const auto is_option = [](const std::string& text) { return text.size() > 1 && text.starts_with('-'); };
+    const auto option = std::ranges::find_if(arguments, is_option);
+    if (option == arguments.end()) return fmt::format("unexpected argument '{}'", arguments.front());
+    const std::string name = option->substr(0, option->find('='));
+    Nearest nearest(name);
+    for (const CLI::Option* known : app.get_options()) {
+        for (const std::string& flag : known->get_lnames()) nearest.consider("--" + flag);
+    }
+    return fmt::format("unknown option '{}'{}", name, did_you_mean(nearest.found()));
+}
+
+// "siz not in {file,name,size}", as CLI::IsMember says it.
+std::optional<std::string> not_a_choice(std::string_view flag, std::string_view text) {
+    constexpr std::string_view between = " not in {";
+    const std::size_t at = text.find(between);
+    if (at == text.npos || !text.ends_with('}')) return std::nullopt;
+    const std::string_view value = text.substr(0, at);
+    std::string_view list = text.substr(at + between.size());
+    list.remove_suffix(1);
+    const std::vector<std::string> choices = split_words(list, ',');
+    return fmt::format("{}: '{}' is not one of {}{}", flag, value, fmt::join(choices, ", "),
+                       did_you_mean(value, choices));
+}
+
+// "Could not convert: --ctx = 8x".
+std::optional<std::string> not_a_number(std::string_view text) {
+    constexpr std::string_view before = "Could not convert: ", between = " = ";
+    const std::size_t equals = text.find(between);
+    if (!text.starts_with(before) || equals == text.npos) return std::nullopt;
+    return fmt::format("{}: '{}' is not a number", text.substr(before.size(), equals - before.size()),
+                       text.substr(equals + between.size()));
+}
+
+// What a script makes of a variable that is not set: `--threads ''`. Options whose value may be left out take it.
+std::optional<std::string> empty_value(const CLI::App& app) {
+    for (const CLI::Option* option : app.get_options()) {
+        if (option->get_items_expected_min() == 0 ||
+            std::ranges::find(option->results(), "") == option->results().end())
+            continue;
+        return option->get_positional() ? "an argument is empty"
+                                        : fmt::format("{}: the value is empty", option->get_name());
+    }
+    return std::nullopt;
+}
+
+// The parser's message in our words.
+std::string message_of(const CLI::ParseError& fault, const CLI::App& app) {
+    if (auto empty = empty_value(app)) return *empty;
+    const std::string_view text = fault.what();
+    if (dynamic_cast<const CLI::ExtrasError*>(&fault) != nullptr && app.remaining_size() != 0) {
+        return unexpected(app.remaining(), app);
+    }
+    if (const auto message = not_a_number(text)) return *message;
+    const std::string flag(text.substr(0, text.find(':')));
+    const CLI::Option* const option = app.get_option_no_throw(flag);
+    const std::string_view rest = text.substr(flag.size());
+    if (rest.starts_with(": At Most 1 required")) return fmt::format("{} is given more than once", flag);
+    if (option == nullptr) return std::string(text);
+    if (rest.starts_with(": 1 required ") && rest.ends_with(" missing"))
+        return fmt::format("{} needs {}", flag, value_name(*option));
+    if (const auto message = not_a_choice(flag, rest.substr(std::min<std::size_t>(2, rest.size())))) return *message;
+    return std::string(text);
 }
 
 }  // namespace

@@ -9,6 +9,11 @@
 #include "common/console.hpp"
 #include "common/manual.hpp"
 
+// CLI11 is a large header: it is included where options are defined, and where arguments are read.
+namespace CLI {
+class App;
+}
+
 namespace ggufkit::tool {
 
 // More are a slip of the finger.

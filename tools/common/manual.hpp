@@ -7,12 +7,6 @@
 #include <string_view>
 #include <vector>
 
-// CLI11 is a large header, which only those who define or read options need.
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
-
 namespace ggufkit::tool {
 
 // The story of --help; options come between usage and epilogue.
@@ -47,15 +41,7 @@ struct Flag {
     bool repeats = false;
 };
 
-// In the order of --help; hidden ones are left out.
-std::vector<Flag> flags_of(const CLI::App& app, const Manual& manual);
-// Hidden ones too.
-std::vector<Flag> positionals_of(const CLI::App& app, const Manual& manual);
-
 // The parts of `text` between separators; none after the last one.
 std::vector<std::string> split_words(std::string_view text, char separator);
-
-// "ORDER" of "ORDER:{file,name}", "N" of "N:UINT in [1 - 4]".
-std::string value_name(const CLI::Option& option);
 
 }  // namespace ggufkit::tool

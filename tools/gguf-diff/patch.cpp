@@ -1,7 +1,6 @@
 #include "patch.hpp"
 
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 #include <ggufkit/patch.hpp>
 #include <string_view>
 
@@ -105,27 +104,6 @@ void print_text(Console& console, const PatchRun& run, const PatchSummary& summa
 }
 
 }  // namespace
-
-void add_patch_options(CLI::App& app, PatchRequest& request) {
-    constexpr const char* group = "Patches";
-    const auto make = app.add_option("--patch", request.make, "Write PATCH, which makes B of A; - is standard\noutput")
-                          ->type_name("PATCH")
-                          ->group(group);
-    app.add_option("--apply", request.apply,
-                   "Make B of A by PATCH; B is written whole and\nchecked, or not at all; - is standard output")
-        ->type_name("PATCH")
-        ->excludes(make)
-        ->group(group);
-    app.add_flag("--in-place", request.in_place,
-                 "With --apply: turn A itself into what the\npatch makes, where nothing in it has to move;\n"
-                 "kill it at any moment and run it again")
-        ->group(group);
-    app.add_option("--zstd-level", request.zstd_level, "Of what a patch holds: 1 to 19 (default: 3)")
-        ->type_name("N")
-        ->check(CLI::Range(1, most_zstd_level))
-        ->needs(make)
-        ->group(group);
-}
 
 int run_patch(const PatchRun& run, const CommandLine& line, Console& console) {
     if (const auto fault = fault_in(run); !fault.empty()) return line.refuse(console, fault);

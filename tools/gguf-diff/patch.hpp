@@ -19,8 +19,6 @@ struct PatchRequest {
     bool any() const { return make || apply; }
 };
 
-void add_patch_options(CLI::App& app, PatchRequest& request);
-
 // What A and B stand for: OLD and NEW; with --in-place A is the file and there is no B. The exit code is 0 or 2.
 struct PatchRun {
     const PatchRequest& request;
