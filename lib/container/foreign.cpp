@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <system_error>
 
+#include "core/ascii.hpp"
 #include "core/bytes.hpp"
 #include "core/cursor.hpp"
 #include "core/text.hpp"
@@ -88,10 +88,8 @@ struct Beginning {
 
 using Found = std::optional<Foreign>;
 
-bool begins_with(std::string_view text, std::string_view lower_case) {
-    if (text.size() < lower_case.size()) return false;
-    return std::ranges::equal(text.substr(0, lower_case.size()), lower_case, {},
-                              [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+bool begins_with(std::string_view text, std::string_view lower) {
+    return equal_in_any_case(text.substr(0, lower.size()), lower);
 }
 
 // What comes after a byte order mark and white space.

@@ -6,6 +6,7 @@
 #include <ggufkit/manifest.hpp>
 #include <utility>
 
+#include "core/ascii.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit {
@@ -22,12 +23,6 @@ constexpr std::array kinds{Kind{HashKind::xxh128, "xxh128", 32}, Kind{HashKind::
 
 bool is_hex(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-std::string lower(std::string_view text) {
-    std::string all(text);
-    for (char& c : all) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return all;
 }
 
 // Takes the first word off a line, and the blanks behind it.
@@ -105,9 +100,9 @@ std::optional<std::string> unescaped(std::string_view text) {
 // "sha256  HEX  FILE:TENSOR", "sha256  HEX  FILE" or "HEX  FILE".
 std::optional<HashLine> parse_line(std::string_view line, bool escapes = false) {
     if (!escapes && line.starts_with('\\')) return parse_line(line.substr(1), true);
-    const std::string first = lower(take_word(line));
+    const std::string first = lower_case(take_word(line));
     if (const auto named = std::ranges::find(kinds, first, &Kind::name); named != kinds.end()) {
-        const std::string hex = lower(take_word(line));
+        const std::string hex = lower_case(take_word(line));
         if (hex.size() != named->digits || !is_hex(hex) || line.empty()) return std::nullopt;
         const auto whole = escapes ? unescaped(line) : std::string(line);
         if (!whole) return std::nullopt;

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/ascii.hpp"
+
 namespace ggufkit {
 
 namespace {
@@ -23,12 +25,6 @@ std::string_view scheme_of(std::string_view name) {
     const auto fits = [](char c) { return is_plain(c) || c == '+'; };
     const bool is_one = size < name.size() && size > 0 && is_letter(scheme[0]) && std::ranges::all_of(scheme, fits);
     return is_one ? scheme : std::string_view{};
-}
-
-std::string lower(std::string_view text) {
-    std::string low(text);
-    for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return low;
 }
 
 // A URL without user, password, query and fragment.
@@ -95,7 +91,7 @@ Result<std::string> hf_url(std::string_view name, const RemoteOptions& options) 
     }
     std::string url = options.hf_endpoint;
     while (url.ends_with('/')) url.pop_back();
-    const std::string scheme = lower(scheme_of(url));
+    const std::string scheme = lower_case(scheme_of(url));
     if (scheme != "http" && scheme != "https") return misuse("HF_ENDPOINT", "is no URL of http or https");
     url += fmt::format("/{}/{}/resolve/{}", *owner, repository->substr(0, at), percent_encoded(revision));
     if (rest.find(".gguf@") != rest.npos) {
@@ -145,7 +141,7 @@ std::string file_name(std::string_view remote_name) {
 
 Result<std::string> url_of(std::string_view name, const RemoteOptions& options) {
     if (name.starts_with(hf)) return hf_url(name, options);
-    const std::string scheme = lower(scheme_of(name));
+    const std::string scheme = lower_case(scheme_of(name));
     if (scheme == "http" || scheme == "https") return std::string(name.substr(0, name.find('#')));
     const std::string shown = shown_name(name);
     if (scheme.empty()) return misuse(shown, "is no URL");

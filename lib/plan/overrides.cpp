@@ -7,15 +7,11 @@
 #include <string>
 #include <utility>
 
+#include "core/ascii.hpp"
+
 namespace ggufkit::plan {
 
 namespace {
-
-std::string lower(std::string text) {
-    for (char& c : text)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return text;
-}
 
 tl::unexpected<Error> bad_pattern(const TypeOverride& row, std::string_view why) {
     return fail({.code = Errc::bad_argument,
@@ -37,7 +33,7 @@ Result<Overrides> Overrides::compile(std::span<const TypeOverride> rows) {
             overrides.exact_.emplace(*std::move(name), &row);
             continue;
         }
-        auto pattern = Pattern::compile(lower(row.pattern));
+        auto pattern = Pattern::compile(lower_case(row.pattern));
         if (!pattern) return bad_pattern(row, pattern.error().detail);
         overrides.compiled_.push_back({*std::move(pattern), &row});
     }

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -14,6 +13,7 @@
 #include "common/markdown.hpp"
 #include "common/message.hpp"
 #include "common/text.hpp"
+#include "core/number.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::tool {
@@ -39,15 +39,9 @@ std::optional<std::size_t> terminal_width(int fd) {
 
 std::optional<std::size_t> line_width() {
     constexpr std::size_t narrowest = 40, widest = 10'000;
-    std::size_t width = 0;
-    const std::string_view columns = environment("COLUMNS");
-    const auto [end, error] = std::from_chars(columns.data(), columns.data() + columns.size(), width);
-    if (error != std::errc{} || end != columns.data() + columns.size() || width == 0) {
-        const auto terminal = terminal_width(STDOUT_FILENO);
-        if (!terminal) return std::nullopt;
-        width = *terminal;
-    }
-    return std::clamp(width, narrowest, widest);
+    auto width = read_number<std::size_t>(environment("COLUMNS"));
+    if (width.value_or(0) == 0) width = terminal_width(STDOUT_FILENO);
+    return width ? std::optional(std::clamp(*width, narrowest, widest)) : std::nullopt;
 }
 
 std::string painted(bool color, Style style, std::string_view text) {

@@ -3,24 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string>
 
 #include "common/text.hpp"
+#include "core/ascii.hpp"
 #include "core/checked.hpp"
+#include "core/number.hpp"
 
 namespace ggufkit::tool {
 
 namespace {
 
 constexpr std::uint64_t least_without_unit = 1 << 20;
-
-std::optional<std::uint64_t> whole_number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
 
 // A number with up to six decimals, which rounding cannot touch.
 struct Decimal {
@@ -35,12 +30,12 @@ struct Decimal {
 
 std::optional<Decimal> read_decimal(std::string_view text) {
     const std::size_t dot = std::min(text.find('.'), text.size());
-    const auto whole = whole_number(text.substr(0, dot));
+    const auto whole = read_number<std::uint64_t>(text.substr(0, dot));
     if (!whole || dot == text.size()) return whole ? std::optional(Decimal{*whole, 0}) : std::nullopt;
     std::string decimals(text.substr(dot + 1));
     if (decimals.empty() || decimals.size() > 6) return std::nullopt;
     decimals.resize(6, '0');
-    const auto millionths = whole_number(decimals);
+    const auto millionths = read_number<std::uint64_t>(decimals);
     return millionths ? std::optional(Decimal{*whole, *millionths}) : std::nullopt;
 }
 
@@ -51,13 +46,13 @@ std::string plain_count(std::string text) {
     const std::uint64_t unit = text.back() == 'k' || text.back() == 'K'   ? 1024
                                : text.back() == 'm' || text.back() == 'M' ? 1024 * 1024
                                                                           : 0;
-    const auto count = whole_number(std::string_view(text).substr(0, text.size() - 1));
+    const auto count = read_number<std::uint64_t>(std::string_view(text).substr(0, text.size() - 1));
     const auto all = unit != 0 && count ? checked_mul(*count, unit) : std::nullopt;
     return all ? std::to_string(*all) : text;
 }
 
 std::string check_count(const std::string& text) {
-    return whole_number(text) ? "" : fmt::format("'{}' is not a number", text);
+    return read_number<std::uint64_t>(text) ? "" : fmt::format("'{}' is not a number", text);
 }
 
 Result<std::uint64_t> read_size(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/ascii.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::tool {
@@ -176,11 +177,6 @@ std::string in_ascii(std::string_view text) {
         }
     }
     return result;
-}
-
-bool equal_in_any_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
 }
 
 }  // namespace ggufkit::tool

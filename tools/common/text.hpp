@@ -35,7 +35,4 @@ bool ascii_only();
 // `text` in ASCII: "->" for an arrow, "#" for a bar's block, \u00e9 where there is nothing like it.
 std::string in_ascii(std::string_view text);
 
-// Of ASCII letters.
-bool equal_in_any_case(std::string_view a, std::string_view b);
-
 }  // namespace ggufkit::tool

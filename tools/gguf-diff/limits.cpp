@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "common/suggest.hpp"
 #include "common/text.hpp"
+#include "core/ascii.hpp"
+#include "core/number.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::tool::diff {
@@ -39,11 +40,9 @@ Result<Limit> read_limit(std::string_view text) {
     const auto is_it = [&](const Metric& one) { return equal_in_any_case(one.name, name); };
     const auto* const metric = std::ranges::find_if(metrics, is_it);
     if (metric == std::end(metrics)) return refuse("there is no such metric" + did_you_mean(name, metric_words("")));
-    double most = 0;
-    const char* const end = text.data() + text.size();
-    const auto [after, error] = std::from_chars(text.data() + sign + 1, end, most);
-    if (error != std::errc{} || after != end || !(most >= 0)) return refuse("the value is not a number from 0 on");
-    return Limit{metric, most};
+    const auto most = read_number<double>(text.substr(sign + 1));
+    if (!most || !(*most >= 0)) return refuse("the value is not a number from 0 on");
+    return Limit{metric, *most};
 }
 
 }  // namespace

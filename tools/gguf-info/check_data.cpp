@@ -8,6 +8,7 @@
 #include "common/progress.hpp"
 #include "common/show.hpp"
 #include "common/text.hpp"
+#include "container/rules.hpp"
 
 namespace ggufkit::tool::info {
 
@@ -34,11 +35,9 @@ std::vector<ModelTensor> readable(const Model& model) {
     return tensors;
 }
 
-const Rule& rule_of(std::string_view id) { return *std::ranges::find(rules(), id, &Rule::id); }
-
 void report_zeros(const Model& model, std::span<const ModelTensor> tensors, const DataFindings& found, bool strict,
                   std::vector<Diagnostic>& diagnostics) {
-    const Rule& rule = rule_of("GGUF-R059");
+    const Rule& rule = container::rule(container::R::no_gaps);
     for (const ZeroRun& run : found.zeros) {
         const std::string where = run.to_the_end ? "from here on" : fmt::format("from here to 0x{:x}", run.end);
         diagnostics.push_back(
@@ -57,7 +56,7 @@ void report_zeros(const Model& model, std::span<const ModelTensor> tensors, cons
 
 void report(const Model& model, const ModelTensor& tensor, const TensorFaults& faults,
             std::vector<Diagnostic>& diagnostics) {
-    const std::string_view rule = rule_of("GGUF-R046").id;
+    const std::string_view rule = container::rule(container::R::finite_scales).id;
     std::string subject = fmt::format("tensor '{}'", tensor.info->name);
     if (model.shard_count() > 1)
         subject = fmt::format("{}: {}", model.shard_path(tensor.shard).filename().string(), subject);

@@ -1,11 +1,11 @@
 // --get KEY, KEY[I], KEY[FROM:TO]: values as they are, for scripts, or as JSON.
-#include <charconv>
 #include <optional>
 
 #include "common/json.hpp"
 #include "common/markdown.hpp"
 #include "common/show.hpp"
 #include "common/suggest.hpp"
+#include "core/number.hpp"
 #include "core/text.hpp"
 #include "views.hpp"
 
@@ -20,27 +20,21 @@ struct Asked {
     bool single = false;  // KEY[3]: of an array that one, no array of one
 };
 
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 // A key may hold brackets itself: only "[N]", "[N:N]", "[N:]", "[:N]" and "[:]" at its end are taken off.
 Asked read(std::string_view text) {
     const std::size_t bracket = text.rfind('[');
     if (bracket == text.npos || !text.ends_with(']')) return {.key = text};
     const std::string_view inside = text.substr(bracket + 1, text.size() - bracket - 2);
     const std::size_t colon = inside.find(':');
-    Asked asked{.key = text.substr(0, bracket), .from = number(inside.substr(0, colon)), .sliced = true};
+    Asked asked{
+        .key = text.substr(0, bracket), .from = read_number<std::uint64_t>(inside.substr(0, colon)), .sliced = true};
     if (colon == inside.npos) {
         if (!asked.from) return {.key = text};
         asked.to = *asked.from + 1;
         asked.single = true;
         return asked;
     }
-    asked.to = number(inside.substr(colon + 1));
+    asked.to = read_number<std::uint64_t>(inside.substr(colon + 1));
     const bool sound = (asked.from || colon == 0) && (asked.to || colon + 1 == inside.size());
     return sound ? asked : Asked{.key = text};
 }

@@ -7,6 +7,7 @@
 
 #include "common/open.hpp"
 #include "common/show.hpp"
+#include "container/rules.hpp"
 
 namespace ggufkit::tool::info {
 
@@ -28,8 +29,6 @@ std::vector<Diagnostic> check_shard(const Model& model, std::size_t shard, const
     for (Diagnostic& d : found) d.error = in_shard(model, shard, std::move(d.error));
     return found;
 }
-
-constexpr std::string_view shards_apart = "GGUF-R058";
 
 // Whether the content of a file is at fault. Other errors (a full disk, a server that does not answer) say nothing about a
 // file's validity.
@@ -72,7 +71,8 @@ Inspection inspect(const std::filesystem::path& path, const ValidateOptions& opt
     }
     // Shards behind the first one are hidden.
     for (const Diagnostic& found : inspection.diagnostics) {
-        if (found.error.rule == shards_apart) inspection.faults.push_back(found.error);
+        if (found.error.rule == container::rule(container::R::shards_apart).id)
+            inspection.faults.push_back(found.error);
     }
     inspection.model = std::move(*model);
     return inspection;

@@ -14,6 +14,7 @@
 #include "common/show.hpp"
 #include "common/suggest.hpp"
 #include "common/text.hpp"
+#include "core/ascii.hpp"
 #include "core/text.hpp"
 #include "manifest.hpp"
 #include "options.hpp"
@@ -46,9 +47,7 @@ struct Found {
 std::optional<HashKind> hash_kind(const NumberOptions& options) {
     if (!options.hash) return HashKind::sha256;
     if (options.hash->empty() || equal_in_any_case(*options.hash, "xxh3")) return HashKind::xxh128;
-    std::string lower = *options.hash;
-    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return find_hash_kind(lower);
+    return find_hash_kind(lower_case(*options.hash));
 }
 
 class Search {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <ggufkit/remote.hpp>
 #include <iterator>
@@ -13,6 +12,8 @@
 #include "common/open.hpp"
 #include "common/suggest.hpp"
 #include "common/text.hpp"
+#include "core/ascii.hpp"
+#include "core/number.hpp"
 #include "core/text.hpp"
 #include "io/compression.hpp"
 #include "place.hpp"
@@ -25,16 +26,7 @@ tl::unexpected<Error> misuse(std::string detail) {
     return fail({.code = Errc::bad_argument, .detail = std::move(detail)});
 }
 
-// All of `text` as a number.
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-std::optional<std::uint32_t> whole_number(std::string_view text) { return number<std::uint32_t>(text); }
+std::optional<std::uint32_t> whole_number(std::string_view text) { return read_number<std::uint32_t>(text); }
 
 constexpr std::string_view copy_name = "COPY";
 
@@ -229,9 +221,9 @@ Result<KeyOverride> read_key_override(std::string_view text) {
     };
     bool good = false;
     if (type == "int") {
-        good = keep(number<std::int64_t>(value)) || keep(number<std::uint64_t>(value));
+        good = keep(read_number<std::int64_t>(value)) || keep(read_number<std::uint64_t>(value));
     } else if (type == "float") {
-        good = keep(number<double>(value)) && std::isfinite(std::get<double>(override.value));
+        good = keep(read_number<double>(value)) && std::isfinite(std::get<double>(override.value));
     } else if (type == "bool") {
         good = value == "true" || value == "false";
         override.value = value == "true";
@@ -246,7 +238,7 @@ Result<KeyOverride> read_key_override(std::string_view text) {
 }
 
 Result<double> read_bits(std::string_view text) {
-    const auto bits = number<double>(text);
+    const auto bits = read_number<double>(text);
     if (bits && std::isfinite(*bits) && *bits > 0) return *bits;
     return misuse(fmt::format("'{}' is no number of bits such as 4.5", text));
 }

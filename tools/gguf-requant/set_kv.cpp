@@ -6,7 +6,6 @@
 #include <array>
 #include <boost/json.hpp>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -15,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/number.hpp"
 #include "core/text.hpp"
 
 namespace ggufkit::tool::requant {
@@ -64,14 +64,6 @@ std::optional<Value> real(ValueType type, double value) {
     return std::isfinite(narrow) ? std::optional(Value::of_float32(narrow)) : std::nullopt;
 }
 
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 // A value that is no array, from text; nothing where it is not of the type.
 std::optional<Value> read_scalar(ValueType type, std::string_view text) {
     if (type == ValueType::string) return is_utf8(text) ? std::optional(Value::of_string(text)) : std::nullopt;
@@ -80,15 +72,15 @@ std::optional<Value> read_scalar(ValueType type, std::string_view text) {
         return Value::of_bool(text == "true");
     }
     if (type == ValueType::float32) {
-        const auto value = number<float>(text);
+        const auto value = read_number<float>(text);
         return value && std::isfinite(*value) ? std::optional(Value::of_float32(*value)) : std::nullopt;
     }
     if (type == ValueType::float64) {
-        const auto value = number<double>(text);
+        const auto value = read_number<double>(text);
         return value && std::isfinite(*value) ? std::optional(Value::of_float64(*value)) : std::nullopt;
     }
-    if (const auto value = number<std::int64_t>(text)) return integer(type, *value);
-    if (const auto value = number<std::uint64_t>(text)) return integer(type, *value);
+    if (const auto value = read_number<std::int64_t>(text)) return integer(type, *value);
+    if (const auto value = read_number<std::uint64_t>(text)) return integer(type, *value);
     return std::nullopt;
 }
 
