@@ -59,7 +59,7 @@ class GgufSource final : public Source {
         return static_cast<std::uint64_t>(mapped.data() - model_.shard(shard_).file().data());
     }
 
-    const Model& model_;
+    const Model model_;  // shared: keeps the mapping
     const std::uint32_t shard_;
     const FormatInfo& format_;
     const Via via_;

@@ -5,14 +5,15 @@
 //     auto blocks = reader->blocks({.first = 0, .count = 4096}, workspace, tensor::Check::finite);
 //     auto values = reader->decode({.first = 0, .count = 4096}, *blocks, workspace);
 //
-// A Source brings the blocks: this header does not say how, and callers must not care. The first source is a GGUF file;
-// tensors of a checkpoint are permuted, stacked, unpacked or repacked while they are read, and lie in no file as they
-// are. A Reader adds to a source all that is the same for all of them: checks, decoding, scales, and errors with tensor,
-// row and offset.
+// A Model lists the tensors; a Source brings the blocks of one. Callers of a Reader cannot tell how:
+// a GGUF file has the blocks as they are; tensors of a checkpoint are permuted, stacked, unpacked or
+// repacked while they are read, and are in no file. A Reader adds what all sources have in common:
+// checks, decoding, scales, and errors that name tensor, row and offset.
 //
-// Ownership: a Reader borrows the Model; copies share the source. The results lie in the workspace, or in memory of the
-//   model, and stay valid until the next read of their kind (blocks or values) into the same workspace.
-// Thread-safety: any number of threads may use one Reader, each with a workspace of its own.
+// Ownership: a Reader shares the Model; copies share the source. Results are in the workspace or in
+//   the Model's mapping, and stay valid until the next read of the same kind (blocks or values) into
+//   the same workspace.
+// Thread-safety: any number of threads may use one Reader, each with its own workspace.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +30,7 @@
 
 namespace ggufkit::tensor {
 
-// A run of elements, counted through all rows and matrices of a tensor. Begins and ends between two blocks.
+// A run of elements, counted through all rows and matrices of a tensor; whole blocks.
 struct Range {
     std::uint64_t first = 0;
     std::uint64_t count = 0;
@@ -46,7 +47,7 @@ class Workspace {
     AlignedVector<float> values_;
 };
 
-// Where blocks lie in an open file, as they are but for the byte order.
+// The place of blocks in an open file, which has them unchanged but for the byte order.
 struct FileRange {
     int fd;
     std::uint64_t offset;
@@ -60,20 +61,20 @@ class Source {
     virtual ~Source() = default;
     // Whole blocks in native (little-endian) byte order. Errors name no tensor: the reader adds that.
     virtual Result<std::span<const std::byte>> blocks(Range range, Workspace& workspace) const = 0;
-    // Nothing where the blocks are made while they are read.
+    // Nothing if the blocks are made while they are read.
     virtual std::optional<FileRange> in_file(Range) const { return std::nullopt; }
     // A hint.
     virtual void advise(Range, Access) const {}
 };
 
 enum class Via : std::uint8_t {
-    mapping,  // no copy where the byte order is native; a file that shrinks meanwhile raises SIGBUS
-    read,     // a copy, in memory of a fixed size; a file that shrinks is an error
+    mapping,  // without a copy if the byte order is native; a file that shrinks meanwhile raises SIGBUS
+    read,     // into the workspace; a file that shrinks meanwhile is an error
 };
 
 enum class Check : std::uint8_t {
     none,
-    finite,  // BAD_QUANT where check_blocks() finds a NaN or an infinity
+    finite,  // BAD_QUANT if check_blocks() finds a NaN or an infinity
 };
 
 struct ReadOptions {
@@ -88,35 +89,35 @@ class Reader {
   public:
     // Errors: those of Model::data().
     static Result<Reader> open(const Model& model, const ModelTensor& tensor, const ReadOptions& options = {});
-    // Of any source. `info` says what it brings and outlives the reader; its size was checked. `factors`: one for each
-    // matrix, or none.
+    // Reads from any source. `info` describes what it brings, outlives the reader and has a checked size. `factors` has
+    // one number for each matrix, or none.
     Reader(const TensorInfo& info, std::shared_ptr<const Source> source, std::vector<float> factors = {});
 
     const TensorInfo& info() const { return *info_; }
     const FormatInfo& format() const { return *info_->format; }
     std::uint64_t elements() const { return elements_; }
     std::uint64_t bytes() const { return bytes_of(elements_); }
-    // Of whole blocks.
+    // The bytes of so many elements; whole blocks.
     std::uint64_t bytes_of(std::uint64_t elements) const {
         return elements / format().block_elements * format().block_bytes;
     }
-    // The most elements in whole blocks that take up no more than `bytes`; at least one block.
+    // The elements of as many whole blocks as fit into `bytes`; at least one block.
     std::uint64_t elements_in(std::uint64_t bytes) const;
     Range all() const { return {0, elements_}; }
 
-    // Native byte order. Errors: IO_READ, IO_CHANGED; BAD_QUANT as asked for.
+    // Blocks in native byte order. Errors: IO_READ, IO_CHANGED, BAD_QUANT (see Check), with the tensor's name.
     Result<std::span<const std::byte>> blocks(Range range, Workspace& workspace, Check check = Check::none) const;
-    // Decodes blocks of a range, as read by blocks() or a part of that. UNSUPPORTED where the type cannot be decoded.
+    // Decodes the blocks of a range, which blocks() returned. UNSUPPORTED if the type cannot be decoded.
     Result<std::span<const float>> decode(Range range, std::span<const std::byte> blocks, Workspace& workspace) const;
-    // Both.
+    // Reads and decodes.
     Result<std::span<const float>> values(Range range, Workspace& workspace, Check check = Check::none) const;
 
-    // For who copies the bytes unread, hashes them as they are, or tells where they are.
+    // The place of a range in a file, to copy its bytes there or to name it. Nothing if it is in no file.
     std::optional<FileRange> in_file(Range range) const { return source_->in_file(range); }
-    // Tells the kernel how a range will be used. A hint.
+    // Tells the kernel how a range will be used; a hint that cannot fail.
     void advise(Range range, Access access) const { source_->advise(range, access); }
 
-    // `error`, met at this element: adds the tensor, the row, and the offset of the block or weight.
+    // Adds the place of an error at `element`: the tensor, the row, and the offset of the element's block.
     Error locate(std::uint64_t element, Error error) const;
 
   private:
@@ -126,11 +127,12 @@ class Reader {
     std::uint64_t elements_;
 };
 
-// Gives all blocks to `take`, so many bytes at a time, in order. The first error ends it.
+// Reads all blocks in order, about `part_bytes` at a time. The first error ends it.
 Result<void> for_each_part(const Reader& reader, std::uint64_t part_bytes, Workspace& workspace,
                            const std::function<Result<void>(std::span<const std::byte> blocks)>& take);
 
-// Keeps a range in memory while it lives: so that no more of a mapping is resident than is looked at.
+// Has a range of a mapping in memory while it lives, and lets the kernel forget it then. Otherwise a
+// large model would fill the memory.
 class Window {
   public:
     Window(const Reader& reader, Range range) : reader_(reader), range_(range) {
