@@ -2,26 +2,25 @@
 #include <ggufkit/diff.hpp>
 #include <ggufkit/peek.hpp>
 
-#include "core/bytes.hpp"
-#include "diff/bytes.hpp"
+#include "tensor/reader.hpp"
 
 namespace ggufkit {
 
 namespace {
 
 Result<std::vector<BlockPart>> parts_of(const Model& model, const ModelTensor& tensor, std::uint64_t block) {
-    const auto data = model.data(tensor);
-    if (!data) return fail(data.error());
-    const FormatInfo& format = *tensor.info->format;
-    if (block >= data->size() / format.block_bytes) {
+    const auto reader = tensor::Reader::open(model, tensor);
+    if (!reader) return fail(reader.error());
+    const FormatInfo& format = reader->format();
+    if (block >= reader->elements() / format.block_elements) {
         return fail({.code = Errc::out_of_range,
                      .subject = "tensor '" + std::string(tensor.info->name) + "'",
                      .detail = "has no block " + std::to_string(block)});
     }
-    auto bytes = data->subspan(block * format.block_bytes, format.block_bytes);
-    std::vector<std::byte> memory;
-    if (diff::order_of(model, tensor) != native_order) bytes = diff::turned(format, bytes, memory);
-    return explain_block(format.type(), bytes);
+    tensor::Workspace workspace;
+    const auto bytes = reader->blocks({block * format.block_elements, format.block_elements}, workspace);
+    if (!bytes) return fail(bytes.error());
+    return explain_block(format.type(), *bytes);
 }
 
 PartChange change_of(const BlockPart& a, const BlockPart& b) {

@@ -7,16 +7,14 @@
 #include <utility>
 
 #include "core/parallel.hpp"
-#include "diff/bytes.hpp"
-#include "diff/scale.hpp"
-#include "quant/measure/digest.hpp"
+#include "tensor/reader.hpp"
+#include "tensor/scale.hpp"
 
 namespace ggufkit {
 
 namespace {
 
-using diff::Bytes;
-using diff::order_of;
+using tensor::Reader;
 
 // Compared at a time: enough to be worth handing out, little enough to stay in a cache.
 constexpr std::uint64_t piece_bytes = 1 << 20;
@@ -49,14 +47,16 @@ bool differs(const TensorChange& pair) {
 }
 
 // Finds tensors that are factors of others, and tensors whose factors differ.
-Result<void> look_at_scales(const Model& a, const Model& b, std::vector<TensorChange>& pairs) {
+Result<void> look_at_scales(const Model& a, const Model& b, std::vector<TensorChange>& pairs,
+                            const std::stop_token& stop) {
     for (TensorChange& pair : pairs) {
+        if (stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
         const bool in_a = pair.a != nullptr, in_b = pair.b != nullptr;
         pair.scale = (!in_a || is_scale(a, *pair.a)) && (!in_b || is_scale(b, *pair.b));
         if (!in_a || !in_b || pair.reshaped) continue;
-        const auto of_a = diff::read_scale(a, *pair.a);
+        const auto of_a = tensor::read_factors(a, *pair.a);
         if (!of_a) return fail(of_a.error());
-        const auto of_b = diff::read_scale(b, *pair.b);
+        const auto of_b = tensor::read_factors(b, *pair.b);
         if (!of_b) return fail(of_b.error());
         const auto is_one = [](float factor) { return factor == 1; };
         const bool same = of_a->empty()   ? std::ranges::all_of(*of_b, is_one)
@@ -69,28 +69,37 @@ Result<void> look_at_scales(const Model& a, const Model& b, std::vector<TensorCh
 
 // ---------------------------------------------------------------- bytes
 
-// Whole blocks of a pair that has bytes to compare.
-struct Piece {
+// A pair that has bytes to compare.
+struct Compared {
     TensorChange* pair;
-    std::span<const std::byte> a;  // all of the tensor
-    std::span<const std::byte> b;
-    std::uint64_t begin;
-    std::uint64_t size;
+    Reader a;
+    Reader b;
 };
 
-Result<std::vector<Piece>> cut(const Model& model_a, const Model& model_b, std::vector<TensorChange>& pairs) {
-    std::vector<Piece> pieces;
+struct Piece {
+    std::size_t compared;  // index
+    tensor::Range range;
+};
+
+struct Pieces {
+    std::vector<Compared> compared;
+    std::vector<Piece> all;
+};
+
+Result<Pieces> cut(const Model& model_a, const Model& model_b, std::vector<TensorChange>& pairs) {
+    Pieces pieces;
     for (TensorChange& pair : pairs) {
         if (!has_bytes_to_compare(pair)) continue;
-        const auto a = model_a.data(*pair.a);
-        if (!a) return fail(a.error());
-        const auto b = model_b.data(*pair.b);
-        if (!b) return fail(b.error());
-        const std::uint64_t block = pair.a->info->format->block_bytes, step = piece_bytes / block * block;
-        pair.blocks.blocks = a->size() / block;
-        for (std::uint64_t begin = 0; begin < a->size(); begin += step) {
-            pieces.push_back({&pair, *a, *b, begin, std::min<std::uint64_t>(step, a->size() - begin)});
+        auto a = Reader::open(model_a, *pair.a);
+        if (!a) return fail(std::move(a).error());
+        auto b = Reader::open(model_b, *pair.b);
+        if (!b) return fail(std::move(b).error());
+        const std::uint64_t step = a->elements_in(piece_bytes), elements = a->elements();
+        pair.blocks.blocks = elements / a->format().block_elements;
+        for (std::uint64_t first = 0; first < elements; first += step) {
+            pieces.all.push_back({pieces.compared.size(), {first, std::min(step, elements - first)}});
         }
+        pieces.compared.push_back({&pair, *std::move(a), *std::move(b)});
     }
     return pieces;
 }
@@ -99,21 +108,27 @@ bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
     return std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-BlockDifference compare_piece(const Model& model_a, const Model& model_b, const Piece& piece,
-                              std::vector<std::byte>& memory) {
-    const Bytes bytes_a(model_a, *piece.pair->a, piece.a, piece.begin, piece.size);
-    const Bytes bytes_b(model_b, *piece.pair->b, piece.b, piece.begin, piece.size);
-    const auto a = bytes_a.get();
-    auto b = bytes_b.get();
-    const FormatInfo& format = *piece.pair->a->info->format;
-    if (order_of(model_a, *piece.pair->a) != order_of(model_b, *piece.pair->b)) b = diff::turned(format, b, memory);
+// The memory of one worker.
+struct Memory {
+    tensor::Workspace a;
+    tensor::Workspace b;
+};
+
+Result<BlockDifference> compare_piece(const Compared& compared, tensor::Range range, Memory& memory) {
+    const tensor::Window window_a(compared.a, range), window_b(compared.b, range);
+    const auto a = compared.a.blocks(range, memory.a);
+    if (!a) return fail(a.error());
+    const auto b = compared.b.blocks(range, memory.b);
+    if (!b) return fail(b.error());
     BlockDifference difference;
-    if (same_bytes(a, b)) return difference;
+    if (same_bytes(*a, *b)) return difference;
+    const FormatInfo& format = compared.a.format();
     const std::size_t block = format.block_bytes;
-    for (std::size_t at = 0; at < a.size(); at += block) {
-        if (same_bytes(a.subspan(at, block), b.subspan(at, block))) continue;
+    for (std::size_t at = 0; at < a->size(); at += block) {
+        if (same_bytes(a->subspan(at, block), b->subspan(at, block))) continue;
         ++difference.differ;
-        if (difference.first.size() < BlockDifference::most) difference.first.push_back((piece.begin + at) / block);
+        if (difference.first.size() < BlockDifference::most)
+            difference.first.push_back(range.first / format.block_elements + at / block);
     }
     return difference;
 }
@@ -131,20 +146,25 @@ Result<void> compare_bytes(const Model& a, const Model& b, std::vector<TensorCha
     const auto pieces = cut(a, b, pairs);
     if (!pieces) return fail(pieces.error());
     std::uint64_t total = 0, done = 0;
-    for (const Piece& piece : *pieces) total += piece.size;
+    for (const Compared& compared : pieces->compared) total += compared.a.bytes();
 
-    const unsigned workers = worker_count(pieces->size(), options.threads);
+    const unsigned workers = worker_count(pieces->all.size(), options.threads);
     std::vector<BlockDifference> found(std::size_t{4} * workers);
-    std::vector<std::vector<std::byte>> memory(workers);
+    std::vector<Memory> memory(workers);
     return parallel_in_order(
-        pieces->size(), workers, found.size(), options.stop,
+        pieces->all.size(), workers, found.size(), options.stop,
         [&](std::size_t i, std::size_t slot, unsigned worker) -> Result<void> {
-            found[slot] = compare_piece(a, b, (*pieces)[i], memory[worker]);
+            const Piece& piece = pieces->all[i];
+            auto difference = compare_piece(pieces->compared[piece.compared], piece.range, memory[worker]);
+            if (!difference) return fail(std::move(difference).error());
+            found[slot] = *std::move(difference);
             return {};
         },
         [&](std::size_t i, std::size_t slot) -> Result<void> {
-            take_in(*(*pieces)[i].pair, found[slot]);
-            if (options.progress) options.progress(done += (*pieces)[i].size, total);
+            const Piece& piece = pieces->all[i];
+            const Compared& compared = pieces->compared[piece.compared];
+            take_in(*compared.pair, found[slot]);
+            if (options.progress) options.progress(done += compared.a.bytes_of(piece.range.count), total);
             return {};
         });
 }
@@ -242,7 +262,7 @@ Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options)
             if (auto done = add_digests(a, b, pairs, options); !done) return fail(std::move(done).error());
         }
     }
-    if (auto done = look_at_scales(a, b, pairs); !done) return fail(std::move(done).error());
+    if (auto done = look_at_scales(a, b, pairs, options.stop); !done) return fail(std::move(done).error());
     for (const Model* model : {&a, &b}) {
         if (auto unchanged = model->check_unchanged(); !unchanged) return fail(std::move(unchanged).error());
     }

@@ -1,20 +1,19 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <ggufkit/diff.hpp>
 #include <ggufkit/quantize.hpp>
 #include <optional>
 
-#include "core/aligned.hpp"
-#include "core/bytes.hpp"
 #include "core/parallel.hpp"
-#include "diff/bytes.hpp"
-#include "diff/scale.hpp"
 #include "quant/measure/error_meter.hpp"
+#include "tensor/reader.hpp"
+#include "tensor/scale.hpp"
 
 namespace ggufkit {
 
 namespace {
+
+using tensor::Reader;
 
 constexpr std::uint64_t run_elements = quant::ErrorMeter::longest;
 constexpr std::uint64_t piece_runs = 512;
@@ -22,10 +21,8 @@ constexpr std::uint64_t piece_runs = 512;
 // A pair, cut into runs: those of a row, where columns have weights, or of all rows as one.
 struct Work {
     TensorPair pair;
-    std::span<const std::byte> a{};
-    std::span<const std::byte> b{};
-    std::vector<float> scale_a{};  // a factor for each matrix, or none
-    std::vector<float> scale_b{};
+    std::optional<Reader> a{};
+    std::optional<Reader> b{};            // none where the values are known to be the same
     std::span<const float> importance{};  // ne[0] for each matrix, or none
     std::uint64_t row = 0;                // elements
     std::uint64_t runs_per_row = 0;
@@ -80,52 +77,33 @@ std::uint64_t run_number(const Work& work, std::uint64_t index) {
 // ---------------------------------------------------------------- data
 
 struct Run {
-    std::uint64_t begin;
-    std::uint64_t size;
+    tensor::Range range;
     std::span<const float> importance;
 };
 
 Run run_of(const Work& work, std::uint64_t number) {
     const std::uint64_t row = number / work.runs_per_row, column = number % work.runs_per_row * run_elements;
     const std::uint64_t size = std::min(run_elements, work.row - column);
-    if (work.importance.empty()) return {row * work.row + column, size, {}};
+    const tensor::Range range{row * work.row + column, size};
+    if (work.importance.empty()) return {range, {}};
     const std::uint64_t matrix = row / work.pair.a->info->ne[1];
-    return {row * work.row + column, size, work.importance.subspan(matrix * work.row + column, size)};
-}
-
-// Bytes of whole blocks.
-std::uint64_t bytes_of(const FormatInfo& format, std::uint64_t elements) {
-    return elements / format.block_elements * format.block_bytes;
-}
-
-// Of a tensor's data, what is looked at.
-Result<std::span<const std::byte>> data_of(const Model& model, const ModelTensor& tensor, const Work& work) {
-    if (!work.sampled()) return model.data(tensor);
-    const FormatInfo& format = *tensor.info->format;
-    std::vector<DataPart> parts;
-    parts.reserve(work.looked_at);
-    for (std::uint64_t i = 0; i < work.looked_at; ++i) {
-        const Run run = run_of(work, run_number(work, i));
-        parts.push_back({bytes_of(format, run.begin), bytes_of(format, run.size)});
-    }
-    return model.data(tensor, parts);
+    return {range, work.importance.subspan(matrix * work.row + column, size)};
 }
 
 Result<Work> prepare(const Model& a, const Model& b, const TensorPair& pair, const ValueOptions& options) {
     Work work = plan_work(pair, options);
-    const auto data_a = data_of(a, *pair.a, work);
-    if (!data_a) return fail(data_a.error());
-    auto scale_a = diff::read_scale(a, *pair.a);
-    if (!scale_a) return fail(std::move(scale_a).error());
-    work.a = *data_a;
-    work.scale_a = *std::move(scale_a);
+    std::vector<tensor::Range> ranges;
+    if (work.sampled()) {
+        ranges.reserve(work.looked_at);
+        for (std::uint64_t i = 0; i < work.looked_at; ++i) ranges.push_back(run_of(work, run_number(work, i)).range);
+    }
+    auto reader_a = Reader::open(a, *pair.a, {.scaled = true, .ranges = ranges});
+    if (!reader_a) return fail(std::move(reader_a).error());
+    work.a = *std::move(reader_a);
     if (pair.same) return work;
-    const auto data_b = data_of(b, *pair.b, work);
-    if (!data_b) return fail(data_b.error());
-    auto scale_b = diff::read_scale(b, *pair.b);
-    if (!scale_b) return fail(std::move(scale_b).error());
-    work.b = *data_b;
-    work.scale_b = *std::move(scale_b);
+    auto reader_b = Reader::open(b, *pair.b, {.scaled = true, .ranges = ranges});
+    if (!reader_b) return fail(std::move(reader_b).error());
+    work.b = *std::move(reader_b);
     return work;
 }
 
@@ -146,92 +124,44 @@ struct Sums {
     }
 };
 
-class Side {
-  public:
-    Side(const Model& model, const ModelTensor& tensor, std::span<const std::byte> data, std::span<const float> scale)
-        : model_(model),
-          format_(*tensor.info->format),
-          data_(data),
-          scale_(scale),
-          tensor_(tensor),
-          foreign_(diff::order_of(model, tensor) != native_order) {}
-
-    diff::Bytes bytes(std::uint64_t begin, std::uint64_t end) const {
-        return {model_, tensor_, data_, bytes_of(format_, begin), bytes_of(format_, end - begin)};
-    }
-    Result<std::span<const float>> decode(std::uint64_t begin, std::uint64_t count) {
-        auto blocks = data_.subspan(bytes_of(format_, begin), bytes_of(format_, count));
-        if (foreign_) blocks = diff::turned(format_, blocks, turned_);
-        const auto values = std::span(values_).first(count);
-        if (auto done = dequantize_rows(format_.type(), blocks, values); !done) return fail(std::move(done).error());
-        if (!scale_.empty()) multiply(values, begin);
-        return values;
-    }
-
-  private:
-    void multiply(std::span<float> values, std::uint64_t begin) const {
-        const std::uint64_t matrix = tensor_.info->ne[0] * tensor_.info->ne[1];
-        for (std::size_t i = 0; i < values.size(); ++i) values[i] *= scale_[(begin + i) / matrix];
-    }
-
-    const Model& model_;
-    const FormatInfo& format_;
-    std::span<const std::byte> data_;
-    std::span<const float> scale_;
-    const ModelTensor& tensor_;
-    const bool foreign_;
-    std::vector<std::byte> turned_;
-    alignas(cache_line) std::array<float, run_elements> values_;
+// The memory of one worker.
+struct Memory {
+    tensor::Workspace a;
+    tensor::Workspace b;
 };
 
-// Both sides of a pair; one side for both, where they are known to be the same.
-class Sides {
-  public:
-    Sides(const Model& model_a, const Model& model_b, const Work& work)
-        : a_(model_a, *work.pair.a, work.a, work.scale_a) {
-        if (!work.pair.same) b_.emplace(model_b, *work.pair.b, work.b, work.scale_b);
-    }
-    Result<void> measure(const Run& run, quant::ErrorMeter& meter) {
-        const auto w = a_.decode(run.begin, run.size);
-        if (!w) return fail(w.error());
-        const auto v = b_ ? b_->decode(run.begin, run.size) : w;
-        if (!v) return fail(v.error());
-        meter.add(*w, *v, run.importance);
-        return {};
-    }
-    const Side& a() const { return a_; }
-    const Side& b() const { return b_ ? *b_ : a_; }
+Result<void> measure(const Work& work, const Run& run, Memory& memory, quant::ErrorMeter& meter) {
+    const auto w = work.a->values(run.range, memory.a);
+    if (!w) return fail(w.error());
+    const auto v = work.b ? work.b->values(run.range, memory.b) : w;
+    if (!v) return fail(v.error());
+    meter.add(*w, *v, run.importance);
+    return {};
+}
 
-  private:
-    Side a_;
-    std::optional<Side> b_;
-};
-
-Result<Sums> measure_piece(const Model& model_a, const Model& model_b, const Work& work, std::uint64_t first,
-                           std::uint64_t last) {
-    Sides sides(model_a, model_b, work);
+Result<Sums> measure_piece(const Work& work, std::uint64_t first, std::uint64_t last, Memory& memory) {
+    const tensor::Range begin = run_of(work, run_number(work, first)).range;
+    const tensor::Range end = run_of(work, run_number(work, last - 1)).range;
+    const tensor::Range all{begin.first, end.first + end.count - begin.first};
+    const tensor::Window window_a(*work.a, all), window_b(work.b ? *work.b : *work.a, all);
     quant::ErrorMeter meter;
-    const Run begin = run_of(work, run_number(work, first)), end = run_of(work, run_number(work, last - 1));
-    const auto bytes_a = sides.a().bytes(begin.begin, end.begin + end.size);
-    const auto bytes_b = sides.b().bytes(begin.begin, end.begin + end.size);
     for (std::uint64_t i = first; i < last; ++i) {
-        if (auto done = sides.measure(run_of(work, run_number(work, i)), meter); !done) return fail(done.error());
+        if (auto done = measure(work, run_of(work, run_number(work, i)), memory, meter); !done)
+            return fail(done.error());
     }
     return Sums{.errors = meter.sums()};
 }
 
-Result<Sums> measure_sample(const Model& model_a, const Model& model_b, const Work& work, std::uint64_t first,
-                            std::uint64_t last) {
-    Sides sides(model_a, model_b, work);
+Result<Sums> measure_sample(const Work& work, std::uint64_t first, std::uint64_t last, Memory& memory) {
     Sums sums;
     for (std::uint64_t i = first; i < last; ++i) {
         const Run run = run_of(work, run_number(work, i));
         quant::ErrorMeter meter;
-        if (auto done = sides.measure(run, meter); !done) return fail(done.error());
+        if (auto done = measure(work, run, memory, meter); !done) return fail(done.error());
         const ErrorSums one = meter.sums();
         const bool greater = one.max_error > sums.errors.max_error;
         sums.add({one, one.e2 * one.e2, one.e2 * one.w2, one.w2 * one.w2});
-        if (greater) sums.errors.max_at = run.begin + one.max_at;
+        if (greater) sums.errors.max_at = run.range.first + one.max_at;
     }
     return sums;
 }
@@ -274,6 +204,8 @@ void take_in(const Work& work, Sums& all, const Sums& next) {
 
 }  // namespace
 
+bool is_scale(const Model& model, const ModelTensor& tensor) { return tensor::is_scale(model, tensor); }
+
 bool has_values_to_compare(const TensorPair& pair) {
     const auto decodes = [](const ModelTensor& tensor) {
         return tensor.info->format != nullptr && can_dequantize(tensor.info->format->type());
@@ -295,13 +227,14 @@ Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model&
     const std::vector<Piece> pieces = cut(works);
     const unsigned workers = worker_count(pieces.size(), options.threads);
     std::vector<Sums> made(std::size_t{4} * workers), sums(works.size());
+    std::vector<Memory> memory(workers);
     auto measured = parallel_in_order(
         pieces.size(), workers, made.size(), options.stop,
-        [&](std::size_t i, std::size_t slot, unsigned) -> Result<void> {
+        [&](std::size_t i, std::size_t slot, unsigned worker) -> Result<void> {
             const Piece& piece = pieces[i];
             const Work& work = works[piece.work];
-            auto result = work.sampled() ? measure_sample(a, b, work, piece.first, piece.last)
-                                         : measure_piece(a, b, work, piece.first, piece.last);
+            auto result = work.sampled() ? measure_sample(work, piece.first, piece.last, memory[worker])
+                                         : measure_piece(work, piece.first, piece.last, memory[worker]);
             if (!result) return fail(std::move(result).error());
             made[slot] = *result;
             return {};

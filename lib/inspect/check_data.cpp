@@ -32,15 +32,15 @@ struct TileFaults {
 };
 
 struct Memory {
-    std::vector<std::byte> swapped{};
+    tensor::Workspace workspace{};
     AlignedVector<float> values = AlignedVector<float>(chunk);
     std::vector<float> scales{};
 };
 
 class Checker {
   public:
-    Checker(const FormatInfo& format, const Tile& tile, std::uint64_t row_elements, Memory& memory)
-        : format_(format), tile_(tile), row_elements_(row_elements), memory_(memory) {}
+    Checker(const tensor::Reader& reader, tensor::Range range, Memory& memory)
+        : format_(reader.format()), reader_(reader), range_(range), memory_(memory) {}
 
     TileFaults check(std::span<const std::byte> bytes) {
         TileFaults faults;
@@ -85,10 +85,12 @@ class Checker {
     }
 
     DataFault describe(std::span<const std::byte> block, std::size_t at) {
-        const std::uint64_t element = tile_.first + at / format_.block_bytes * format_.block_elements;
-        DataFault fault{.row = element / row_elements_,
-                        .column = element % row_elements_,
-                        .offset = tile_.offset + at,
+        const std::uint64_t element = range_.first + at / format_.block_bytes * format_.block_elements;
+        const std::uint64_t row = reader_.info().ne[0];
+        const auto place = reader_.in_file({element, format_.block_elements});
+        DataFault fault{.row = element / row,
+                        .column = element % row,
+                        .offset = place ? place->offset : 0,
                         .field = "value",
                         .value = 0};
         const auto not_finite = [](float number) { return !std::isfinite(number); };
@@ -109,10 +111,16 @@ class Checker {
     }
 
     const FormatInfo& format_;
-    const Tile& tile_;
-    const std::uint64_t row_elements_;
+    const tensor::Reader& reader_;
+    const tensor::Range range_;
     Memory& memory_;
 };
+
+// The zeros that a tile begins and ends with in its file; a tensor that is in none has none that count.
+Zeros zeros_of(const Model& model, const ModelTensor& tensor, const tensor::Reader& reader, tensor::Range range) {
+    const auto place = reader.in_file(range);
+    return place ? count_zeros(model.shard(tensor.shard).file().subspan(place->offset, place->size)) : Zeros{};
+}
 
 }  // namespace
 
@@ -142,10 +150,11 @@ Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor>
         tiles->count(), workers, window, options.stop,
         [&](std::size_t index, std::size_t slot, unsigned worker) -> Result<void> {
             const Tile tile = tiles->at(index);
-            const auto bytes = tiles->native(tile, memory[worker].swapped);
-            const std::uint64_t row = std::max<std::uint64_t>(tensors[tile.tensor].info->ne[0], 1);
-            made[slot] = Checker(tiles->format(tile.tensor), tile, row, memory[worker]).check(bytes);
-            made[slot].zeros = count_zeros(tile.bytes);
+            const tensor::Reader& reader = tiles->reader(tile.tensor);
+            const auto blocks = tiles->blocks(tile, memory[worker].workspace);
+            if (!blocks) return fail(blocks.error());
+            made[slot] = Checker(reader, tile.range, memory[worker]).check(*blocks);
+            made[slot].zeros = zeros_of(model, tensors[tile.tensor], reader, tile.range);
             return {};
         },
         [&](std::size_t index, std::size_t slot) -> Result<void> {
@@ -161,12 +170,13 @@ Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor>
                     all.first.end(), faults.first.begin(),
                     faults.first.begin() + static_cast<std::ptrdiff_t>(std::min(room, faults.first.size())));
             }
-            if (options.progress) options.progress(seen += tile.bytes.size(), tiles->bytes());
+            if (options.progress) options.progress(seen += tiles->bytes(tile), tiles->bytes());
             return {};
         });
     if (done) done = model.check_unchanged();
     if (!done) return fail(std::move(done).error());
-    DataFindings findings{.faults = std::move(found), .zeros = find_runs(model, tensors, zeros)};
+    DataFindings findings{.faults = std::move(found), .zeros = find_runs(model, tensors, zeros, options.stop)};
+    if (options.stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
     findings.zero_tensors = static_cast<std::size_t>(std::ranges::count_if(zeros, &Zeros::all));
     return findings;
 }

@@ -2,17 +2,16 @@
 
 #include <algorithm>
 #include <ggufkit/manifest.hpp>
-#include <ggufkit/quantize.hpp>
 #include <map>
 #include <mutex>
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/bytes.hpp"
 #include "core/parallel.hpp"
 #include "core/text.hpp"
 #include "inspect/hash_function.hpp"
 #include "io/read_at.hpp"
+#include "tensor/reader.hpp"
 
 namespace ggufkit {
 
@@ -64,25 +63,13 @@ class Hashing {
 
   private:
     Result<void> add_tensor(HashFunction& function, const ModelTensor& tensor) {
-        const auto bytes = model_.data(tensor);
-        if (!bytes) return fail(bytes.error());
-        const ModelView& shard = model_.shard(tensor.shard);
-        const bool turn = shard.byte_order() == ByteOrder::big;
-        const FormatInfo& format = *tensor.info->format;
-        const std::size_t most = part_bytes / format.block_bytes * format.block_bytes;
-        std::vector<std::byte> turned;
-        for (std::size_t at = 0; at < bytes->size(); at += most) {
-            auto part = bytes->subspan(at, std::min(most, bytes->size() - at));
-            advise(tensor.shard, part);
-            if (turn) {
-                turned.assign(part.begin(), part.end());
-                swap_block_bytes(format, turned);
-                part = turned;
-            }
-            function.add(part);
-            if (auto on = note(part.size()); !on) return on;
-        }
-        return {};
+        const auto reader = tensor::Reader::open(model_, tensor);
+        if (!reader) return fail(reader.error());
+        tensor::Workspace workspace;
+        return tensor::for_each_part(*reader, part_bytes, workspace, [&](std::span<const std::byte> blocks) {
+            function.add(blocks);
+            return note(blocks.size());
+        });
     }
 
     Result<void> add_file(HashFunction& function, std::size_t shard) {
@@ -90,7 +77,7 @@ class Hashing {
         const auto bytes = model_.shard(shard).file();
         for (std::size_t at = 0; at < bytes.size(); at += part_bytes) {
             const auto part = bytes.subspan(at, std::min(part_bytes, bytes.size() - at));
-            advise(shard, part);
+            model_.advise(shard, at, part.size(), Access::will_need);
             function.add(part);
             if (auto on = note(part.size()); !on) return on;
         }
@@ -110,11 +97,6 @@ class Hashing {
             if (auto on = note(0); !on) return on;
         }
         return note(model_.shard(shard).file().size());
-    }
-
-    void advise(std::size_t shard, std::span<const std::byte> part) const {
-        const auto begin = static_cast<std::uint64_t>(part.data() - model_.shard(shard).file().data());
-        model_.advise(shard, begin, part.size(), Access::will_need);
     }
 
     Result<void> note(std::uint64_t bytes) {

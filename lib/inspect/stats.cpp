@@ -40,7 +40,7 @@ struct Memory {
     AlignedVector<float> values = AlignedVector<float>(chunk);
     quant::Codes codes;
     std::vector<float> scales{};
-    std::vector<std::byte> swapped{};
+    tensor::Workspace workspace{};
 };
 
 // Decodes whole blocks, a chunk at most, into the worker's memory.
@@ -163,7 +163,7 @@ quant::Bins place_bins(const NumberStats& weights) {
 class Summary {
   public:
     Summary(const Tiles& tiles, const StatsOptions& options)
-        : tiles_(tiles), options_(options), sums_(tiles.tensors().size()) {}
+        : tiles_(tiles), options_(options), sums_(tiles.tensors()) {}
 
     void add(std::size_t tile, const Seen& seen) {
         const Tile place = tiles_.at(tile);
@@ -172,7 +172,7 @@ class Summary {
         sums.outliers += seen.outliers;
         sums.scales.resize(seen.scales.size());
         for (std::size_t i = 0; i < seen.scales.size(); ++i) sums.scales[i].add(seen.scales[i]);
-        if (options_.progress) options_.progress(done_ += place.bytes.size(), tiles_.bytes());
+        if (options_.progress) options_.progress(done_ += tiles_.bytes(place), tiles_.bytes());
     }
 
     std::vector<TensorStats> describe_all() const {
@@ -199,14 +199,16 @@ class Summary {
 };
 
 // Of at most so many chunks of a tensor, evenly spread: a second look, for which mean and spread are known.
-WeightHistogram draw(const Tiles& tiles, std::size_t tensor, const NumberStats& weights, Memory& memory) {
+Result<WeightHistogram> draw(const Tiles& tiles, std::size_t tensor, const NumberStats& weights, Memory& memory) {
     constexpr std::uint64_t most = 32;
     const quant::Bins bins = place_bins(weights);
     const std::uint64_t chunks = (weights.count + chunk - 1) / chunk, drawn = std::min(chunks, most);
     std::array<std::uint64_t, WeightHistogram::bins + 2> counts{};
     for (std::uint64_t i = 0; i < drawn; ++i) {
         const Tile tile = tiles.part(tensor, i * chunks / drawn * chunk, chunk);
-        const auto values = decode(tiles.format(tensor), tiles.native(tile, memory.swapped), memory);
+        const auto blocks = tiles.blocks(tile, memory.workspace);
+        if (!blocks) return fail(blocks.error());
+        const auto values = decode(tiles.format(tensor), *blocks, memory);
         quant::count_bins(values.data(), values.size(), bins, counts.data());
     }
     WeightHistogram histogram{
@@ -241,8 +243,9 @@ Result<std::vector<TensorStats>> stats(const Model& model, std::span<const Model
         tiles->count(), workers, window, options.stop,
         [&](std::size_t index, std::size_t slot, unsigned worker) -> Result<void> {
             const Tile tile = tiles->at(index);
-            look_at(tiles->format(tile.tensor), tiles->native(tile, memory[worker].swapped), memory[worker],
-                    seen[slot]);
+            const auto blocks = tiles->blocks(tile, memory[worker].workspace);
+            if (!blocks) return fail(blocks.error());
+            look_at(tiles->format(tile.tensor), *blocks, memory[worker], seen[slot]);
             return {};
         },
         [&](std::size_t index, std::size_t slot) -> Result<void> {
@@ -253,7 +256,9 @@ Result<std::vector<TensorStats>> stats(const Model& model, std::span<const Model
 
     std::vector<TensorStats> all = summary.describe_all();
     done = parallel_for(all.size(), workers, options.stop, [&](std::size_t tensor, unsigned worker) -> Result<void> {
-        all[tensor].histogram = draw(*tiles, tensor, all[tensor].weights, memory[worker]);
+        const auto histogram = draw(*tiles, tensor, all[tensor].weights, memory[worker]);
+        if (!histogram) return fail(histogram.error());
+        all[tensor].histogram = *histogram;
         return {};
     });
     if (done) done = model.check_unchanged();

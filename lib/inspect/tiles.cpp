@@ -1,22 +1,19 @@
 #include "inspect/tiles.hpp"
 
 #include <algorithm>
-#include <ggufkit/quantize.hpp>
-
-#include "core/bytes.hpp"
+#include <utility>
 
 namespace ggufkit::inspect {
 
 Result<Tiles> Tiles::make(const Model& model, std::span<const ModelTensor> tensors) {
-    Tiles tiles(model, tensors);
+    Tiles tiles;
     for (const ModelTensor& tensor : tensors) {
-        const auto data = model.data(tensor);
-        if (!data) return fail(data.error());
-        const FormatInfo& format = *tensor.info->format;
-        const std::uint64_t elements = data->size() / format.block_bytes * format.block_elements;
-        tiles.data_.push_back(*data);
-        tiles.bytes_ += data->size();
-        tiles.first_tile_.push_back(tiles.first_tile_.back() + (elements + tile_elements - 1) / tile_elements);
+        auto reader = tensor::Reader::open(model, tensor);
+        if (!reader) return fail(std::move(reader).error());
+        tiles.bytes_ += reader->bytes();
+        tiles.first_tile_.push_back(tiles.first_tile_.back() +
+                                    (reader->elements() + tile_elements - 1) / tile_elements);
+        tiles.readers_.push_back(*std::move(reader));
     }
     return tiles;
 }
@@ -28,26 +25,14 @@ Tile Tiles::at(std::size_t index) const {
 }
 
 Tile Tiles::part(std::size_t tensor, std::uint64_t first, std::uint64_t elements) const {
-    const FormatInfo& of = format(tensor);
-    const std::size_t begin = first / of.block_elements * of.block_bytes;
-    const std::size_t most = elements / of.block_elements * of.block_bytes;
-    const auto bytes = data_[tensor].subspan(begin, std::min(most, data_[tensor].size() - begin));
-    const ModelView& shard = model_->shard(tensors_[tensor].shard);
-    return {.tensor = tensor,
-            .first = first,
-            .elements = bytes.size() / of.block_bytes * of.block_elements,
-            .offset = static_cast<std::uint64_t>(bytes.data() - shard.file().data()),
-            .bytes = bytes};
+    return {.tensor = tensor, .range = {first, std::min(elements, readers_[tensor].elements() - first)}};
 }
 
-std::span<const std::byte> Tiles::native(const Tile& tile, std::vector<std::byte>& memory) const {
-    const ModelTensor& tensor = tensors_[tile.tensor];
+Result<std::span<const std::byte>> Tiles::blocks(const Tile& tile, tensor::Workspace& workspace) const {
     // The kernel looks at every page that it is told of, so it is told once: of what lies behind.
-    model_->advise(tensor.shard, tile.offset + tile.bytes.size(), tile.bytes.size(), Access::will_need);
-    if (model_->shard(tensor.shard).byte_order() == native_order) return tile.bytes;
-    memory.assign(tile.bytes.begin(), tile.bytes.end());
-    swap_block_bytes(format(tile.tensor), memory);
-    return memory;
+    const auto behind = part(tile.tensor, tile.range.first + tile.range.count, tile.range.count);
+    readers_[tile.tensor].advise(behind.range, Access::will_need);
+    return readers_[tile.tensor].blocks(tile.range, workspace);
 }
 
 }  // namespace ggufkit::inspect

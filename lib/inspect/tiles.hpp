@@ -8,17 +8,16 @@
 #include <span>
 #include <vector>
 
+#include "tensor/reader.hpp"
+
 namespace ggufkit::inspect {
 
 // Elements of a tile: a whole number of blocks of any type.
 inline constexpr std::uint64_t tile_elements = 1 << 18;
 
 struct Tile {
-    std::size_t tensor;   // index among those that are looked at
-    std::uint64_t first;  // element
-    std::size_t elements;
-    std::uint64_t offset;              // of its bytes in the file
-    std::span<const std::byte> bytes;  // in the file's byte order
+    std::size_t tensor;  // index among those that are looked at
+    tensor::Range range;
 };
 
 class Tiles {
@@ -28,22 +27,19 @@ class Tiles {
 
     std::size_t count() const { return first_tile_.back(); }
     std::uint64_t bytes() const { return bytes_; }  // of all
-    std::span<const ModelTensor> tensors() const { return tensors_; }
-    const FormatInfo& format(std::size_t tensor) const { return *tensors_[tensor].info->format; }
+    std::uint64_t bytes(const Tile& tile) const { return readers_[tile.tensor].bytes_of(tile.range.count); }
+    std::size_t tensors() const { return readers_.size(); }
+    const tensor::Reader& reader(std::size_t tensor) const { return readers_[tensor]; }
+    const FormatInfo& format(std::size_t tensor) const { return readers_[tensor].format(); }
 
     Tile at(std::size_t index) const;
     // So many elements of a tensor from `first` on, or as many as there are; both whole blocks.
     Tile part(std::size_t tensor, std::uint64_t first, std::uint64_t elements) const;
-    // Its bytes in native order: those of the mapping where they are so, else a copy in `memory`. Tells the kernel that
-    // they are wanted now.
-    std::span<const std::byte> native(const Tile& tile, std::vector<std::byte>& memory) const;
+    // Its blocks in native order. Tells the kernel that the tile after it will be wanted.
+    Result<std::span<const std::byte>> blocks(const Tile& tile, tensor::Workspace& workspace) const;
 
   private:
-    Tiles(const Model& model, std::span<const ModelTensor> tensors) : model_(&model), tensors_(tensors) {}
-
-    const Model* model_;
-    std::span<const ModelTensor> tensors_;
-    std::vector<std::span<const std::byte>> data_;
+    std::vector<tensor::Reader> readers_;
     std::vector<std::size_t> first_tile_{0};  // of each tensor, and behind the last
     std::uint64_t bytes_ = 0;
 };

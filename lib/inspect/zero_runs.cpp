@@ -13,8 +13,15 @@ constexpr std::uint64_t sector = 512;
 // A run within one tensor: weights that are zero side by side are seldom so many.
 constexpr std::uint64_t least_run = 4096;
 
-bool is_zero(std::span<const std::byte> bytes) {
-    return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
+// A stop request leaves this false.
+bool is_zero(std::span<const std::byte> bytes, const std::stop_token& stop) {
+    constexpr std::size_t part = 1 << 20;
+    for (std::size_t at = 0; at < bytes.size(); at += part) {
+        const auto some = bytes.subspan(at, std::min(part, bytes.size() - at));
+        if (stop.stop_requested() || !std::ranges::all_of(some, [](std::byte byte) { return byte == std::byte{0}; }))
+            return false;
+    }
+    return true;
 }
 
 // A tensor in its file, with what is needed to judge a run.
@@ -56,12 +63,12 @@ std::vector<Place> places_of(const Model& model, std::span<const ModelTensor> te
 // Builds the runs from tensors in the order of the file.
 class Runs {
   public:
-    explicit Runs(const Model& model) : model_(model) {}
+    Runs(const Model& model, const std::stop_token& stop) : model_(model), stop_(stop) {}
 
     void add(const Place& place) {
-        const bool goes_on = run_ && place.shard == run_->shard && place.begin >= run_->end &&
-                             place.zeros.leading != 0 &&
-                             is_zero(model_.shard(place.shard).file().subspan(run_->end, place.begin - run_->end));
+        const bool goes_on =
+            run_ && place.shard == run_->shard && place.begin >= run_->end && place.zeros.leading != 0 &&
+            is_zero(model_.shard(place.shard).file().subspan(run_->end, place.begin - run_->end), stop_);
         if (goes_on) {
             run_->end = place.begin + place.zeros.leading;
             cut_ = cut_ || (!place.zeros.all() && place.cuts_row(run_->end));
@@ -102,13 +109,14 @@ class Runs {
         const bool many = run_->tensors >= 2 && matrices_ != 0;
         const bool large = run_->end - run_->begin >= least_run;
         if (many || (cut_ && large)) {
-            run_->to_the_end = is_zero(file.subspan(std::min<std::uint64_t>(run_->end, file.size())));
+            run_->to_the_end = is_zero(file.subspan(std::min<std::uint64_t>(run_->end, file.size())), stop_);
             runs_.push_back(*run_);
         }
         run_.reset();
     }
 
     const Model& model_;
+    const std::stop_token& stop_;
     std::optional<ZeroRun> run_;
     std::size_t matrices_ = 0;
     bool cut_ = false;
@@ -132,8 +140,9 @@ Zeros count_zeros(std::span<const std::byte> bytes) {
             static_cast<std::uint64_t>(last - bytes.rbegin())};
 }
 
-std::vector<ZeroRun> find_runs(const Model& model, std::span<const ModelTensor> tensors, std::span<const Zeros> zeros) {
-    Runs runs(model);
+std::vector<ZeroRun> find_runs(const Model& model, std::span<const ModelTensor> tensors, std::span<const Zeros> zeros,
+                               const std::stop_token& stop) {
+    Runs runs(model, stop);
     for (const Place& place : places_of(model, tensors, zeros)) runs.add(place);
     return runs.take();
 }

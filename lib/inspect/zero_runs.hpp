@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <ggufkit/check_data.hpp>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 namespace ggufkit::inspect {
@@ -21,7 +22,9 @@ struct Zeros {
 };
 Zeros count_zeros(std::span<const std::byte> bytes);
 
-// The runs that are worth a word: see ZeroRun. `zeros` are those of each tensor.
-std::vector<ZeroRun> find_runs(const Model& model, std::span<const ModelTensor> tensors, std::span<const Zeros> zeros);
+// The runs that are worth a word: see ZeroRun. `zeros` has an entry for each tensor. A stop request ends the scan of what
+// follows the tensors; the result is incomplete then.
+std::vector<ZeroRun> find_runs(const Model& model, std::span<const ModelTensor> tensors, std::span<const Zeros> zeros,
+                               const std::stop_token& stop);
 
 }  // namespace ggufkit::inspect

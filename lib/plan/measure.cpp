@@ -10,8 +10,9 @@
 
 #include "core/parallel.hpp"
 #include "plan/importance.hpp"
-#include "plan/row_reader.hpp"
 #include "plan/sensitivity.hpp"
+#include "plan/spread.hpp"
+#include "tensor/reader.hpp"
 
 namespace ggufkit {
 
@@ -38,8 +39,7 @@ struct Sample {
     std::uint64_t columns;
     std::vector<std::uint64_t> rows;
 
-    Sample(const TensorInfo& tensor, std::uint64_t weights)
-        : columns(std::min(tensor.ne[0], plan::RowReader::most_columns)) {
+    Sample(const TensorInfo& tensor, std::uint64_t weights) : columns(std::min(tensor.ne[0], plan::most_columns)) {
         const std::uint64_t all = tensor.ne[1] * tensor.ne[2] * tensor.ne[3];
         if (columns == 0 || all == 0) return;
         rows = plan::spread(weights / columns, all);
@@ -59,12 +59,7 @@ struct Sums {
 class Trial {
   public:
     Trial(const Model& model, const Subject& subject, std::uint64_t weights, Effort effort)
-        : model_(model),
-          subject_(subject),
-          info_(*subject.source->info),
-          effort_(effort),
-          sample_(info_, weights),
-          reader_(model, *subject.source) {}
+        : model_(model), subject_(subject), info_(*subject.source->info), effort_(effort), sample_(info_, weights) {}
 
     Result<std::vector<TypeOption>> run() {
         std::vector<TypeOption> options;
@@ -76,8 +71,12 @@ class Trial {
         };
         std::vector<Sums> sums(subject_.types.size());
         std::vector<bool> possible(subject_.types.size(), true);
+        const auto reader = tensor::Reader::open(model_, *subject_.source, {.via = tensor::Via::read});
+        if (!reader) return fail(reader.error());
+        tensor::Workspace workspace;
         for (const std::uint64_t row : sample_.rows) {
-            const auto values = reader_.read(row, 0, sample_.columns);
+            const tensor::Range range{row * info_.ne[0], sample_.columns};
+            const auto values = reader->values(range, workspace, tensor::Check::finite);
             if (!values) return fail(values.error());
             for (std::size_t i = 0; i < sums.size(); ++i)
                 possible[i] = possible[i] && try_type(subject_.types[i], row, *values, sums[i]);
@@ -116,7 +115,6 @@ class Trial {
     const TensorInfo& info_;
     Effort effort_;
     Sample sample_;
-    plan::RowReader reader_;
     std::vector<std::byte> blocks_;
     std::vector<float> decoded_;
 };

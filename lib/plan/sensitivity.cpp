@@ -10,7 +10,8 @@
 #include "core/parallel.hpp"
 #include "plan/header.hpp"
 #include "plan/roles.hpp"
-#include "plan/row_reader.hpp"
+#include "plan/spread.hpp"
+#include "tensor/reader.hpp"
 
 namespace ggufkit::plan {
 
@@ -59,15 +60,18 @@ struct Contribution {
 // tensor some rows stand for all.
 Result<double> output_energy(const Model& model, const Contribution& of) {
     const TensorInfo& info = *of.tensor->info;
-    RowReader reader(model, *of.tensor);
     const std::uint64_t matrices = info.ne[2] * info.ne[3];
     const std::uint64_t rows = info.ne[1] * matrices;
     const auto sample = spread(most_weights / info.ne[0], rows);
     if (sample.empty()) return 0;
+    const auto reader = tensor::Reader::open(model, *of.tensor, {.via = tensor::Via::read});
+    if (!reader) return fail(reader.error());
+    tensor::Workspace workspace;
     double sum = 0;
     for (const std::uint64_t row : sample) {
-        for (std::uint64_t first = 0; first < info.ne[0]; first += RowReader::most_columns) {
-            const auto values = reader.read(row, first, std::min(RowReader::most_columns, info.ne[0] - first));
+        for (std::uint64_t first = 0; first < info.ne[0]; first += most_columns) {
+            const tensor::Range range{row * info.ne[0] + first, std::min(most_columns, info.ne[0] - first)};
+            const auto values = reader->values(range, workspace, tensor::Check::finite);
             if (!values) return fail(values.error());
             const float* w = of.importance.empty() ? nullptr : &of.importance[row / info.ne[1] * info.ne[0] + first];
             for (std::size_t i = 0; i < values->size(); ++i) {

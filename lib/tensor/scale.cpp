@@ -1,13 +1,13 @@
-#include "diff/scale.hpp"
+#include "tensor/scale.hpp"
 
-#include <ggufkit/diff.hpp>
+#include <cstdint>
 #include <ggufkit/quantize.hpp>
 #include <string>
+#include <string_view>
 
-#include "core/bytes.hpp"
-#include "diff/bytes.hpp"
+#include "tensor/reader.hpp"
 
-namespace ggufkit {
+namespace ggufkit::tensor {
 
 namespace {
 
@@ -29,8 +29,6 @@ bool is_scale_of(const TensorInfo& scale, const TensorInfo& tensor) {
 
 }  // namespace
 
-namespace diff {
-
 const ModelTensor* find_scale(const Model& model, const ModelTensor& tensor) {
     const std::string_view name = tensor.info->name;
     if (!name.ends_with(weight_suffix)) return nullptr;
@@ -38,28 +36,24 @@ const ModelTensor* find_scale(const Model& model, const ModelTensor& tensor) {
     return scale != nullptr && is_scale_of(*scale->info, *tensor.info) ? scale : nullptr;
 }
 
-Result<std::vector<float>> read_scale(const Model& model, const ModelTensor& tensor) {
-    const ModelTensor* const scale = find_scale(model, tensor);
-    if (scale == nullptr) return std::vector<float>();
-    const auto data = model.data(*scale);
-    if (!data) return fail(data.error());
-    const FormatInfo& format = *scale->info->format;
-    std::vector<std::byte> memory;
-    auto bytes = *data;
-    if (order_of(model, *scale) != native_order) bytes = turned(format, bytes, memory);
-    std::vector<float> factors(bytes.size() / format.block_bytes);
-    if (auto done = dequantize_rows(format.type(), bytes, factors); !done) return fail(std::move(done).error());
-    factors.resize(matrices_of(*tensor.info), factors.front());
-    return factors;
-}
-
-}  // namespace diff
-
 bool is_scale(const Model& model, const ModelTensor& tensor) {
     const std::string_view name = tensor.info->name;
     if (!name.ends_with(scale_suffix)) return false;
     const ModelTensor* const weights = model.find_tensor(with_suffix(name, scale_suffix, weight_suffix));
-    return weights != nullptr && diff::find_scale(model, *weights) == &tensor;
+    return weights != nullptr && find_scale(model, *weights) == &tensor;
 }
 
-}  // namespace ggufkit
+Result<std::vector<float>> read_factors(const Model& model, const ModelTensor& tensor) {
+    const ModelTensor* const scale = find_scale(model, tensor);
+    if (scale == nullptr) return std::vector<float>();
+    const auto reader = Reader::open(model, *scale);
+    if (!reader) return fail(reader.error());
+    Workspace workspace;
+    const auto values = reader->values(reader->all(), workspace);
+    if (!values) return fail(values.error());
+    std::vector<float> factors(values->begin(), values->end());
+    factors.resize(matrices_of(*tensor.info), factors.front());
+    return factors;
+}
+
+}  // namespace ggufkit::tensor

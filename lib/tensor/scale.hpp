@@ -6,12 +6,15 @@
 #include <ggufkit/model.hpp>
 #include <vector>
 
-namespace ggufkit::diff {
+namespace ggufkit::tensor {
 
 // The tensor with the factors of `tensor`, or null.
 const ModelTensor* find_scale(const Model& model, const ModelTensor& tensor);
 
-// One factor for each matrix of `tensor`; none where there is no such tensor. Errors: those of Model::data().
-Result<std::vector<float>> read_scale(const Model& model, const ModelTensor& tensor);
+// Whether `tensor` holds the factors of another one.
+bool is_scale(const Model& model, const ModelTensor& tensor);
 
-}  // namespace ggufkit::diff
+// One factor for each matrix of `tensor`; none where there is no such tensor. Errors: those of Model::data().
+Result<std::vector<float>> read_factors(const Model& model, const ModelTensor& tensor);
+
+}  // namespace ggufkit::tensor
