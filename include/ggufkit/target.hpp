@@ -19,7 +19,7 @@
 #include <ggufkit/model.hpp>
 #include <ggufkit/plan.hpp>
 
-namespace ggufkit {
+namespace ggufkit::target {
 
 // A type that a tensor can have, and what that costs.
 struct TypeOption {
@@ -82,4 +82,4 @@ struct Fit {
 // where the smallest that can be made is too big; `detail` says how many bytes that has.
 Result<Fit> fit(const Model& model, const Recipe& recipe, const Measurement& measurement, std::uint64_t budget);
 
-}  // namespace ggufkit
+}  // namespace ggufkit::target

@@ -15,7 +15,7 @@
 
 #include "plan/facts.hpp"
 
-namespace ggufkit::plan {
+namespace ggufkit::target {
 
 class Sensitivities {
   public:
@@ -31,8 +31,8 @@ class Sensitivities {
         double attention = 0;
         double ffn = 0;
     };
-    ModelFacts facts_;
+    plan::ModelFacts facts_;
     std::map<std::uint64_t, Shares> layers_;
 };
 
-}  // namespace ggufkit::plan
+}  // namespace ggufkit::target

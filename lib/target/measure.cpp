@@ -11,9 +11,9 @@
 #include "core/parallel.hpp"
 #include "plan/importance.hpp"
 #include "plan/row_reader.hpp"
-#include "plan/sensitivity.hpp"
+#include "target/sensitivity.hpp"
 
-namespace ggufkit {
+namespace ggufkit::target {
 
 namespace {
 
@@ -190,7 +190,7 @@ Result<Measurement> measure(const Model& model, const Recipe& recipe, const Meas
     const auto plan = make_plan(model, any, options.stop);
     if (!plan) return fail(plan.error());
 
-    const auto sensitivities = plan::Sensitivities::find(model, any, *plan, options.threads, options.stop);
+    const auto sensitivities = Sensitivities::find(model, any, *plan, options.threads, options.stop);
     if (!sensitivities) return fail(sensitivities.error());
     const Wishes wishes(any, options);
     std::vector<Subject> subjects;
@@ -209,4 +209,4 @@ Result<Measurement> measure(const Model& model, const Recipe& recipe, const Meas
     return measurement;
 }
 
-}  // namespace ggufkit
+}  // namespace ggufkit::target

@@ -8,7 +8,7 @@
 
 #include "plan/file_types.hpp"
 
-namespace ggufkit {
+namespace ggufkit::target {
 
 namespace {
 
@@ -106,4 +106,4 @@ Result<Fit> fit(const Model& model, const Recipe& recipe, const Measurement& mea
     }
 }
 
-}  // namespace ggufkit
+}  // namespace ggufkit::target
