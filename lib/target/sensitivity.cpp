@@ -134,8 +134,8 @@ Result<Sensitivities> Sensitivities::find(const Model& model, const Recipe& reci
     const auto metadata = plan::edit_metadata(model, recipe, plan::Label::of_recipe);
     if (!metadata) return fail(metadata.error());
     made.facts_ = plan::read_facts(model, metadata->header);
-    if (recipe.imatrix == nullptr) return made;
-    auto all = list_contributions(model, plan, *recipe.imatrix);
+    if (plan.imatrix == nullptr) return made;
+    auto all = list_contributions(model, plan, *plan.imatrix);
     const auto sum = [&](std::size_t i, unsigned) -> Result<void> {
         const auto energy = output_energy(model, all[i]);
         if (!energy) return fail(energy.error());

@@ -19,7 +19,7 @@ namespace ggufkit::target {
 
 class Sensitivities {
   public:
-    // Reads all of the matrices that write to the stream, if recipe.imatrix is there. `plan` is of this model and recipe.
+    // Reads all of the matrices that write to the stream, if there is an imatrix. `plan` is of this model and recipe.
     static Result<Sensitivities> find(const Model& model, const Recipe& recipe, const Plan& plan, unsigned threads,
                                       const std::stop_token& stop);
 
