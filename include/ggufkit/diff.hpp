@@ -148,7 +148,7 @@ Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model&
 
 // Several pairs as one. max_at of its sums says nothing.
 struct ValueTotal {
-    std::string name;  // the part, or the number of the layer, as place_of() has them; empty for the whole
+    std::string name;  // the part ("ffn_down"), or the number of the layer; empty for the whole
     std::uint64_t tensors = 0;
     ErrorSums sums{};
 };

@@ -53,8 +53,9 @@ class Imatrix {
     // TRUNCATED, LENGTH_PAST_EOF; DUP_TENSOR.
     static Result<Imatrix> parse(std::span<const std::byte> bytes);
 
-    // Numbers that the caller measured. BAD_SEMANTICS, DUP_TENSOR as above.
-    static Result<Imatrix> of(std::vector<Entry> entries, Origin origin);
+    // Numbers that the caller measured; `uncounted` names tensors that the text never reached. BAD_SEMANTICS, DUP_TENSOR
+    // as above.
+    static Result<Imatrix> of(std::vector<Entry> entries, Origin origin, std::vector<std::string> uncounted = {});
     static Result<Imatrix> of(std::vector<Entry> entries) { return of(std::move(entries), Origin()); }
 
     std::span<const Entry> entries() const { return entries_; }  // in order of name
@@ -76,7 +77,6 @@ class Imatrix {
 
     // Whether the file has the tensor, but counted no input for any of its matrices. Such a tensor has no entry.
     bool is_uncounted(std::string_view tensor) const;
-    void set_uncounted(std::vector<std::string> tensors);
 
   private:
     std::vector<Entry> entries_;

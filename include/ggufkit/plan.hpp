@@ -41,12 +41,21 @@ std::span<const FileType> file_types() noexcept;                 // in order of 
 const FileType* find_file_type(std::string_view name) noexcept;  // any case; the aliases Q3_K, Q4_K, Q5_K, ALL_F32 too
 const FileType* find_file_type(std::uint32_t id) noexcept;
 
-// `--tensor-type REGEX=TYPE`: searched in the tensor's name (ECMAScript, lower-cased as the reference does); first
-// match wins.
+// A tensor's whole name, where a pattern could be given.
+struct TensorName {
+    explicit TensorName(std::string name) : text(std::move(name)) {}
+    std::string text;
+};
+
+// Gives a type to one tensor, or (`--tensor-type REGEX=TYPE`) to all tensors whose name contains a match of a regular
+// expression (ECMAScript, lower-cased as the reference does).
 struct TypeOverride {
-    std::string pattern;
+    std::variant<std::string, TensorName> tensors;
     TensorType type;
     std::string from{};  // where it stands, as "m.recipe, line 3"; empty: on the command line
+
+    // The regular expression; for a name, the one that matches this name and no other: "^blk\.0\.attn_q\.weight$".
+    std::string pattern() const;
 };
 
 // A token by its text; stands for its id in the vocabulary of the output.
@@ -66,25 +75,35 @@ struct KeyOverride {
     std::variant<std::int64_t, std::uint64_t, double, bool, std::string, Value, TokenText> value;
 };
 
-// Into how many files the output goes. One where the limits leave all tensors in one; a tensor larger than max_bytes has
-// a file to itself.
-struct Split {
-    bool keep = false;            // as many as the source, with the same tensors in the same order
-    std::uint64_t max_bytes = 0;  // of tensor data, padding included, in a file; 0: no limit
-    std::uint64_t max_tensors = 0;
+// The output is one file where the limits allow it. A tensor larger than max_bytes has a file to itself.
+struct SplitLimits {
+    std::uint64_t max_bytes = 0;    // of tensor data, padding included, in a file; 0: no limit
+    std::uint64_t max_tensors = 0;  // in a file; 0: no limit
+};
+
+// The output has as many files as the source, with the same tensors in the same order.
+struct SplitAsSource {};
+
+using Split = std::variant<SplitLimits, SplitAsSource>;
+
+// Every tensor keeps its bytes, and the model its file type.
+struct Copy {};
+
+// Tensors get the types of a file type, but for the user's wishes.
+struct Mix {
+    const FileType* file_type = nullptr;               // null: a size target chooses one; no plan without
+    bool pure = false;                                 // the default type everywhere
+    bool leave_output = false;                         // output.weight is copied
+    std::optional<TensorType> output_type{};           // of output.weight, or of the token embeddings that serve as it
+    std::optional<TensorType> token_embedding_type{};  // goes before output_type; both go before `overrides`
+    std::vector<TypeOverride> overrides{};             // the first that fits a tensor wins
+    const Imatrix* imatrix = nullptr;                  // borrowed; some file types depend on whether there is one
+    bool imatrix_gaps_allowed = false;  // tensors that need what it lacks are made without, rather than refused
 };
 
 // What to make of a model.
 struct Recipe {
-    const FileType* file_type = nullptr;
-    bool copy = false;          // every tensor keeps its bytes and the model its file type: `file_type` stays null
-    bool pure = false;          // the default type everywhere, no mix
-    bool leave_output = false;  // output.weight is copied
-    std::optional<TensorType> output_type{};           // of output.weight, or of the token embeddings that serve as it
-    std::optional<TensorType> token_embedding_type{};  // goes before output_type; both go before `overrides`
-    std::vector<TypeOverride> overrides{};
-    const Imatrix* imatrix = nullptr;   // borrowed; some mixes depend on whether there is one
-    bool imatrix_gaps_allowed = false;  // tensors that need what it lacks are made without, rather than refused
+    std::variant<Mix, Copy> types{};
     Effort effort = Effort::normal;
     std::vector<std::uint32_t> pruned_layers{};  // blocks to leave out; the others are numbered anew
     std::vector<std::string> removed_keys{};     // globs: keys of the source that fit one are left out
@@ -92,6 +111,10 @@ struct Recipe {
     std::optional<ByteOrder> byte_order{};       // none: the source's
     Split split{};
     const Provenance* provenance = nullptr;  // borrowed; where given, the output says what it was made from
+
+    // Null for a copy.
+    const Mix* mix() const { return std::get_if<Mix>(&types); }
+    Mix* mix() { return std::get_if<Mix>(&types); }
 };
 
 // Who says which type a tensor gets.
@@ -117,6 +140,7 @@ struct PlannedTensor {
     std::optional<TensorType> wanted{};   // the type that was chosen, where rows are no whole number of its blocks
     std::span<const float> importance{};  // ne[0] weights for each matrix, or none; borrowed from the imatrix
     std::uint32_t unseen = 0;             // matrices (experts) that the calibration text never reached
+    std::string_view importance_from{};   // the imatrix entry of another name that it was made from; borrowed too
 
     std::uint64_t rows() const { return ne[1] * ne[2] * ne[3]; }
 };
@@ -135,7 +159,7 @@ struct ImatrixGap {
     Kind kind;
 };
 
-// One of Recipe::overrides that changes nothing, whatever stands before it: most likely a slip of the pen.
+// One of Mix::overrides that changes nothing, whatever stands before it: most likely a slip of the pen.
 struct UnusedOverride {
     TypeOverride row;
     std::string detail;  // "fits no tensor", "fits only tensors that are never quantized, such as …"
@@ -160,12 +184,12 @@ struct Plan {
     bool converts() const;            // whether any tensor changes its type
 };
 
-// Errors: BAD_ARGUMENT (no file type; a copy that something else is asked of; an importance matrix in place of the model,
-// unless it is copied; a bad regular expression, with its text; an imatrix of which no entry is of a tensor of the model,
-// unless gaps are allowed; layers to prune that the model has not, or all that it has; an override of a split.* key; a
-// provenance of another model; more than 65,535 files; a pattern that takes too many steps; a value that its key cannot have; a
-// token that the vocabulary lacks; an alignment set above 64 KiB, or one whose padding exceeds the data), CANCELLED, all
-// errors of TensorInfo::bytes() and of make_layout().
+// Errors: BAD_ARGUMENT (a mix without a file type; a mix of an importance matrix or a control vector; a bad regular
+// expression, with its text, or one that takes too many steps; an imatrix without an entry for any tensor of the model,
+// unless gaps are allowed; layers to prune that the model lacks, or all of its layers; an override of a split.* key; a
+// provenance of another model; more than 65,535 files; a value that its key cannot have; a token that the vocabulary
+// lacks; an alignment above 64 KiB, or one whose padding exceeds the data), CANCELLED, all errors of TensorInfo::bytes()
+// and make_layout().
 Result<Plan> make_plan(const Model& model, const Recipe& recipe, const std::stop_token& stop = {});
 
 // What a user may not expect of a plan, though it is as the recipe says.

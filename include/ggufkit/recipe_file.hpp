@@ -7,7 +7,6 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +24,8 @@ struct RecipeFile {
 // "q6_k". BAD_ARGUMENT where weights cannot have that type.
 Result<TensorType> parse_weight_type(std::string_view name);
 
-// "FFN_DOWN=q6_k". BAD_ARGUMENT where it is not REGEX=TYPE, or weights cannot have that type.
+// "FFN_DOWN=q6_k". A regular expression that recipe_text() writes for a name is read as that name. BAD_ARGUMENT where it
+// is not REGEX=TYPE, or weights cannot have that type.
 Result<TypeOverride> parse_override(std::string_view text);
 
 // Rows know where they stand: "line 3". BAD_ARGUMENT with the line as subject. The regular expressions are compiled by make_plan(), which names a bad one.
@@ -33,20 +33,6 @@ Result<RecipeFile> parse_recipe_file(std::string_view text);
 
 // The same of a file; rows stand in "NAME, line 3". IO_OPEN, IO_READ, IO_CHANGED; otherwise the errors above with the path and the line.
 Result<RecipeFile> read_recipe_file(const std::filesystem::path& path);
-
-// The pattern "^blk\.0\.attn_q\.weight$" that is found in this name and no other; characters that a recipe file or a pattern
-// (which is made lower case) cannot hold as they are stand as "\x41". However many such rows there are, make_plan() looks
-// a name up among them once.
-std::string exact_pattern(std::string_view tensor);
-
-// The name of which this is the exact pattern; nothing where it is another one.
-std::optional<std::string> exact_name(std::string_view pattern);
-
-// A line of a recipe file: "REGEX=TYPE\n", or with a comment, made printable, "REGEX=TYPE  # comment\n".
-std::string recipe_line(const TypeOverride& row, std::string_view comment = {});
-
-// "file_type = Q4_K_M\n".
-std::string recipe_line(const FileType& file_type);
 
 // The whole file for a plan: the type of each tensor that is not copied in any case, with the reason in a comment. With the
 // same source, imatrix and other options it makes the same plan.

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include <ggufkit/error_sums.hpp>
-#include <ggufkit/place.hpp>
 #include <ggufkit/plan.hpp>
 
 namespace ggufkit {

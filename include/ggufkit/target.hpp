@@ -1,8 +1,8 @@
 // Size targets: the types that lose least in a file of a given size.
 //
 // Purpose: measure() finds out what every type would cost each tensor, in bytes and in error; solve() picks a type for each
-//   tensor under a budget of bytes; fit() makes the recipe and the plan of it.
-// Ownership: plain values; the recipe and the plan of a Fit borrow what the recipe given to fit() borrows.
+//   tensor under a budget of bytes; fit() makes a plan of it.
+// Ownership: plain values; the plan of a Fit borrows what the recipe given to fit() borrows.
 // Thread-safety: measure() runs its own threads; its callback is called from one of them at a time and must not throw. All
 //   results are the same for any number of threads and on every machine.
 // Source: spec/targets.md.
@@ -19,7 +19,7 @@
 #include <ggufkit/model.hpp>
 #include <ggufkit/plan.hpp>
 
-namespace ggufkit {
+namespace ggufkit::target {
 
 // A type that a tensor can have, and what that costs.
 struct TypeOption {
@@ -52,7 +52,7 @@ struct MeasureOptions {
 };
 
 // Quantizes rows of each tensor, the same on every machine, to each type that can be made of it: rows are whole blocks,
-// there is a quantizer, and an imatrix covers the tensor where the type needs one. recipe.file_type may be null.
+// there is a quantizer, and an imatrix covers the tensor where the type needs one. The mix needs no file type.
 // Errors: those of make_plan(); BAD_ARGUMENT (a copy or a pure recipe, which leaves nothing free); IO_READ, IO_CHANGED; BAD_QUANT (a NaN or infinity in the source); CANCELLED.
 Result<Measurement> measure(const Model& model, const Recipe& recipe, const MeasureOptions& options = {});
 
@@ -72,14 +72,13 @@ std::uint64_t budget_of(const Measurement& measurement, double bits_a_weight);
 
 // What became of a target.
 struct Fit {
-    Recipe recipe;  // the one given, with a row for each measured tensor behind its own
-    Plan plan;      // recipe_text() prints it as a recipe file
+    Plan plan;  // recipe_text() prints it as a recipe file
     Solution solution;
 };
 
-// Types for all of the output, headers of all its files included, in at most `budget` bytes. Where recipe.file_type is null, the
-// fixed file type nearest in size is the one written to general.file_type. Errors: those of make_plan(); OUT_OF_RANGE
-// where the smallest that can be made is too big; `detail` says how many bytes that has.
+// Types for the whole output, headers of all its files included, in at most `budget` bytes. `measurement` is of the model
+// and the recipe. Where the recipe's mix has no file type, general.file_type becomes the fixed one nearest in size. Errors:
+// those of make_plan(); OUT_OF_RANGE where the smallest that can be made is too big: `detail` says how many bytes it has.
 Result<Fit> fit(const Model& model, const Recipe& recipe, const Measurement& measurement, std::uint64_t budget);
 
-}  // namespace ggufkit
+}  // namespace ggufkit::target

@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <ggufkit/diff.hpp>
-#include <ggufkit/place.hpp>
 #include <optional>
 #include <unordered_map>
+
+#include "plan/place.hpp"
 
 namespace ggufkit {
 
@@ -10,7 +11,7 @@ namespace {
 
 // Nothing where the tensor is in no group.
 std::optional<std::string> group_of(const TensorPair& pair, ValueGrouping grouping) {
-    const TensorPlace place = place_of(pair.a->info->name);
+    const plan::TensorPlace place = plan::place_of(pair.a->info->name);
     switch (grouping) {
         case ValueGrouping::whole: return "";
         case ValueGrouping::part: return place.part;

@@ -286,20 +286,26 @@ static_assert(std::ranges::adjacent_find(table, std::ranges::greater_equal{}, &F
 struct Meaning {
     std::uint32_t id;
     std::string_view text;
+    bool ambiguous = false;  // llama.cpp has no type of this id, and its forks have several
 };
 constexpr std::array meanings{
     Meaning{36, "I2_S in ik_llama.cpp and BitNet"},
     Meaning{41, "Q1_0_G128 in ik_llama.cpp; TURBO3_0, TURBO4_0 or TQ3_0 in forks with TurboQuant"},
     Meaning{42, "TURBO2_0, TURBO3_0, TURBO4_0 or TQ4_0 in forks with TurboQuant"},
-    Meaning{43, "TURBO2_0, TURBO3_0 or another, as the fork has it"},
-    Meaning{44, "TURBO3_0, TURBO4_0 or another, as the fork has it"},
-    Meaning{45, "TURBO2_0, TURBO4_0, TQ3_1S or another, as the fork has it"},
-    Meaning{46, "TQ3_1S, TQ4_1S, TQ3_4S or another, as the fork has it"},
-    Meaning{47, "TQ4_1S, TQ4P_D128, RQ3_0 or another, as the fork has it"},
-    Meaning{48, "TQ4P_D256, RQ4_0 or another, as the fork has it"},
+    Meaning{43, "TURBO2_0, TURBO3_0 or another, as the fork has it", true},
+    Meaning{44, "TURBO3_0, TURBO4_0 or another, as the fork has it", true},
+    Meaning{45, "TURBO2_0, TURBO4_0, TQ3_1S or another, as the fork has it", true},
+    Meaning{46, "TQ3_1S, TQ4_1S, TQ3_4S or another, as the fork has it", true},
+    Meaning{47, "TQ4_1S, TQ4P_D128, RQ3_0 or another, as the fork has it", true},
+    Meaning{48, "TQ4P_D256, RQ4_0 or another, as the fork has it", true},
     Meaning{142, "IQ2_TN in ik_llama.cpp before 2026"},
     Meaning{143, "IQ1_TN in ik_llama.cpp before 2026"},
 };
+
+Meaning meaning_of(const FormatInfo& format) {
+    const auto found = std::ranges::find(meanings, format.id, &Meaning::id);
+    return found == meanings.end() ? Meaning{format.id, {}} : *found;
+}
 
 std::string why_unusable(const FormatInfo& format) {
     const std::string_view other = other_meaning(format);
@@ -340,12 +346,9 @@ const FormatInfo* find_format(std::string_view name) noexcept {
     return found == table.end() ? nullptr : &*found;
 }
 
-std::string_view other_meaning(const FormatInfo& format) noexcept {
-    const auto found = std::ranges::find(meanings, format.id, &Meaning::id);
-    return found == meanings.end() ? std::string_view() : found->text;
-}
+std::string_view other_meaning(const FormatInfo& format) noexcept { return meaning_of(format).text; }
 
-bool is_ambiguous(const FormatInfo& format) noexcept { return format.name.starts_with("FORK_"); }
+bool is_ambiguous(const FormatInfo& format) noexcept { return meaning_of(format).ambiguous; }
 
 const FormatInfo& format_of(TensorType type) noexcept { return *find_format(static_cast<std::uint32_t>(type)); }
 

@@ -56,22 +56,21 @@ std::string why_kept(const TensorInfo& tensor) {
     return {};
 }
 
-// Why this recipe copies a tensor, empty if it does not.
-std::string why_kept(const TensorInfo& tensor, const Recipe& recipe) {
-    if (recipe.copy) return "all tensors are";
-    if (recipe.leave_output && tensor.name == "output.weight") return "--leave-output-tensor";
+// Why this recipe copies a tensor, empty if it does not. A copy has no mix.
+std::string why_kept(const TensorInfo& tensor, const Mix* mix) {
+    if (mix == nullptr) return "all tensors are";
+    if (mix->leave_output && tensor.name == "output.weight") return "--leave-output-tensor";
     return why_kept(tensor);
 }
 
 // The type that the user asked for, if any: the flag for embeddings or output goes before --tensor-type, but for
 // per_layer_token_embd.weight, where it goes after, as in llama.cpp.
-Result<std::optional<Verdict>> wish(const Candidate& candidate, const Recipe& recipe, const Overrides& overrides) {
+Result<std::optional<Verdict>> wish(const Candidate& candidate, const Mix& mix, const Overrides& overrides) {
     const auto by_flag = [&]() -> std::optional<Verdict> {
         const bool embeds = role_of(candidate.name, false).role == Role::token_embd;
-        if (embeds && recipe.token_embedding_type)
-            return Verdict{*recipe.token_embedding_type, "--token-embedding-type"};
-        if (candidate.role.role == Role::output && recipe.output_type)
-            return Verdict{*recipe.output_type, "--output-tensor-type"};
+        if (embeds && mix.token_embedding_type) return Verdict{*mix.token_embedding_type, "--token-embedding-type"};
+        if (candidate.role.role == Role::output && mix.output_type)
+            return Verdict{*mix.output_type, "--output-tensor-type"};
         return std::nullopt;
     };
     const bool flag_first = candidate.name != "per_layer_token_embd.weight";
@@ -79,8 +78,8 @@ Result<std::optional<Verdict>> wish(const Candidate& candidate, const Recipe& re
     const auto match = overrides.find(candidate.name);
     if (!match) return fail(match.error());
     if (*match == nullptr) return flag_first ? std::nullopt : by_flag();
-    const auto& [pattern, type, from] = **match;
-    return Verdict{type, from.empty() ? "--tensor-type " + pattern : from};
+    const TypeOverride& row = **match;
+    return Verdict{row.type, row.from.empty() ? "--tensor-type " + row.pattern() : row.from};
 }
 
 Result<std::vector<Candidate>> list_candidates(const Model& model, const Recipe& recipe, const Overrides& overrides,
@@ -96,13 +95,13 @@ Result<std::vector<Candidate>> list_candidates(const Model& model, const Recipe&
         const auto block = block_of(*name);
         const RoleName role = role_of(*name, facts.tied);
         Candidate& candidate = candidates.emplace_back(
-            Candidate{&tensor, source, *std::move(name), block, role, why_kept(tensor, recipe)});
+            Candidate{&tensor, source, *std::move(name), block, role, why_kept(tensor, recipe.mix())});
         if (!candidate.kept.empty()) continue;
-        auto forced = wish(candidate, recipe, overrides);
+        auto forced = wish(candidate, *recipe.mix(), overrides);
         if (!forced) return fail(std::move(forced).error());
         candidate.forced = *std::move(forced);
     }
-    if (!recipe.split.keep) {
+    if (std::holds_alternative<SplitLimits>(recipe.split)) {
         std::ranges::sort(candidates, {},
                           [](const Candidate& c) { return std::tuple(c.block, std::string_view(c.name)); });
     }
@@ -130,10 +129,11 @@ bool gets_more_bits(const Place& at) {
     return in_first_eighth(at) || in_last_eighth(at) || (at.layer - at.layers / 8) % 3 == 2;
 }
 
-class Mix {
+// The rules of a mix's file type, in a model.
+class MixRules {
   public:
-    Mix(const FileType& file_type, const Recipe& recipe, const ModelFacts& facts)
-        : file_type_(file_type), default_(format_of(file_type_.default_type)), pure_(recipe.pure) {
+    MixRules(const Mix& mix, const ModelFacts& facts)
+        : file_type_(*mix.file_type), default_(format_of(file_type_.default_type)), pure_(mix.pure) {
         using enum Condition;
         of_model_.add(eight_experts, facts.experts == 8);
         of_model_.add(four_experts, facts.experts >= 4);
@@ -141,7 +141,7 @@ class Mix {
         of_model_.add(large_70b, facts.is_70b());
         of_model_.add(facts.architecture == "falcon" ? falcon : not_falcon, true);
         of_model_.add(not_bailingmoe3, facts.architecture != "bailingmoe3");
-        of_model_.add(recipe.imatrix != nullptr ? with_imatrix : without_imatrix, true);
+        of_model_.add(mix.imatrix != nullptr ? with_imatrix : without_imatrix, true);
     }
 
     Verdict decide(const Candidate& candidate) const {
@@ -213,8 +213,8 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
     if (!candidates) return fail(candidates.error());
     find_places(*candidates, facts);
 
-    std::optional<Mix> mix;  // a copy, of which every tensor is kept, has none
-    if (recipe.file_type != nullptr) mix.emplace(*recipe.file_type, recipe, facts);
+    std::optional<MixRules> rules;
+    if (recipe.mix() != nullptr) rules.emplace(*recipe.mix(), facts);
     std::vector<Choice> choices;
     choices.reserve(candidates->size());
     for (const Candidate& candidate : *candidates) {
@@ -225,11 +225,11 @@ Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recip
         Choice& choice = choices.emplace_back(
             Choice{&tensor, candidate.name, candidate.source, *bytes, from.type(), "copied: " + candidate.kept});
         if (!candidate.kept.empty()) {
-            if (!recipe.copy && why_kept(tensor).empty()) choice.chooser = Chooser::user;  // --leave-output-tensor
+            if (rules && why_kept(tensor).empty()) choice.chooser = Chooser::user;  // --leave-output-tensor
             continue;
         }
         choice.chooser = candidate.forced ? Chooser::user : Chooser::file_type;
-        const Verdict wanted = candidate.forced ? *candidate.forced : mix->decide(candidate);
+        const Verdict wanted = candidate.forced ? *candidate.forced : rules->decide(candidate);
         const Verdict verdict = fit_row(tensor, wanted);
         choice.wanted = verdict.type != wanted.type ? wanted.type : wanted.wanted;
         choice.type = verdict.type;

@@ -59,9 +59,9 @@ Result<Metadata> edit_metadata(const Model& model, const Recipe& recipe, Label l
     header.tensors.clear();
     header.byte_order = recipe.byte_order.value_or(header.byte_order);
     for (const auto* key : {"split.no", "split.count", "split.tensors.count"}) header.remove(key);
-    if (label == Label::of_recipe && !recipe.copy) {
+    if (const Mix* const mix = recipe.mix(); mix != nullptr && label == Label::of_recipe) {
         header.set_last("general.quantization_version", u32(quantization_version));
-        header.set_last("general.file_type", u32(recipe.file_type->id));
+        header.set_last("general.file_type", u32(mix->file_type->id));
     }
     remove_keys(header, recipe.removed_keys, made.notes);
     if (auto set = set_keys(header, recipe.metadata, made.notes); !set) return fail(std::move(set).error());
@@ -70,7 +70,9 @@ Result<Metadata> edit_metadata(const Model& model, const Recipe& recipe, Label l
 
 Result<void> complete(Header& header, const Model& model, const Recipe& recipe, const ModelFacts& facts,
                       const Pruning& pruning, std::span<const Choice> choices) {
-    if (recipe.imatrix != nullptr) describe_imatrix(header, *recipe.imatrix);
+    if (const Mix* const mix = recipe.mix(); mix != nullptr && mix->imatrix != nullptr) {
+        describe_imatrix(header, *mix->imatrix);
+    }
     if (auto said = describe_provenance(header, model, recipe); !said) return said;
     if (auto pruned = pruning.adjust(header, facts.architecture); !pruned) return pruned;
     header.tensors.reserve(choices.size());

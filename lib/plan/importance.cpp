@@ -17,21 +17,21 @@ bool is_embedding(const PlannedTensor& tensor) { return role_of(tensor.name, fal
 
 // Gives a tensor its importance, or says what is missing.
 std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, std::string_view source_name,
-                                const Recipe& recipe) {
+                                const Mix& mix) {
     using enum ImatrixGap::Kind;
-    const bool needed = needs_imatrix(tensor.name, tensor.to, *recipe.file_type);
+    const bool needed = needs_imatrix(tensor.name, tensor.to, *mix.file_type);
     const auto gap = [&](ImatrixGap::Kind kind, bool fatal, std::string detail) {
-        return ImatrixGap{index, fatal && !recipe.imatrix_gaps_allowed, std::move(detail), kind};
+        return ImatrixGap{index, fatal && !mix.imatrix_gaps_allowed, std::move(detail), kind};
     };
     const auto need = [&](std::string_view but) {
-        return fmt::format("{} needs an imatrix in the file type {}{}", format_of(tensor.to).name,
-                           recipe.file_type->name, but);
+        return fmt::format("{} needs an imatrix in the file type {}{}", format_of(tensor.to).name, mix.file_type->name,
+                           but);
     };
-    if (recipe.imatrix == nullptr) return needed ? std::optional(gap(no_imatrix, true, need(""))) : std::nullopt;
+    if (mix.imatrix == nullptr) return needed ? std::optional(gap(no_imatrix, true, need(""))) : std::nullopt;
 
-    const Imatrix::Entry* const entry = recipe.imatrix->find_entry(source_name);
+    const Imatrix::Entry* const entry = mix.imatrix->find_entry(source_name);
     const std::uint64_t columns = tensor.ne[0] * tensor.ne[2] * tensor.ne[3];
-    if (entry == nullptr && recipe.imatrix->is_uncounted(source_name)) {
+    if (entry == nullptr && mix.imatrix->is_uncounted(source_name)) {
         return gap(uncounted, needed,
                    needed ? need(", whose counts for it are all 0") : "all counts in the imatrix are 0");
     }
@@ -43,6 +43,7 @@ std::optional<ImatrixGap> match(PlannedTensor& tensor, std::size_t index, std::s
                    fmt::format("{} weights in the imatrix, not {}", entry->weights.size(), columns));
     }
     tensor.importance = entry->weights;
+    tensor.importance_from = entry->made_from;
     tensor.unseen = static_cast<std::uint32_t>(entry->unseen.size());
     return std::nullopt;
 }
@@ -60,31 +61,30 @@ bool needs_imatrix(std::string_view tensor, TensorType type, const FileType& fil
     return false;
 }
 
-Result<void> check_same_model(const Model& model, const Recipe& recipe) {
-    if (recipe.imatrix == nullptr || recipe.imatrix_gaps_allowed) return {};
-    const auto entries = recipe.imatrix->entries();
+Result<void> check_same_model(const Model& model, const Mix& mix) {
+    if (mix.imatrix == nullptr || mix.imatrix_gaps_allowed) return {};
+    const auto entries = mix.imatrix->entries();
     const auto known = [&](const ModelTensor& tensor) {
-        return recipe.imatrix->find_entry(tensor.info->name) != nullptr ||
-               recipe.imatrix->is_uncounted(tensor.info->name);
+        return mix.imatrix->find_entry(tensor.info->name) != nullptr || mix.imatrix->is_uncounted(tensor.info->name);
     };
     if (entries.empty() || std::ranges::any_of(model.tensors(), known)) return {};
     return fail(
         {.code = Errc::bad_argument,
-         .subject = fmt::format("imatrix '{}'", recipe.imatrix->origin().file),
+         .subject = fmt::format("imatrix '{}'", mix.imatrix->origin().file),
          .detail = fmt::format("is of another model: this one has no tensor '{}', nor any other that it is about",
                                entries.front().tensor)});
 }
 
-void assign_importance(Plan& plan, const Model& model, const Recipe& recipe) {
+void assign_importance(Plan& plan, const Model& model, const Mix& mix) {
     for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
         PlannedTensor& tensor = plan.tensors[i];
         if (tensor.from == tensor.to || !format_of(tensor.to).quantized()) continue;
         // An imatrix is of the source, whatever number a block has in the output.
         const std::string_view source_name = model.tensors()[tensor.source].info->name;
-        if (auto gap = match(tensor, i, source_name, recipe)) plan.imatrix_gaps.push_back(*std::move(gap));
+        if (auto gap = match(tensor, i, source_name, mix)) plan.imatrix_gaps.push_back(*std::move(gap));
     }
-    if (recipe.imatrix == nullptr) return;
-    for (const Imatrix::Entry& entry : recipe.imatrix->entries()) {
+    if (mix.imatrix == nullptr) return;
+    for (const Imatrix::Entry& entry : mix.imatrix->entries()) {
         if (model.find_tensor(entry.tensor) == nullptr) plan.unmatched_entries.push_back(entry.tensor);
     }
 }

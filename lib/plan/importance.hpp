@@ -11,9 +11,9 @@ namespace ggufkit::plan {
 bool needs_imatrix(std::string_view tensor, TensorType type, const FileType& file_type);
 
 // BAD_ARGUMENT where the imatrix has entries, but none of a tensor of `model`.
-Result<void> check_same_model(const Model& model, const Recipe& recipe);
+Result<void> check_same_model(const Model& model, const Mix& mix);
 
 // Gives the tensors of `plan` that will be quantized their importance, and lists those that have none.
-void assign_importance(Plan& plan, const Model& model, const Recipe& recipe);
+void assign_importance(Plan& plan, const Model& model, const Mix& mix);
 
 }  // namespace ggufkit::plan

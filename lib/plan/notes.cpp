@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <ggufkit/plan.hpp>
-#include <map>
 #include <set>
 
 namespace ggufkit {
@@ -62,12 +61,7 @@ std::string change(TensorType from, TensorType to) { return fmt::format("{} to {
 
 class Notes {
   public:
-    explicit Notes(const Plan& plan) : plan_(plan) {
-        if (plan.imatrix == nullptr) return;
-        for (const Imatrix::Entry& entry : plan.imatrix->entries()) {
-            if (!entry.made_from.empty()) made_from_.emplace(entry.weights.data(), entry.made_from);
-        }
-    }
+    explicit Notes(const Plan& plan) : plan_(plan) {}
 
     std::vector<PlanNote> take() {
         for (const PlannedTensor& tensor : plan_.tensors) look_at(tensor);
@@ -124,9 +118,8 @@ class Notes {
         }
         if (tensor.bytes_out > tensor.bytes_in) grown_.add(tensor, change(tensor.from, tensor.to));
         if (tensor.unseen > 0) unseen_.add(tensor, "");
-        const auto found = made_from_.find(tensor.importance.data());
-        if (found == made_from_.end() || tensor.importance.empty()) return;
-        if (adapted_.changes.empty()) adapted_.changes.insert("such as " + found->second);
+        if (tensor.importance_from.empty()) return;
+        if (adapted_.changes.empty()) adapted_.changes.insert(fmt::format("such as {}", tensor.importance_from));
         adapted_.names.push_back(tensor.name);
     }
 
@@ -137,7 +130,6 @@ class Notes {
     }
 
     const Plan& plan_;
-    std::map<const float*, std::string> made_from_;  // by what tensors borrow: a pruned model has other names
     std::uint64_t bytes_ = 0;
     Tally fallback_, forced_, larger_, grown_, unseen_, adapted_, unmatched_;
     std::vector<PlanNote> notes_;

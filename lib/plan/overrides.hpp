@@ -1,9 +1,9 @@
 // `--tensor-type REGEX=TYPE`, compiled.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <stop_token>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -14,7 +14,7 @@
 
 namespace ggufkit::plan {
 
-// A recipe has a row for each tensor: exact patterns are looked up, and only the others searched for.
+// A recipe may have a row for each tensor: names are looked up, and only patterns are searched for.
 class Overrides {
   public:
     // Borrows `rows`. BAD_ARGUMENT names a pattern that is not a regular expression.
@@ -30,15 +30,17 @@ class Overrides {
                                                const std::stop_token& stop = {}) const;
 
   private:
-    struct Compiled {
+    struct Searched {
+        std::size_t row;
         Pattern pattern;
-        const TypeOverride* row;
-
-        Result<bool> is_found_in(std::string_view name) const;
-        const PlannedTensor* search(std::span<const PlannedTensor> tensors, const std::stop_token& stop) const;
     };
-    std::unordered_map<std::string, const TypeOverride*> exact_;  // by name; of several rows the first
-    std::vector<Compiled> compiled_;                              // the other rows, in order
+    Result<bool> is_found_in(std::string_view name, const Searched& searched) const;
+    const PlannedTensor* search(std::span<const PlannedTensor> tensors, const Searched& searched,
+                                const std::stop_token& stop) const;
+
+    std::span<const TypeOverride> rows_;
+    std::unordered_map<std::string_view, std::size_t> row_of_name_;  // of several rows the first
+    std::vector<Searched> searched_;                                 // the other rows, in order
 };
 
 }  // namespace ggufkit::plan

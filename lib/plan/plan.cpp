@@ -23,22 +23,8 @@ tl::unexpected<Error> refuse(const PlannedTensor& tensor, std::string detail) {
                  .detail = std::move(detail)});
 }
 
-Result<void> check_recipe(const Recipe& recipe) {
-    if (recipe.file_type == nullptr && !recipe.copy) return refuse("no file type was given");
-    const bool chooses = recipe.file_type != nullptr || recipe.pure || recipe.leave_output || recipe.output_type ||
-                         recipe.token_embedding_type || !recipe.overrides.empty();
-    if (recipe.copy && chooses) return refuse("a copy keeps every tensor as it is: no type can be chosen");
-    if (recipe.copy && recipe.imatrix != nullptr)
-        return refuse("a copy keeps every tensor as it is: it needs no imatrix");
-    if (recipe.split.keep && (recipe.split.max_bytes != 0 || recipe.split.max_tensors != 0)) {
-        return refuse("files cannot be those of the source and have a limit of their own as well");
-    }
-    return {};
-}
-
 // Sums over a text and directions of a control vector look like vectors of weights, and would all be copied.
-Result<void> check_is_model(const Model& model, const Recipe& recipe) {
-    if (recipe.copy) return {};
+Result<void> check_is_model(const Model& model) {
     switch (container::role_of(model.header())) {
         case container::Role::imatrix:
             return refuse("the input is an importance matrix, not a model: give it as --imatrix");
@@ -101,19 +87,23 @@ bool Plan::converts() const {
 }
 
 Result<Plan> make_plan(const Model& model, const Recipe& recipe, const std::stop_token& stop) {
-    if (auto sound = check_recipe(recipe); !sound) return fail(std::move(sound).error());
-    if (auto fitting = check_is_model(model, recipe); !fitting) return fail(std::move(fitting).error());
-    if (auto same = plan::check_same_model(model, recipe); !same) return fail(std::move(same).error());
+    const Mix* const mix = recipe.mix();
+    if (mix != nullptr) {
+        if (mix->file_type == nullptr) return refuse("no file type was given");
+        if (auto fitting = check_is_model(model); !fitting) return fail(std::move(fitting).error());
+        if (auto same = plan::check_same_model(model, *mix); !same) return fail(std::move(same).error());
+    }
     auto metadata = plan::edit_metadata(model, recipe, plan::Label::of_recipe);
     if (!metadata) return fail(std::move(metadata).error());
     const plan::ModelFacts facts = plan::read_facts(model, metadata->header);
     const auto pruning = plan::Pruning::of(recipe.pruned_layers, facts.layers);
     if (!pruning) return fail(pruning.error());
-    const auto overrides = plan::Overrides::compile(recipe.overrides);
+    const auto overrides =
+        plan::Overrides::compile(mix != nullptr ? std::span(mix->overrides) : std::span<const TypeOverride>());
     if (!overrides) return fail(overrides.error());
     const auto choices = plan::choose_types(model, recipe, *overrides, facts, *pruning, stop);
     if (!choices) return fail(choices.error());
-    if (!recipe.copy && std::ranges::none_of(*choices, &plan::Choice::converts)) {
+    if (mix != nullptr && std::ranges::none_of(*choices, &plan::Choice::converts)) {
         metadata = plan::edit_metadata(model, recipe, plan::Label::of_source);
         if (!metadata) return fail(std::move(metadata).error());
     }
@@ -129,14 +119,16 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe, const std::stop
 
     Plan plan;
     plan.model = model.identity();
-    plan.file_type = recipe.file_type;
-    plan.imatrix = recipe.imatrix;
     plan.metadata_notes = std::move(notes);
     plan.effort = recipe.effort;
     plan.byte_order = header.byte_order;
     plan.files = std::move(files->layouts);
     place_tensors(plan, *choices, files->tensors);
-    plan::assign_importance(plan, model, recipe);
+    if (mix != nullptr) {
+        plan.file_type = mix->file_type;
+        plan.imatrix = mix->imatrix;
+        plan::assign_importance(plan, model, *mix);
+    }
     auto unused = overrides->unused(plan.tensors, stop);
     if (!unused) return fail(std::move(unused).error());
     plan.unused_overrides = *std::move(unused);

@@ -7,12 +7,12 @@
 #include <array>
 #include <ggufkit/inspect/digests.hpp>
 #include <ggufkit/provenance.hpp>
-#include <ggufkit/recipe_file.hpp>
 #include <ggufkit/version.hpp>
-#include <unordered_map>
+#include <optional>
 #include <unordered_set>
 
 #include "core/text.hpp"
+#include "plan/recipe_line.hpp"
 
 namespace ggufkit {
 
@@ -71,16 +71,23 @@ Result<std::vector<Record>> read_records(const Model& made) {
 }
 
 std::string recipe_text(const Recipe& recipe) {
-    std::string text = recipe.file_type == nullptr ? "# COPY\n" : recipe_line(*recipe.file_type);
-    for (const TypeOverride& row : recipe.overrides) text += recipe_line(row);
-    // What a recipe file has no lines for, as the flags of gguf-requant.
-    if (recipe.output_type) text += fmt::format("# --output-tensor-type {}\n", format_of(*recipe.output_type).name);
-    if (recipe.token_embedding_type) {
-        text += fmt::format("# --token-embedding-type {}\n", format_of(*recipe.token_embedding_type).name);
+    std::string text;
+    if (const Mix* const mix = recipe.mix()) {
+        text = plan::recipe_line(*mix->file_type);
+        for (const TypeOverride& row : mix->overrides) text += plan::recipe_line(row);
+        // What a recipe file has no lines for, as the flags of gguf-requant.
+        const auto add = [&](std::string_view flag, std::optional<TensorType> type) {
+            if (type) text += fmt::format("# {} {}\n", flag, format_of(*type).name);
+        };
+        add("--output-tensor-type", mix->output_type);
+        add("--token-embedding-type", mix->token_embedding_type);
+        if (mix->leave_output) text += "# --leave-output-tensor\n";
+    } else {
+        text = "# COPY\n";
     }
-    if (recipe.leave_output) text += "# --leave-output-tensor\n";
-    if (!recipe.pruned_layers.empty())
+    if (!recipe.pruned_layers.empty()) {
         text += fmt::format("# --prune-layers {}\n", fmt::join(recipe.pruned_layers, ","));
+    }
     return text;
 }
 
@@ -103,11 +110,12 @@ Result<void> plan::describe_provenance(Header& header, const Model& model, const
     if (!tool.empty()) text(tool_key, tool);
     text(library_key, fmt::format("ggufkit {}", version()));
     text(recipe_key, recipe_text(recipe));
-    header.set_last(pure_key, Value::of_bool(recipe.pure));
+    const Mix* const mix = recipe.mix();
+    header.set_last(pure_key, Value::of_bool(mix != nullptr && mix->pure));
     text(effort_key, std::string(name(recipe.effort)));
     // Its name only: a folder says more about a machine than about the model.
-    if (recipe.imatrix != nullptr) {
-        text(imatrix_key, std::filesystem::path(recipe.imatrix->origin().file).filename().string());
+    if (mix != nullptr && mix->imatrix != nullptr) {
+        text(imatrix_key, std::filesystem::path(mix->imatrix->origin().file).filename().string());
     }
     std::vector<std::string> records;
     records.reserve(source.size());

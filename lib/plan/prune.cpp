@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+
+#include "plan/place.hpp"
 
 namespace ggufkit::plan {
 
@@ -21,24 +22,6 @@ constexpr std::array<std::string_view, 1> no_lists_of_blocks{"rope.dimension_sec
 
 bool is_one_of(std::span<const std::string_view> keys, std::string_view key) {
     return std::ranges::find(keys, key) != keys.end();
-}
-
-struct BlockNumber {
-    std::size_t begin, end;  // in the name
-    std::uint64_t value;
-};
-
-// Of "blk.7.…", "enc.blk.7.…".
-std::optional<BlockNumber> find_block(std::string_view name) {
-    constexpr std::string_view word = "blk.";
-    for (std::size_t at = name.find(word); at != name.npos; at = name.find(word, at + 1)) {
-        if (at != 0 && name[at - 1] != '.') continue;
-        BlockNumber number{at + word.size(), 0, 0};
-        const auto [end, error] = std::from_chars(name.data() + number.begin, name.data() + name.size(), number.value);
-        number.end = static_cast<std::size_t>(end - name.data());
-        if (error == std::errc{} && number.end < name.size() && name[number.end] == '.') return number;
-    }
-    return std::nullopt;
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <ggufkit/recipe_file.hpp>
 
 #include "core/text.hpp"
 #include "io/spool_file.hpp"
+#include "plan/exact_pattern.hpp"
+#include "plan/recipe_line.hpp"
 
 namespace ggufkit {
 
@@ -73,7 +74,9 @@ Result<TypeOverride> parse_override(std::string_view text) {
     if (equals == text.npos || equals == 0) return misuse(fmt::format("'{}' is not REGEX=TYPE", text));
     const auto type = parse_weight_type(text.substr(equals + 1));
     if (!type) return fail(type.error());
-    return TypeOverride{.pattern = std::string(text.substr(0, equals)), .type = *type};
+    const std::string_view pattern = text.substr(0, equals);
+    if (auto name = plan::exact_name(pattern)) return TypeOverride{TensorName(*std::move(name)), *type};
+    return TypeOverride{std::string(pattern), *type};
 }
 
 Result<RecipeFile> parse_recipe_file(std::string_view text) {
@@ -107,53 +110,24 @@ Result<RecipeFile> read_recipe_file(const std::filesystem::path& path) {
     return recipe;
 }
 
-std::string exact_pattern(std::string_view tensor) {
-    std::string pattern = "^";
-    for (const char c : tensor) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-        if (plain) {
-            pattern += c;
-        } else if (c == '.') {
-            pattern += "\\.";
-        } else {
-            pattern += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        }
-    }
-    return pattern + "$";
+std::string TypeOverride::pattern() const {
+    if (const auto* name = std::get_if<TensorName>(&tensors)) return plan::exact_pattern(name->text);
+    return std::get<std::string>(tensors);
 }
 
-std::optional<std::string> exact_name(std::string_view pattern) {
-    if (!pattern.starts_with('^') || !pattern.ends_with('$') || pattern.size() < 2) return std::nullopt;
-    std::string name;
-    for (std::string_view rest = pattern.substr(1, pattern.size() - 2); !rest.empty();) {
-        std::size_t taken = 1;
-        char c = rest.front();
-        if (rest.starts_with("\\.")) {
-            c = '.', taken = 2;
-        } else if (rest.starts_with("\\x") && rest.size() >= 4) {
-            unsigned char code = 0;
-            std::from_chars(rest.data() + 2, rest.data() + 4, code, 16);
-            c = static_cast<char>(code), taken = 4;
-        }
-        name += c;
-        rest.remove_prefix(taken);
-    }
-    return exact_pattern(name) == pattern ? std::optional(name) : std::nullopt;
-}
-
-std::string recipe_line(const TypeOverride& row, std::string_view comment) {
-    return fmt::format("{}={}{}{}\n", row.pattern, format_of(row.type).name, comment.empty() ? "" : "  # ",
+std::string plan::recipe_line(const TypeOverride& row, std::string_view comment) {
+    return fmt::format("{}={}{}{}\n", row.pattern(), format_of(row.type).name, comment.empty() ? "" : "  # ",
                        printable(comment));
 }
 
-std::string recipe_line(const FileType& file_type) { return fmt::format("file_type = {}\n", file_type.name); }
+std::string plan::recipe_line(const FileType& file_type) { return fmt::format("file_type = {}\n", file_type.name); }
 
 std::string recipe_text(const Plan& plan) {
     std::string text = fmt::format("# {} bytes, {:.3f} bits a weight\n", plan.bytes_out(), plan.bpw());
-    if (plan.file_type != nullptr) text += recipe_line(*plan.file_type);
+    if (plan.file_type != nullptr) text += plan::recipe_line(*plan.file_type);
     for (const PlannedTensor& tensor : plan.tensors) {
         if (tensor.chooser == Chooser::none) continue;
-        text += recipe_line({exact_pattern(tensor.name), tensor.to}, tensor.reason);
+        text += plan::recipe_line({TensorName(tensor.name), tensor.to}, tensor.reason);
     }
     return text;
 }

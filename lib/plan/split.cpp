@@ -25,11 +25,11 @@ std::vector<std::size_t> as_in_source(const Model& model, std::span<const Choice
 }
 
 // A file ends where the next tensor, with its padding, would exceed a limit.
-std::vector<std::size_t> within_limits(const Layout& whole, const Split& split) {
+std::vector<std::size_t> within_limits(const Layout& whole, const SplitLimits& limits) {
     const auto limit_of = [](std::uint64_t limit) {
         return limit == 0 ? std::numeric_limits<std::uint64_t>::max() : limit;
     };
-    const std::uint64_t max_bytes = limit_of(split.max_bytes), max_tensors = limit_of(split.max_tensors);
+    const std::uint64_t max_bytes = limit_of(limits.max_bytes), max_tensors = limit_of(limits.max_tensors);
     std::vector<std::size_t> counts{0};
     std::uint64_t begin = whole.data_offset;
     for (std::size_t i = 0; i < whole.offsets.size(); ++i) {
@@ -64,7 +64,9 @@ Header shard(const Header& whole, std::size_t index, std::size_t count) {
 Result<Files> lay_out(const Header& whole, const Model& model, std::span<const Choice> choices, const Split& split) {
     auto layout = make_layout(whole);
     if (!layout) return fail(std::move(layout).error());
-    Files files{.layouts = {}, .tensors = split.keep ? as_in_source(model, choices) : within_limits(*layout, split)};
+    const auto* const limits = std::get_if<SplitLimits>(&split);
+    Files files{.layouts = {},
+                .tensors = limits != nullptr ? within_limits(*layout, *limits) : as_in_source(model, choices)};
     const std::size_t count = files.tensors.size();
     if (count == 1) {
         files.layouts.push_back(*std::move(layout));

@@ -2,6 +2,8 @@
 #include <ggufkit/report.hpp>
 #include <map>
 
+#include "plan/place.hpp"
+
 namespace ggufkit {
 
 namespace {
@@ -9,9 +11,9 @@ namespace {
 std::string group_of(const PlannedTensor& tensor, Grouping grouping) {
     switch (grouping) {
         case Grouping::whole: return {};
-        case Grouping::part: return place_of(tensor.name).part;
+        case Grouping::part: return plan::place_of(tensor.name).part;
         case Grouping::layer: {
-            const auto layer = place_of(tensor.name).layer;
+            const auto layer = plan::place_of(tensor.name).layer;
             return layer ? std::to_string(*layer) : "";
         }
         case Grouping::type: return std::string(format_of(tensor.to).name);

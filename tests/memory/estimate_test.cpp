@@ -105,7 +105,7 @@ TEST_CASE("weights are those of the file, by layer, or of a plan") {
     CHECK(whole->layers[0].weights == whole->layers[31].weights);
 
     // llama.cpp's table of file types has 4.58 GiB for this one.
-    const auto plan = make_plan(model, {.file_type = find_file_type("Q4_K_M")});
+    const auto plan = make_plan(model, {Mix{.file_type = find_file_type("Q4_K_M")}});
     REQUIRE(plan);
     const auto planned = estimate_memory(model, {.plan = &*plan});
     REQUIRE(planned);

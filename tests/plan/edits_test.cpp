@@ -25,8 +25,7 @@ Model saved(const SmallModel& model, const TemporaryFolder& folder) {
 }
 
 Recipe copy(std::vector<KeyOverride> edits = {}) {
-    Recipe recipe;
-    recipe.copy = true;
+    Recipe recipe{Copy{}};
     recipe.metadata = std::move(edits);
     return recipe;
 }
@@ -85,7 +84,7 @@ TEST_CASE("edits: a copy keeps every key, its place and its type") {
     CHECK(keys_of(planned(model, copy())) == keys_of(model));
     CHECK(value_of(planned(model, copy()), "general.file_type") == "u8 38");
     Recipe split = copy();
-    split.split.max_tensors = 4;
+    split.split = SplitLimits{.max_tensors = 4};
     auto keys = keys_of(model);
     keys.insert(keys.end(), {"split.no", "split.count", "split.tensors.count"});
     CHECK(keys_of(planned(model, split)) == keys);
@@ -166,7 +165,7 @@ TEST_CASE("edits: keys that a glob fits are removed, before others are set") {
     CHECK(value_of(plan, "general.license") == "str mit");
     CHECK(plan.metadata_notes == std::vector<std::string>{"--remove-kv 'no.such.*' fits no key"});
     // Planning believes what the output says.
-    Recipe q4 = {.file_type = find_file_type("Q4_K_M")};
+    Recipe q4{Mix{Mix{.file_type = find_file_type("Q4_K_M")}}};
     q4.removed_keys = {"general.*"};
     CHECK(value_of(planned(model, q4), "general.file_type") == "none");
 }
@@ -223,13 +222,13 @@ TEST_CASE("edits: where nothing is converted the source's label stays") {
     adapter.set("general.architecture", "llama").set("general.type", "adapter");
     adapter.tensor("blk.0.attn_q.weight.lora_a", TensorType::F32, {256, 8});
     const Model lora = saved(adapter, folder);
-    const Plan plan = planned(lora, {.file_type = find_file_type("Q4_K_M")});
+    const Plan plan = planned(lora, {Mix{.file_type = find_file_type("Q4_K_M")}});
     CHECK_FALSE(plan.converts());
     CHECK(keys_of(plan) == keys_of(lora));
     SmallModel f16;
     f16.set("general.architecture", "llama").set("general.file_type", 7u).tensor("a.weight", TensorType::F16, {256, 8});
     const Model model = saved(f16, folder);
-    CHECK(value_of(planned(model, {.file_type = find_file_type("F16")}), "general.file_type") == "u32 7");
-    CHECK(value_of(planned(model, {.file_type = find_file_type("Q8_0")}), "general.file_type") == "u32 7");
-    CHECK(value_of(planned(model, {.file_type = find_file_type("Q4_0")}), "general.file_type") == "u32 2");
+    CHECK(value_of(planned(model, {Mix{.file_type = find_file_type("F16")}}), "general.file_type") == "u32 7");
+    CHECK(value_of(planned(model, {Mix{.file_type = find_file_type("Q8_0")}}), "general.file_type") == "u32 7");
+    CHECK(value_of(planned(model, {Mix{.file_type = find_file_type("Q4_0")}}), "general.file_type") == "u32 2");
 }

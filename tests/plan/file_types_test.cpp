@@ -39,9 +39,7 @@ TEST_CASE("file types: the table of spec/recipes.md is this program's") {
     REQUIRE(model);
     std::string expected;
     for (const FileType& file_type : file_types()) {
-        Recipe recipe;
-        recipe.file_type = &file_type;
-        const auto plan = make_plan(*model, recipe);
+        const auto plan = make_plan(*model, {Mix{.file_type = &file_type}});
         REQUIRE(plan);
         expected += fmt::format("| {} | {} | {} | {:.2f} |\n", file_type.id, file_type.name,
                                 format_of(file_type.default_type).name, plan->bpw());

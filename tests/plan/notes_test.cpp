@@ -23,11 +23,8 @@ struct Opened {
 
     Plan plan(std::string_view file_type, const Imatrix* imatrix = nullptr,
               std::vector<TypeOverride> overrides = {}) const {
-        Recipe recipe;
-        recipe.file_type = find_file_type(file_type);
-        recipe.imatrix = imatrix;
-        recipe.overrides = std::move(overrides);
-        auto plan = make_plan(model, recipe);
+        const Mix mix{.file_type = find_file_type(file_type), .overrides = std::move(overrides), .imatrix = imatrix};
+        auto plan = make_plan(model, {mix});
         if (!plan) FAIL(plan.error().message());
         return *std::move(plan);
     }

@@ -26,15 +26,16 @@ TEST_CASE("overrides: names far longer than a file may have neither match nor en
     CHECK(overrides->find(std::string(1'000'000, 'a')).value() == nullptr);
 }
 
-TEST_CASE("overrides: of exact rows and others the first decides, and ten thousand exact ones are one table") {
+TEST_CASE("overrides: of names and patterns the first decides, and ten thousand names are one table") {
     std::vector<TypeOverride> rows{{"ffn_up", TensorType::Q4_0},
-                                   {"^blk\\.0\\.attn_q$", TensorType::Q4_K},
+                                   {TensorName("blk.0.attn_q"), TensorType::Q4_K},
                                    {"attn", TensorType::Q5_K},
-                                   {"^blk\\.1\\.attn_q$", TensorType::Q6_K},
-                                   {"^blk\\.0\\.attn_q$", TensorType::Q8_0},
-                                   {"^blk\\.1\\.ffn_up$", TensorType::Q8_0}};
+                                   {TensorName("blk.1.attn_q"), TensorType::Q6_K},
+                                   {TensorName("blk.0.attn_q"), TensorType::Q8_0},
+                                   {TensorName("blk.1.ffn_up"), TensorType::Q8_0}};
     constexpr int many = 10'000;  // as regular expressions, each searched in each name, minutes
-    for (int i = 0; i < many; ++i) rows.push_back({"^blk\\." + std::to_string(i) + "\\.ssm_in$", TensorType::Q4_0});
+    for (int i = 0; i < many; ++i)
+        rows.push_back({TensorName("blk." + std::to_string(i) + ".ssm_in"), TensorType::Q4_0});
     const auto overrides = Overrides::compile(rows);
     REQUIRE(overrides);
     CHECK(overrides->find("blk.0.attn_q").value() == &rows[1]);

@@ -18,11 +18,9 @@ using namespace ggufkit::test;
 namespace {
 
 Recipe recipe(std::string_view file_type, std::vector<TypeOverride> overrides = {}) {
-    Recipe recipe;
-    recipe.file_type = find_file_type(file_type);
-    REQUIRE(recipe.file_type != nullptr);
-    recipe.overrides = std::move(overrides);
-    return recipe;
+    const FileType* const found = find_file_type(file_type);
+    REQUIRE(found != nullptr);
+    return {Mix{.file_type = found, .overrides = std::move(overrides)}};
 }
 
 // A synthetic model on disk, for as long as a test needs it.
@@ -135,12 +133,12 @@ TEST_CASE("plan: --tensor-type goes before the recipe, and the recipe counts on 
 
 TEST_CASE("plan: --pure is the default type everywhere, but for --tensor-type and fallbacks") {
     Recipe pure = recipe("Q4_K_M", {{"attn_k", TensorType::Q3_K}});
-    pure.pure = true;
+    pure.mix()->pure = true;
     const Plan plan = Planned(make_shape("qwen2-0.5b")).plan(pure);
     CHECK(shown(plan, "token_embd.weight") == "Q5_0 (fallback: ne[0] 896 is no multiple of 256)");
     CHECK(shown(plan, "blk.0.ffn_down.weight") == "Q4_K (pure: the default type)");
     CHECK(shown(plan, "blk.0.attn_k.weight") == "Q4_0 (fallback: ne[0] 896 is no multiple of 256)");
-    pure.file_type = find_file_type("MXFP4_MOE");
+    pure.mix()->file_type = find_file_type("MXFP4_MOE");
     CHECK(shown(Planned(make_shape("mixtral-8x7b")).plan(pure), "output.weight") == "MXFP4 (pure: the default type)");
 }
 
@@ -335,7 +333,7 @@ TEST_CASE("plan: what cannot be carried out here can be shown, and says so when 
     for (const FileType& file_type : file_types()) {
         CAPTURE(file_type.name);
         Recipe wanted = recipe(file_type.name);
-        wanted.imatrix = &ones;
+        wanted.mix()->imatrix = &ones;
         const Plan plan = model.plan(wanted);
         const auto missing =
             std::ranges::find_if(plan.tensors, [](const auto& t) { return t.from != t.to && !can_quantize(t.to); });
@@ -357,7 +355,7 @@ TEST_CASE("plan: what cannot be carried out here can be shown, and says so when 
     CHECK(refused.error().detail ==
           "Q2_K needs an imatrix in the file type Q2_K_S; 187 more tensors cannot be made either");
     Recipe with_imatrix = recipe("Q2_K_S");
-    with_imatrix.imatrix = &ones;
+    with_imatrix.mix()->imatrix = &ones;
     CHECK(check_executable(model.plan(with_imatrix)));
 }
 
@@ -365,7 +363,7 @@ TEST_CASE("plan: every quantized tensor gets its importance, of every expert") {
     const Planned model(make_shape("mixtral-8x7b"));
     const Imatrix ones = imatrix_of_ones(model.model());
     Recipe wanted = recipe("Q4_K_M");
-    wanted.imatrix = &ones;
+    wanted.mix()->imatrix = &ones;
     const Plan plan = model.plan(wanted);
     CHECK(plan.imatrix == &ones);
     CHECK(plan.imatrix_gaps.empty());
@@ -391,8 +389,8 @@ TEST_CASE("plan: everything that an imatrix lacks is found, and only what cannot
     const Imatrix imatrix = Imatrix::of(std::move(entries)).value();
     const auto gaps = [&](std::string_view file_type, bool allowed) {
         Recipe wanted = recipe(file_type);
-        wanted.imatrix = &imatrix;
-        wanted.imatrix_gaps_allowed = allowed;
+        wanted.mix()->imatrix = &imatrix;
+        wanted.mix()->imatrix_gaps_allowed = allowed;
         const Plan plan = model.plan(wanted);
         std::string text;
         for (const auto& [index, fatal, detail, kind] : plan.imatrix_gaps) {
@@ -419,7 +417,7 @@ TEST_CASE("plan: everything that an imatrix lacks is found, and only what cannot
     CHECK(gaps("F16", false) == "");
 
     Recipe without = recipe("Q2_K_S");
-    without.imatrix_gaps_allowed = true;
+    without.mix()->imatrix_gaps_allowed = true;
     const Plan plan = model.plan(without);
     CHECK(plan.imatrix_gaps.size() > 100);
     CHECK(check_executable(plan));
@@ -429,13 +427,13 @@ TEST_CASE("plan: an imatrix of another model is refused") {
     const Planned model(make_shape("one-layer"));
     const Imatrix other = Imatrix::of({{"blk.99.attn_q.weight", {1}}, {"v.blk.0.attn_q.weight", {1}}}).value();
     Recipe wanted = recipe("Q4_0");
-    wanted.imatrix = &other;
+    wanted.mix()->imatrix = &other;
     const auto refused = model.attempt(wanted);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::bad_argument);
     CHECK(refused.error().detail ==
           "is of another model: this one has no tensor 'blk.99.attn_q.weight', nor any other that it is about");
-    wanted.imatrix_gaps_allowed = true;
+    wanted.mix()->imatrix_gaps_allowed = true;
     CHECK(model.attempt(wanted));
 }
 
@@ -444,7 +442,7 @@ TEST_CASE("plan: an imatrix leaves llama-quantize's keys at the end of the metad
     const auto keys = [&](Imatrix::Origin origin) {
         const Imatrix imatrix = Imatrix::of({{"output.weight", {1}}, {"b", {1}}}, std::move(origin)).value();
         Recipe wanted = recipe("Q4_0");
-        wanted.imatrix = &imatrix;
+        wanted.mix()->imatrix = &imatrix;
         const Plan plan = model.plan(wanted);
         const auto view = parse(plan.files[0].header).value();
         std::vector<std::string> found;

@@ -68,10 +68,10 @@ TEST_CASE("provenance: the keys say who made the file, how, and of what") {
     const Imatrix imatrix = must(Imatrix::of({{"blk.0.ffn_down.weight", std::vector<float>(256, 1)}},
                                              {.file = "/some/folder/m.imatrix", .dataset = {}}));
     make(site.in, site.out,
-         {.file_type = find_file_type("Q4_K_M"),
-          .pure = true,
-          .overrides = {{"ffn_down", TensorType::Q6_K}},
-          .imatrix = &imatrix,
+         {.types = Mix{.file_type = find_file_type("Q4_K_M"),
+                       .pure = true,
+                       .overrides = {{"ffn_down", TensorType::Q6_K}},
+                       .imatrix = &imatrix},
           .effort = Effort::max});
     const Model made = must(Model::open(site.out)), source = must(Model::open(site.in));
     CHECK(text_at(made, "tool") == "test 1.0");
@@ -82,7 +82,7 @@ TEST_CASE("provenance: the keys say who made the file, how, and of what") {
     const RecipeFile recipe = must(parse_recipe_file(text_at(made, "recipe")));
     CHECK(recipe.file_type == find_file_type("Q4_K_M"));
     REQUIRE(recipe.overrides.size() == 1);
-    CHECK(recipe.overrides[0].pattern == "ffn_down");
+    CHECK(recipe.overrides[0].pattern() == "ffn_down");
     CHECK(recipe.overrides[0].type == TensorType::Q6_K);
 
     const ArrayView records = must(made.header().get_array("ggufkit.provenance.source.xxh3_128"));
@@ -97,7 +97,7 @@ TEST_CASE("provenance: the keys say who made the file, how, and of what") {
 
 TEST_CASE("provenance: holds for its source in any container, names every tensor of another one") {
     const Site site;
-    make(site.in, site.out, {.file_type = find_file_type("Q8_0")});
+    make(site.in, site.out, {Mix{.file_type = find_file_type("Q8_0")}});
     SmallModel model = source_model();
     const auto saved = [&](const SmallModel& other, SmallModel::Container container = {}) {
         return other.save(site.folder / "other.gguf", container);
@@ -128,7 +128,7 @@ TEST_CASE("provenance: holds for its source in any container, names every tensor
 
 TEST_CASE("provenance: what was put into a file later is not vouched for") {
     const Site site;
-    make(site.in, site.out, {.file_type = find_file_type("Q8_0")});
+    make(site.in, site.out, {Mix{.file_type = find_file_type("Q8_0")}});
     const Model made = must(Model::open(site.out));
     SmallModel edited = source_model();  // as to tensors; the keys are those of the made file
     const std::string record = must(digest(must(Model::open(site.in)), *made.find_tensor("output.weight"))).hex();
@@ -145,8 +145,8 @@ TEST_CASE("provenance: what was put into a file later is not vouched for") {
 TEST_CASE("provenance: bytes depend on the content alone, and sizes not even on that") {
     const Site site;
     const auto copy = source_model().save(site.folder / "renamed.gguf");
-    make(site.in, site.out, {.file_type = find_file_type("Q4_0")});
-    make(copy, site.folder / "again.gguf", {.file_type = find_file_type("Q4_0")});
+    make(site.in, site.out, {Mix{.file_type = find_file_type("Q4_0")}});
+    make(copy, site.folder / "again.gguf", {Mix{.file_type = find_file_type("Q4_0")}});
     const auto bytes = [](const std::filesystem::path& path) {
         std::ifstream file(path, std::ios::binary);
         return std::string(std::istreambuf_iterator<char>(file), {});
@@ -155,20 +155,21 @@ TEST_CASE("provenance: bytes depend on the content alone, and sizes not even on 
 
     const Model model = must(Model::open(site.in));
     const Provenance empty{"test 1.0", std::vector<Digest>(model.tensors().size())};
-    const Plan plan = must(make_plan(model, {.file_type = find_file_type("Q4_0"), .provenance = &empty}));
+    const Plan plan = must(make_plan(model, {.types = Mix{.file_type = find_file_type("Q4_0")}, .provenance = &empty}));
     CHECK(plan.bytes_out() == std::filesystem::file_size(site.out));
     const Provenance short_one{"test 1.0", {}};
-    const auto refused = make_plan(model, {.file_type = find_file_type("Q4_0"), .provenance = &short_one});
+    const auto refused =
+        make_plan(model, {.types = Mix{.file_type = find_file_type("Q4_0")}, .provenance = &short_one});
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::bad_argument);
 }
 
 TEST_CASE("provenance: that of the source is not that of what is made of it") {
     const Site site;
-    make(site.in, site.out, {.file_type = find_file_type("Q8_0")});
+    make(site.in, site.out, {Mix{.file_type = find_file_type("Q8_0")}});
     const Model made = must(Model::open(site.out));
     const auto next = site.folder / "next.gguf";
-    REQUIRE(execute(made, must(make_plan(made, {.file_type = find_file_type("Q4_0")})), next));
+    REQUIRE(execute(made, must(make_plan(made, {Mix{.file_type = find_file_type("Q4_0")}})), next));
     const Model third = must(Model::open(next));
     for (const KeyValue& entry : third.header().metadata()) CHECK_FALSE(entry.key.starts_with("ggufkit."));
     const auto silent = check_provenance(third, made);
@@ -177,7 +178,7 @@ TEST_CASE("provenance: that of the source is not that of what is made of it") {
     CHECK(silent.error().subject == next);
 
     std::filesystem::remove(next);
-    make(site.out, next, {.file_type = find_file_type("Q4_0")});
+    make(site.out, next, {Mix{.file_type = find_file_type("Q4_0")}});
     CHECK(check(next, site.out).holds());
     CHECK_FALSE(check(next, site.in).holds());
 }

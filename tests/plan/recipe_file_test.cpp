@@ -6,12 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "plan/exact_pattern.hpp"
 #include "plan/overrides.hpp"
+#include "plan/recipe_line.hpp"
 #include "support/small_model.hpp"
 #include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
+using plan::exact_name;
+using plan::exact_pattern;
+using plan::recipe_line;
 
 namespace {
 
@@ -52,7 +57,7 @@ TEST_CASE("recipe file: as an editor on Windows saves it") {
     REQUIRE_MESSAGE(recipe, recipe.error().message());
     CHECK(recipe->file_type == find_file_type("Q4_K_M"));
     REQUIRE(recipe->overrides.size() == 1);
-    CHECK(recipe->overrides[0].pattern == "ffn_down");
+    CHECK(recipe->overrides[0].pattern() == "ffn_down");
 }
 
 TEST_CASE("recipe file: a fault names its line") {
@@ -81,7 +86,7 @@ TEST_CASE("recipe file: an exact pattern is found in its own name, and survives 
                                          "a\nb\\x41", std::string(5000, 'N')};
     for (const std::string& name : names) {
         CHECK(exact_name(exact_pattern(name)) == name);
-        const auto recipe = parse_recipe_file(recipe_line({exact_pattern(name), TensorType::Q4_K}, "note"));
+        const auto recipe = parse_recipe_file(recipe_line({TensorName(name), TensorType::Q4_K}, "note"));
         REQUIRE(recipe);
         const auto overrides = plan::Overrides::compile(recipe->overrides);
         REQUIRE(overrides);

@@ -20,10 +20,9 @@ using namespace ggufkit::test;
 namespace {
 
 Recipe recipe_for(std::string_view file_type) {
-    Recipe recipe;
-    recipe.file_type = find_file_type(file_type);
-    recipe.copy = recipe.file_type == nullptr;
-    return recipe;
+    const FileType* const found = find_file_type(file_type);
+    if (found == nullptr) return {Copy{}};
+    return {Mix{.file_type = found}};
 }
 
 template <class Source>
@@ -91,24 +90,24 @@ SmallModel vectors(std::size_t count) {
 
 TEST_CASE("recipe: the type of output and embeddings, and its reason") {
     Recipe recipe = recipe_for("Q4_K_M");
-    recipe.output_type = TensorType::Q8_0;
-    recipe.token_embedding_type = TensorType::IQ4_NL;
+    recipe.mix()->output_type = TensorType::Q8_0;
+    recipe.mix()->token_embedding_type = TensorType::IQ4_NL;
     const Plan both = planned(make_shape("one-layer"), recipe);
     CHECK(shown(both, "output.weight") == "Q8_0 (--output-tensor-type)");
     CHECK(shown(both, "token_embd.weight") == "IQ4_NL (--token-embedding-type)");
     const Plan tied = planned(make_shape("qwen3-0.6b"), recipe);
     CHECK(shown(tied, "token_embd.weight") == "IQ4_NL (--token-embedding-type)");
-    recipe.token_embedding_type.reset();
+    recipe.mix()->token_embedding_type.reset();
     for (const bool pure : {false, true}) {  // llama.cpp forgets the wish for embeddings that serve as output if pure
-        recipe.pure = pure;
+        recipe.mix()->pure = pure;
         CHECK(shown(planned(make_shape("qwen3-0.6b"), recipe), "token_embd.weight") == "Q8_0 (--output-tensor-type)");
     }
-    recipe.leave_output = true;
+    recipe.mix()->leave_output = true;
     CHECK(shown(planned(make_shape("one-layer"), recipe), "output.weight") == "F16 (copied: --leave-output-tensor)");
 
     // Rows of 96: llama.cpp plans Q6_K all the same.
     Recipe ragged = recipe_for("Q4_0");
-    ragged.output_type = TensorType::Q6_K;
+    ragged.mix()->output_type = TensorType::Q6_K;
     CHECK(shown(planned(make_shape("ragged-rows"), ragged), "output.weight") ==
           "Q8_0 (fallback: ne[0] 96 is no multiple of 256)");
 }
@@ -121,11 +120,11 @@ TEST_CASE("recipe: --tensor-type and the embeddings of each layer") {
     for (const char* name : {"token_embd.weight", "per_layer_token_embd.weight", "output.weight"})
         model.tensor(name, TensorType::F32, {256, 4});
     Recipe recipe = recipe_for("Q4_K_M");
-    recipe.token_embedding_type = TensorType::Q8_0;
+    recipe.mix()->token_embedding_type = TensorType::Q8_0;
     const Plan by_flag = planned(model, recipe);
     CHECK(shown(by_flag, "token_embd.weight") == "Q8_0 (--token-embedding-type)");
     CHECK(shown(by_flag, "per_layer_token_embd.weight") == "Q8_0 (--token-embedding-type)");
-    recipe.overrides = {{"token_embd", TensorType::Q5_1}};
+    recipe.mix()->overrides = {{"token_embd", TensorType::Q5_1}};
     const Plan by_both = planned(model, recipe);
     CHECK(shown(by_both, "token_embd.weight") == "Q8_0 (--token-embedding-type)");
     CHECK(shown(by_both, "per_layer_token_embd.weight") == "Q5_1 (--tensor-type token_embd)");
@@ -147,18 +146,18 @@ TEST_CASE("recipe: what llama.cpp takes for a 70B model") {
 TEST_CASE("recipe: patterns that change nothing are listed as they were written") {
     Recipe recipe = recipe_for("Q4_K_M");
     recipe.pruned_layers = {1};
-    recipe.token_embedding_type = TensorType::Q8_0;
+    recipe.mix()->token_embedding_type = TensorType::Q8_0;
     using enum TensorType;
-    recipe.overrides = {{"FFN_Dwn", Q6_K},                                // a slip
-                        {"ATTN_Q", Q6_K},                                 // fits
-                        {"attn_q", Q5_K},                                 // the row before it decides
-                        {"token_embd", Q5_K},                             // so does another flag
-                        {"^blk\\.0\\.attn_q\\.weight$", Q5_K},            // and here
-                        {"^blk\\.1\\.attn_q\\.weight$", Q5_K, "line 3"},  // of a layer that is gone
-                        {"_norm", Q8_0},                                  // stays as it is
-                        {"_norm", F32},                                   // as the user wants it
-                        {"^output_norm\\.weight$", F16},
-                        {"norm|attn_k", Q5_K}};  // one of them fits
+    recipe.mix()->overrides = {{"FFN_Dwn", Q6_K},                                    // a slip
+                               {"ATTN_Q", Q6_K},                                     // fits
+                               {"attn_q", Q5_K},                                     // the row before it decides
+                               {"token_embd", Q5_K},                                 // so does another flag
+                               {TensorName("blk.0.attn_q.weight"), Q5_K},            // and here
+                               {TensorName("blk.1.attn_q.weight"), Q5_K, "line 3"},  // of a layer that is gone
+                               {"_norm", Q8_0},                                      // stays as it is
+                               {"_norm", F32},                                       // as the user wants it
+                               {TensorName("output_norm.weight"), F16},
+                               {"norm|attn_k", Q5_K}};  // one of them fits
     SmallModel model;
     model.set("general.architecture", "llama");
     for (const char* name :
@@ -169,7 +168,7 @@ TEST_CASE("recipe: patterns that change nothing are listed as they were written"
     const auto listed = [&] {
         std::vector<std::string> rows;
         for (const auto& [row, detail] : planned(model, recipe).unused_overrides) {
-            rows.push_back(fmt::format("{}{}={}: {}", row.from, row.pattern, format_of(row.type).name, detail));
+            rows.push_back(fmt::format("{}{}={}: {}", row.from, row.pattern(), format_of(row.type).name, detail));
         }
         return rows;
     };
@@ -178,13 +177,13 @@ TEST_CASE("recipe: patterns that change nothing are listed as they were written"
     CHECK(listed() == std::vector<std::string>{
                           "FFN_Dwn=Q6_K: fits no tensor", "line 3^blk\\.1\\.attn_q\\.weight$=Q5_K: fits no tensor",
                           fmt::format("_norm=Q8_0: {}", kept), fmt::format("^output_norm\\.weight$=F16: {}", kept)});
-    recipe.overrides = {{"output.weight", Q6_K}};
+    recipe.mix()->overrides = {{"output.weight", Q6_K}};
     CHECK(listed() == std::vector<std::string>{"output.weight=Q6_K: fits no tensor"});
-    recipe.overrides = {{"attn_q", Q6_K}};
+    recipe.mix()->overrides = {{"attn_q", Q6_K}};
     CHECK(listed().empty());
 }
 
-TEST_CASE("recipe: a copy keeps types and file type, and takes no wish about them") {
+TEST_CASE("recipe: a copy keeps types and file type") {
     const TemporaryFolder folder;
     SyntheticModel source = make_shape("one-layer");
     source.header().set("general.file_type", Value::of_unsigned(ValueType::uint8, 38));
@@ -198,22 +197,7 @@ TEST_CASE("recipe: a copy keeps types and file type, and takes no wish about the
     }
     CHECK(value_text(planned(make_shape("one-layer"), recipe_for("COPY")), "general.file_type") == "none");
 
-    const auto refused = [&](const auto& change) {
-        Recipe recipe = recipe_for("COPY");
-        change(recipe);
-        return refusal(model, recipe);
-    };
-    const std::string no_type = "a copy keeps every tensor as it is: no type can be chosen";
-    CHECK(refused([](Recipe& r) { r.pure = true; }) == no_type);
-    CHECK(refused([](Recipe& r) { r.leave_output = true; }) == no_type);
-    CHECK(refused([](Recipe& r) { r.output_type = TensorType::Q8_0; }) == no_type);
-    CHECK(refused([](Recipe& r) { r.token_embedding_type = TensorType::Q8_0; }) == no_type);
-    CHECK(refused([](Recipe& r) { r.overrides.push_back({"x", TensorType::Q8_0}); }) == no_type);
-    CHECK(refused([](Recipe& r) { r.file_type = find_file_type("Q8_0"); }) == no_type);
-    const Imatrix imatrix;
-    CHECK(refused([&](Recipe& r) { r.imatrix = &imatrix; }) ==
-          "a copy keeps every tensor as it is: it needs no imatrix");
-    CHECK(refused([](Recipe& r) { r.copy = false; }) == "no file type was given");
+    CHECK(refusal(model, {}) == "no file type was given");
 }
 
 TEST_CASE("recipe: an importance matrix in place of a model is refused, but for a copy") {
@@ -271,7 +255,7 @@ TEST_CASE("recipe: an imatrix is of the source's blocks, whatever their numbers 
     }
     const Imatrix imatrix = Imatrix::of(std::move(entries)).value();
     Recipe recipe = recipe_for("Q4_0");
-    recipe.imatrix = &imatrix;
+    recipe.mix()->imatrix = &imatrix;
     recipe.pruned_layers = {0, 4};
     const Plan plan = planned(model, recipe);
     CHECK(plan.imatrix_gaps.empty());
@@ -364,7 +348,7 @@ TEST_CASE("recipe: shards end before a tensor that would exceed a limit") {
     const Model model = saved(vectors(10), folder);
     const auto counts = [&](std::uint64_t max_bytes, std::uint64_t max_tensors) {
         Recipe recipe = recipe_for("COPY");
-        recipe.split = {.max_bytes = max_bytes, .max_tensors = max_tensors};
+        recipe.split = SplitLimits{.max_bytes = max_bytes, .max_tensors = max_tensors};
         const Plan plan = planned(model, recipe);
         std::vector<std::size_t> tensors(plan.files.size());
         for (const PlannedTensor& each : plan.tensors) {
@@ -382,9 +366,6 @@ TEST_CASE("recipe: shards end before a tensor that would exceed a limit") {
     CHECK(counts(200, 0) == Counts{3, 3, 3, 1});
     CHECK(counts(200, 2) == Counts{2, 2, 2, 2, 2});
     CHECK(counts(1, 0) == Counts(10, 1));  // each is larger than that
-    Recipe contradictory = recipe_for("COPY");
-    contradictory.split = {.keep = true, .max_bytes = 1, .max_tensors = 0};
-    CHECK(refusal(model, contradictory) == "files cannot be those of the source and have a limit of their own as well");
 }
 
 TEST_CASE("recipe: every shard says its place, the first has the metadata, and all the alignment") {
@@ -393,7 +374,7 @@ TEST_CASE("recipe: every shard says its place, the first has the metadata, and a
         source.header().byte_order = order;
         source.header().set("general.alignment", Value::of_unsigned(ValueType::uint32, 128));
         Recipe recipe = recipe_for("Q8_0");
-        recipe.split.max_tensors = 5;
+        recipe.split = SplitLimits{.max_tensors = 5};
         const Plan plan = planned(source, recipe);
         REQUIRE(plan.files.size() == 3);
         for (std::size_t i = 0; i < 3; ++i) {
@@ -415,7 +396,7 @@ TEST_CASE("recipe: the shards of the source are kept, though pruning empties one
     auto model = Model::open(first);
     REQUIRE(model);
     Recipe recipe = recipe_for("COPY");
-    recipe.split.keep = true;
+    recipe.split = SplitAsSource{};
     recipe.pruned_layers = {1, 4};
     const Plan plan = planned(*model, recipe);
     REQUIRE(plan.files.size() == 3);
@@ -431,8 +412,8 @@ TEST_CASE("recipe: 65,535 files can be numbered, no more") {
     for (int i = 0; i < 65'536; ++i) source.vector(fmt::format("v{}", i), 1);
     const Model model = saved(source, folder);
     Recipe recipe = recipe_for("COPY");
-    recipe.split.max_tensors = 1;
+    recipe.split = SplitLimits{.max_tensors = 1};
     CHECK(refusal(model, recipe) == "output: would be 65536 files; 65535 can be numbered");
-    recipe.split = {.max_bytes = 64, .max_tensors = 0};
+    recipe.split = SplitLimits{.max_bytes = 64};
     CHECK(planned(model, recipe).files.size() == 32'768);
 }

@@ -9,6 +9,7 @@
 #include "support/random_blocks.hpp"
 
 using namespace ggufkit;
+using namespace ggufkit::target;
 using namespace ggufkit::test;
 
 namespace {

@@ -13,6 +13,7 @@
 #include "support/temporary.hpp"
 
 using namespace ggufkit;
+using namespace ggufkit::target;
 using namespace ggufkit::test;
 
 namespace {
@@ -37,17 +38,9 @@ Measurement quickly_measured(const Model& model, const Recipe& recipe) {
     return measured(model, recipe, {.threads = 1, .sample = 4096});
 }
 
-Recipe with(const Imatrix* imatrix) {
-    Recipe recipe;
-    recipe.imatrix = imatrix;
-    return recipe;
-}
+Recipe with(const Imatrix* imatrix) { return {Mix{.imatrix = imatrix}}; }
 
-Recipe with(std::vector<TypeOverride> overrides) {
-    Recipe recipe;
-    recipe.overrides = std::move(overrides);
-    return recipe;
-}
+Recipe with(std::vector<TypeOverride> overrides) { return {Mix{.overrides = std::move(overrides)}}; }
 
 const MeasuredTensor& find(const Measurement& measurement, std::string_view name) {
     const auto found = std::ranges::find(measurement.tensors, name, &MeasuredTensor::name);
@@ -130,8 +123,7 @@ TEST_CASE("measure: what can be chosen") {
     };
     const Measurement without = quickly_measured(model, {});
     const Measurement informed = quickly_measured(model, with(&imatrix));
-    Recipe gaps_allowed;
-    gaps_allowed.imatrix_gaps_allowed = true;
+    const Recipe gaps_allowed{Mix{.imatrix_gaps_allowed = true}};
     const Measurement tolerated = quickly_measured(model, gaps_allowed);
     CHECK_FALSE(has(without, "blk.0.ffn_up.weight", TensorType::IQ2_XS));
     CHECK(has(informed, "blk.0.ffn_up.weight", TensorType::IQ2_XS));
@@ -255,7 +247,7 @@ TEST_CASE("fit: the file keeps every target, and nearly fills it") {
         REQUIRE(roomy);
         CHECK(roomy->plan.bytes_out() < 10'600'000);
         CHECK(roomy->solution.loss == 0);
-        CHECK(roomy->recipe.file_type->name == "F16");
+        CHECK(roomy->plan.file_type->name == "F16");
     }
 }
 
@@ -271,7 +263,7 @@ TEST_CASE("fit: the user's types stand, and the file type is the nearest or the 
     CHECK(made->plan.bytes_out() <= 3'200'000);
     CHECK(made->plan.bytes_out() > 3'180'000);
     Recipe named = recipe;
-    named.file_type = find_file_type("Q2_K");
+    named.mix()->file_type = find_file_type("Q2_K");
     CHECK(fit(model, named, measurement, 3'200'000)->plan.file_type->name == "Q2_K");
     CHECK(fit(model, {}, quickly_measured(model, {}), 3'178'720)->plan.file_type->name == "Q4_K_M");
 }
@@ -281,7 +273,7 @@ TEST_CASE("fit: a mix is never called Q2_K_S, in which each Q2_K would need an i
     const Imatrix imatrix = Imatrix::open(tiny_imatrix).value();
     const Recipe recipe = with(&imatrix);
     Recipe fixed = recipe;
-    fixed.file_type = find_file_type("Q2_K_S");
+    fixed.mix()->file_type = find_file_type("Q2_K_S");
     const std::uint64_t size = make_plan(model, fixed)->bytes_out();
     CHECK(fit(model, recipe, quickly_measured(model, recipe), size)->plan.file_type->name == "IQ2_M");
 }
@@ -298,7 +290,7 @@ TEST_CASE("fit: its recipe file makes the same file again") {
     const auto read = parse_recipe_file(text);
     REQUIRE_MESSAGE(read, read.error().message());
     Recipe kept = with(read->overrides);
-    kept.file_type = read->file_type;
+    kept.mix()->file_type = read->file_type;
     const auto plan = make_plan(model, kept);
     REQUIRE(plan);
     const TemporaryFolder folder;
@@ -311,11 +303,8 @@ TEST_CASE("fit: its recipe file makes the same file again") {
 
 TEST_CASE("measure: a copy and a pure mix have nothing to choose") {
     const Model model = open(tiny);
-    Recipe recipe;
-    recipe.copy = true;
-    CHECK(measure(model, recipe).error().code == Errc::bad_argument);
-    recipe.copy = false, recipe.pure = true;
-    CHECK(measure(model, recipe).error().code == Errc::bad_argument);
+    CHECK(measure(model, {Copy{}}).error().code == Errc::bad_argument);
+    CHECK(measure(model, {Mix{.pure = true}}).error().code == Errc::bad_argument);
 }
 
 TEST_CASE("measure: of a pruned model, names are those of the output, importance that of the source") {
@@ -347,8 +336,8 @@ TEST_CASE("measure: of a pruned model, names are those of the output, importance
 TEST_CASE("fit: what the headers of the choice take is part of the budget") {
     const Model model = open(tiny);
     Recipe recipe;
-    SUBCASE("shards") { recipe.split.max_tensors = 1; }
-    SUBCASE("shards whose number depends on the choice") { recipe.split.max_bytes = 100'000; }
+    SUBCASE("shards") { recipe.split = SplitLimits{.max_tensors = 1}; }
+    SUBCASE("shards whose number depends on the choice") { recipe.split = SplitLimits{.max_bytes = 100'000}; }
     Provenance provenance{"a tool", std::vector<Digest>(model.tensors().size())};
     SUBCASE("a recipe that the file keeps") { recipe.provenance = &provenance; }
     const Measurement measurement = quickly_measured(model, recipe);

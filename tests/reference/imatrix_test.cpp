@@ -60,10 +60,7 @@ TEST_CASE("imatrix: types and metadata as llama.cpp's, and a weighted error that
     REQUIRE(imatrix);
     for (const FileType& file_type : file_types()) {
         CAPTURE(file_type.name);
-        Recipe recipe;
-        recipe.file_type = &file_type;
-        recipe.imatrix = &*imatrix;
-        const Plan plan = make_plan(*model, recipe).value();
+        const Plan plan = make_plan(*model, {Mix{.file_type = &file_type, .imatrix = &*imatrix}}).value();
         if (!format_of(file_type.default_type).quantized() || file_type.name == "NVFP4" || !check_executable(plan))
             continue;
         const auto made = execute(*model, plan, folder / "ours", {.threads = 1, .overwrite = true});

@@ -61,10 +61,7 @@ class Makers {
 
   private:
     Plan plan(const FileType& file_type, bool imatrix) const {
-        Recipe recipe;
-        recipe.file_type = &file_type;
-        recipe.imatrix = imatrix ? &imatrix_ : nullptr;
-        return make_plan(*model_, recipe).value();
+        return make_plan(*model_, {Mix{.file_type = &file_type, .imatrix = imatrix ? &imatrix_ : nullptr}}).value();
     }
 
     std::string source_;

@@ -16,6 +16,7 @@
 #include "support/temporary.hpp"
 
 using namespace ggufkit;
+using namespace ggufkit::target;
 using namespace ggufkit::test;
 
 namespace {
@@ -32,7 +33,7 @@ void write_text(const std::string& path) {
 }
 
 void write_fixed(const std::string& path, const Model& model, Recipe recipe, const FileType& type) {
-    recipe.file_type = &type;
+    recipe.mix()->file_type = &type;
     const auto made = execute(model, make_plan(model, recipe).value(), path, {.threads = 1});
     REQUIRE_MESSAGE(made, made.error().message());
 }
@@ -56,8 +57,7 @@ void hold(const Imatrix* imatrix, const std::vector<std::string_view>& types, do
     const TemporaryFolder folder;
     write_text(folder / "text");
     const Model model = Model::open(source).value();
-    Recipe recipe;
-    recipe.imatrix = imatrix;
+    const Recipe recipe{Mix{.imatrix = imatrix}};
     const Measurement measurement = measure(model, recipe, {.threads = 1}).value();
     std::vector<std::string> files;
     for (const std::string_view name : types) {

@@ -169,12 +169,10 @@ TEST_CASE("types: the header is what llama.cpp writes, to the byte") {
         for (const bool pure : {false, true}) {
             CAPTURE(name);
             CAPTURE(pure);
-            Recipe recipe;
-            recipe.file_type = find_file_type(name);
-            recipe.pure = pure;
-            const auto plan = make_plan(*model, recipe);
+            const FileType* const file_type = find_file_type(name);
+            const auto plan = make_plan(*model, {Mix{.file_type = file_type, .pure = pure}});
             REQUIRE(plan);
-            std::vector<std::string> arguments{"quantize", input, output, std::to_string(recipe.file_type->id), "2"};
+            std::vector<std::string> arguments{"quantize", input, output, std::to_string(file_type->id), "2"};
             if (pure) arguments.emplace_back("pure");
             REQUIRE(oracle(arguments).exit_code == 0);
 

@@ -24,9 +24,7 @@ namespace {
 const std::string source = GGUFKIT_TEST_DATA "/tiny-llama-f16.gguf";
 
 Plan plan_of(const Model& model, std::string_view file_type) {
-    Recipe recipe;
-    recipe.file_type = find_file_type(file_type);
-    return make_plan(model, recipe).value();
+    return make_plan(model, {Mix{.file_type = find_file_type(file_type)}}).value();
 }
 
 // ggml's reader of GGUF, as libggml-base.so exports it.

@@ -112,9 +112,7 @@ TEST_CASE("whole files: what is said of an imatrix, all of it or a part") {
 TEST_CASE("whole files: shards stay shards, or become one file") {
     REQUIRE_REFERENCE();
     const TemporaryFolder folder;
-    Recipe split;
-    split.copy = true;
-    split.split.max_tensors = 20;
+    const Recipe split{.types = Copy{}, .split = SplitLimits{.max_tensors = 20}};
     requantize(source, split, folder / "in.gguf");
     const std::string input = folder / "in-00001-of-00003.gguf";
     compare(input, {"Q8_0", {}});

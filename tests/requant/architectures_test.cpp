@@ -111,7 +111,7 @@ TEST_CASE("requant: models of images, of speech, unknown ones and such without a
         int written = 0, converted = 0;
         for (const FileType& type : file_types()) {
             CAPTURE(type.name);
-            const Plan plan = must(make_plan(model, {.file_type = &type}));
+            const Plan plan = must(make_plan(model, {Mix{.file_type = &type}}));
             if (const auto possible = check_executable(plan); !possible) {
                 CHECK(possible.error().message().find("imatrix") != std::string::npos);
                 continue;

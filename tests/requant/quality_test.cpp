@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "plan/place.hpp"
 #include "quant/simd/target.hpp"
 #include "requant/quality.hpp"
 #include "support/made_model.hpp"
@@ -161,7 +162,7 @@ TEST_CASE("quality: where the greatest error is, over pieces") {
 
 TEST_CASE("quality: a tensor's place in its model, by its name") {
     const auto place = [](std::string_view name) {
-        const TensorPlace place = place_of(name);
+        const plan::TensorPlace place = plan::place_of(name);
         return std::pair(place.layer ? static_cast<long>(*place.layer) : -1, place.part);
     };
     using Place = std::pair<long, std::string>;

@@ -130,10 +130,7 @@ std::string mix_text(const Header& source, const ChooseTypes& choose) {
 ChooseTypes planned_types(const Model& model) {
     return [&model](const FileType& file_type, bool imatrix) -> ChosenTypes {
         const Imatrix unknown;
-        Recipe recipe;
-        recipe.file_type = &file_type;
-        recipe.imatrix = imatrix ? &unknown : nullptr;
-        const auto plan = make_plan(model, recipe);
+        const auto plan = make_plan(model, {Mix{.file_type = &file_type, .imatrix = imatrix ? &unknown : nullptr}});
         return plan ? types_of(*plan) : std::nullopt;
     };
 }

@@ -18,11 +18,10 @@ Model open_model(const std::filesystem::path& path) {
 void requantize(const std::filesystem::path& source, const std::string& type, const std::filesystem::path& output,
                 std::uint64_t shard_tensors) {
     const Model model = open_model(source);
-    Recipe recipe;
-    recipe.file_type = find_file_type(type);
-    REQUIRE(recipe.file_type != nullptr);
-    if (shard_tensors != 0) recipe.split.max_tensors = shard_tensors;
-    const auto plan = make_plan(model, recipe);
+    const FileType* const file_type = find_file_type(type);
+    REQUIRE(file_type != nullptr);
+    const auto plan =
+        make_plan(model, {.types = Mix{.file_type = file_type}, .split = SplitLimits{.max_tensors = shard_tensors}});
     REQUIRE(plan);
     REQUIRE(execute(model, *plan, output));
 }

@@ -43,22 +43,22 @@ void apply(const std::string& option, Recipe& recipe, const Imatrix& imatrix) {
     const std::string_view name = std::string_view(option).substr(0, option.find('='));
     const std::string_view value = std::string_view(option).substr(equals + 1);
     if (name == "pure") {
-        recipe.pure = true;
+        recipe.mix()->pure = true;
     } else if (name == "leave-output") {
-        recipe.leave_output = true;
+        recipe.mix()->leave_output = true;
     } else if (name == "copy") {
-        recipe.copy = true;
+        recipe.types = Copy{};
     } else if (name == "keep-split") {
-        recipe.split.keep = true;
+        recipe.split = SplitAsSource{};
     } else if (name == "imatrix" || name == "include" || name == "exclude") {
-        recipe.imatrix = &imatrix;
+        recipe.mix()->imatrix = &imatrix;
     } else if (name == "output") {
-        recipe.output_type = type(value);
+        recipe.mix()->output_type = type(value);
     } else if (name == "embd") {
-        recipe.token_embedding_type = type(value);
+        recipe.mix()->token_embedding_type = type(value);
     } else if (name == "tensor-type") {
         const std::size_t last = value.rfind('=');
-        recipe.overrides.push_back({std::string(value.substr(0, last)), type(value.substr(last + 1))});
+        recipe.mix()->overrides.push_back({std::string(value.substr(0, last)), type(value.substr(last + 1))});
     } else if (name == "kv") {
         recipe.metadata.push_back(key_override(value));
     } else if (name == "prune") {
@@ -78,8 +78,7 @@ std::string Wish::file_type_id() const {
 }
 
 Recipe recipe_of(const Wish& wish, const Imatrix& imatrix) {
-    Recipe recipe;
-    recipe.file_type = find_file_type(wish.file_type);
+    Recipe recipe{Mix{.file_type = find_file_type(wish.file_type)}};
     for (const std::string& option : wish.options) apply(option, recipe, imatrix);
     return recipe;
 }

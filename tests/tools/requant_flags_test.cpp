@@ -293,7 +293,16 @@ TEST_CASE("--split-max-size, --split-max-tensors, --keep-split, COPY makes one f
     check_misuse({source, "Q8_0", "--keep-split", "--split-max-tensors", "3"}, "excludes");
     check_misuse({source, "Q8_0", "--keep-split", "--split-max-size", "3M"}, "excludes");
     check_misuse({source, "Q8_0", "--split-max-tensors", "0"}, "--split-max-tensors");
-    check_misuse({source, "COPY", "--pure"}, "a copy keeps every tensor as it is");
+    const auto check_copy = [&](std::vector<std::string> flags, const std::string& why) {
+        flags.insert(flags.begin(), {source, "COPY"});
+        check_misuse(flags, "a copy keeps every tensor as it is: " + why);
+    };
+    check_copy({"--pure"}, "no type can be chosen");
+    check_copy({"--leave-output-tensor"}, "no type can be chosen");
+    check_copy({"--output-tensor-type", "Q8_0"}, "no type can be chosen");
+    check_copy({"--token-embedding-type", "Q8_0"}, "no type can be chosen");
+    check_copy({"--tensor-type", "x=Q8_0"}, "no type can be chosen");
+    check_copy({"--imatrix", matrix}, "it needs no imatrix");
     CHECK(text_of(plan_of({folder / "m-00001-of-00003.gguf", "COPY"}).at("output")) == folder / "m-COPY.gguf");
 }
 

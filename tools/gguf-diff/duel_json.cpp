@@ -1,9 +1,8 @@
-#include <ggufkit/place.hpp>
-
 #include "common/json.hpp"
 #include "common/show.hpp"
 #include "duel.hpp"
 #include "error_json.hpp"
+#include "plan/place.hpp"
 #include "views.hpp"
 
 namespace ggufkit::tool::diff {
@@ -79,7 +78,7 @@ void write_json(Output& out, const Duel& duel) {
     json.key("tensors").begin_array();
     for (std::size_t i = 0; i < a.size(); ++i) {
         const TensorInfo& base = *pairs_a[i].a->info;
-        const auto [layer, part] = place_of(base.name);
+        const auto [layer, part] = plan::place_of(base.name);
         json.begin_object().field("name", base.name).field("part", part);
         write_optional(json, "layer", layer);
         json.field("type", type_text(base)).field("shape", base.shape());

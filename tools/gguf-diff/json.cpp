@@ -1,10 +1,10 @@
 #include "common/json.hpp"
 
-#include <ggufkit/place.hpp>
 #include <utility>
 
 #include "common/show.hpp"
 #include "error_json.hpp"
+#include "plan/place.hpp"
 #include "views.hpp"
 
 namespace ggufkit::tool::diff {
@@ -44,7 +44,7 @@ void write_side(JsonWriter& json, std::string_view side, const ModelTensor* tens
 }
 
 void write_tensor(JsonWriter& json, const TensorChange& change, const ValueDifference* values) {
-    const auto [layer, part] = place_of(change.name);
+    const auto [layer, part] = plan::place_of(change.name);
     json.begin_object()
         .field("name", change.name)
         .field("change", change.renamed ? "renamed" : change_name(change.a != nullptr, change.b != nullptr))

@@ -103,7 +103,7 @@ std::vector<Variant> variants(const Model& model, const MemoryOptions& options) 
     add(nullptr, nullptr);
     for (const FileType& type : file_types()) {
         if (!is_for_any_model(type)) continue;
-        const auto plan = make_plan(model, {.file_type = &type});
+        const auto plan = make_plan(model, {Mix{.file_type = &type}});
         if (plan) add(&type, &*plan);  // else a row is no whole number of blocks
     }
     std::ranges::stable_sort(variants, std::ranges::greater{},

@@ -1,14 +1,13 @@
 // --html: a page for a browser that shows what the sections show, with a map of the tensors.
 #include "common/html.hpp"
 
-#include <ggufkit/report.hpp>
-
 #include "common/json.hpp"
 #include "common/save.hpp"
 #include "common/show.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
 #include "page/info.js.hpp"
+#include "plan/place.hpp"
 #include "tally.hpp"
 #include "views.hpp"
 
@@ -65,7 +64,7 @@ void write_tensors(JsonWriter& json, const Model& model) {
     json.key("tensors").begin_array();
     for (const ModelTensor& tensor : model.tensors()) {
         const TensorInfo& info = *tensor.info;
-        const auto [layer, part] = place_of(info.name);
+        const auto [layer, part] = plan::place_of(info.name);
         const auto elements = info.elements(), bytes = info.bytes();
         json.begin_object()
             .field("name", printable(info.name))

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <compare>
-#include <ggufkit/report.hpp>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "common/show.hpp"
 #include "core/checked.hpp"
 #include "core/text.hpp"
+#include "plan/place.hpp"
 
 namespace ggufkit::tool::info {
 
@@ -28,13 +28,13 @@ struct Layer {
 };
 
 Layer layer_of(std::string_view name) {
-    const auto number = place_of(name).layer;
+    const auto number = plan::place_of(name).layer;
     return {number ? printable(name.substr(0, name.find("blk."))) : printable(name.substr(0, name.find('.'))), number};
 }
 
 // All experts of a layer in one tensor, "ffn_up_exps", or in older files one each, "ffn_up.7".
 bool holds_experts(const TensorInfo& tensor, const Experts& experts) {
-    const std::string part = place_of(tensor.name).part;
+    const std::string part = plan::place_of(tensor.name).part;
     if (part.find("_exps") != part.npos) return tensor.n_dims > 0 && tensor.shape().back() == experts.count;
     const std::size_t dot = part.rfind('.');
     return part.starts_with("ffn_") && dot != part.npos && dot + 1 < part.size() &&

@@ -94,7 +94,7 @@ void write_unused(JsonWriter& json, const Plan& plan) {
     json.key("unused_overrides").begin_array();
     for (const auto& [row, detail] : plan.unused_overrides) {
         json.begin_object()
-            .field("pattern", row.pattern)
+            .field("pattern", row.pattern())
             .field("type", format_of(row.type).name)
             .field("from", row.from.empty() ? "--tensor-type" : row.from)
             .field("detail", detail)

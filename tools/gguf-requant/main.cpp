@@ -68,12 +68,12 @@ class Command {
         auto imatrix = imatrix_of(options_, console_);
         if (!imatrix) return refuse(sentence(*options_.imatrix, imatrix.error()));
         if (*imatrix) *imatrix = std::move(**imatrix).adapted(*model);
-        if (*imatrix) recipe_.imatrix = &**imatrix;
+        if (*imatrix) recipe_.mix()->imatrix = &**imatrix;
         if (auto traced = read_provenance(*model); !traced) return explain(traced.error());
         for (const auto& wanted : request_.outputs) {
-            recipe_.file_type = wanted.file_type;
-            recipe_.copy = wanted.copy;
-            auto plan = target_ ? reach(console_, *model, recipe_, *target_, request_) : make_plan(*model, recipe_);
+            const auto recipe = recipe_for(wanted, recipe_);
+            if (!recipe) return reject(recipe.error());
+            auto plan = target_ ? reach(console_, *model, *recipe, *target_, request_) : make_plan(*model, *recipe);
             if (!plan && plan.error().code == Errc::cancelled) return explain(plan.error());
             if (!plan) return reject(plan.error());
             if (plan->files.size() > 1 && !plain_file())
@@ -167,7 +167,7 @@ class Command {
             if (is_remote(path.string())) return misuse(fmt::format("{}: no OUTPUT can be on a server", path.string()));
             if (is_imatrix(path)) return misuse("the output is the file of --imatrix");
             if (copy && options_.recipe) return misuse("COPY keeps every tensor as it is: --recipe has nothing to say");
-            if (!copy && file_type == nullptr) file_type = recipe_.file_type;
+            if (!copy && file_type == nullptr) file_type = recipe_.mix()->file_type;
             if (!copy && file_type == nullptr && !target_) {
                 return misuse(fmt::format("TYPE is missing, and {} has no file_type", *options_.recipe));
             }
@@ -359,7 +359,8 @@ class Command {
         if (!options_.dry_run) {
             if (auto other = check_outputs_are_no_inputs(); !other) return other;
             for (const auto& [path, number] : reports_) places.push_back(path);
-            const bool split = recipe_.split.keep || recipe_.split.max_bytes != 0 || recipe_.split.max_tensors != 0;
+            const auto* const limits = std::get_if<SplitLimits>(&recipe_.split);
+            const bool split = limits == nullptr || limits->max_bytes != 0 || limits->max_tensors != 0;
             for (const auto& wanted : request_.outputs) {
                 if (!split && !options_.resume && !options_.shm) places.push_back(wanted.path);
             }

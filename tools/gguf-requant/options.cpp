@@ -8,7 +8,6 @@
 #include <ggufkit/requant.hpp>
 #include <utility>
 
-#include "arguments.hpp"
 #include "common/size.hpp"
 #include "common/suggest.hpp"
 #include "set_kv.hpp"
@@ -363,33 +362,51 @@ void add_options(CLI::App& app, Options& options) {
 
 Result<Recipe> recipe_of(const Options& options) {
     Recipe recipe;
-    recipe.pure = options.pure;
-    recipe.leave_output = options.leave_output_tensor;
-    recipe.imatrix_gaps_allowed = options.imatrix_missing == "warn";
-    recipe.split.keep = options.keep_split;
-    recipe.split.max_tensors = options.split_max_tensors.value_or(0);
+    Mix mix{.pure = options.pure,
+            .leave_output = options.leave_output_tensor,
+            .imatrix_gaps_allowed = options.imatrix_missing == "warn"};
+    SplitLimits limits{.max_tensors = options.split_max_tensors.value_or(0)};
     std::vector<TypeOverride> from_file;
     RecipeFile kept;
     const auto effort = std::optional(options.effort);
     auto read =
-        append(options.tensor_types, recipe.overrides, read_tensor_type)
+        append(options.tensor_types, mix.overrides, read_tensor_type)
             .and_then([&] { return set(options.tensor_type_file, from_file, read_tensor_types); })
             .and_then([&] { return set(options.recipe, kept, read_recipe); })
-            .and_then([&] { return set(options.output_tensor_type, recipe.output_type, read_weight_type); })
-            .and_then([&] { return set(options.token_embedding_type, recipe.token_embedding_type, read_weight_type); })
+            .and_then([&] { return set(options.output_tensor_type, mix.output_type, read_weight_type); })
+            .and_then([&] { return set(options.token_embedding_type, mix.token_embedding_type, read_weight_type); })
             .and_then([&] { return set(options.prune_layers, recipe.pruned_layers, read_layers); })
             .and_then([&] { return append(options.override_kv, recipe.metadata, read_key_override); })
             .and_then([&] { return append(options.set_kv, recipe.metadata, read_set_kv); })
-            .and_then([&] { return set(options.split_max_size, recipe.split.max_bytes, read_size); })
+            .and_then([&] { return set(options.split_max_size, limits.max_bytes, read_size); })
             .and_then([&] { return set(effort, recipe.effort, read_effort); });
     if (!read) return fail(std::move(read).error());
     for (std::vector<TypeOverride>* rows : {&from_file, &kept.overrides}) {
-        recipe.overrides.insert(recipe.overrides.end(), std::make_move_iterator(rows->begin()),
-                                std::make_move_iterator(rows->end()));
+        mix.overrides.insert(mix.overrides.end(), std::make_move_iterator(rows->begin()),
+                             std::make_move_iterator(rows->end()));
     }
-    recipe.file_type = kept.file_type;
+    mix.file_type = kept.file_type;
+    recipe.types = std::move(mix);
+    recipe.split = options.keep_split ? Split(SplitAsSource()) : limits;
     recipe.removed_keys = options.remove_kv;
     if (options.byte_order) recipe.byte_order = *options.byte_order == "big" ? ByteOrder::big : ByteOrder::little;
+    return recipe;
+}
+
+Result<Recipe> recipe_for(const Request::Wanted& output, Recipe recipe) {
+    Mix& mix = *recipe.mix();
+    if (!output.copy) {
+        mix.file_type = output.file_type;
+        return recipe;
+    }
+    const auto refuse = [](std::string_view why) {
+        return fail({.code = Errc::bad_argument, .detail = fmt::format("a copy keeps every tensor as it is: {}", why)});
+    };
+    const bool chooses =
+        mix.pure || mix.leave_output || mix.output_type || mix.token_embedding_type || !mix.overrides.empty();
+    if (chooses) return refuse("no type can be chosen");
+    if (mix.imatrix != nullptr) return refuse("it needs no imatrix");
+    recipe.types = Copy{};
     return recipe;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "arguments.hpp"
 #include "common/command_line.hpp"
 
 namespace ggufkit::tool::requant {
@@ -70,9 +71,13 @@ std::map<std::string, std::vector<std::string>> choices();
 
 void add_options(CLI::App& app, Options& options);
 
-// All of the recipe but the imatrix; the file type is that of --recipe, if there is one. BAD_ARGUMENT says in `detail` what was not understood; also the
-// errors of read_recipe_file().
+// A mix without its imatrix; its file type is the one in the file of --recipe, if there is one. BAD_ARGUMENT says in
+// `detail` what was not understood; also the errors of read_recipe_file().
 Result<Recipe> recipe_of(const Options& options);
+
+// The recipe for one output: the same with its file type, or a copy. BAD_ARGUMENT where a copy leaves the recipe something
+// that it cannot have.
+Result<Recipe> recipe_for(const Request::Wanted& output, Recipe recipe);
 
 // The imatrix, less what --include-weights and --exclude-weights leave out; nothing where there is none. Errors: those
 // of Imatrix::open(); BAD_ARGUMENT where nothing is left. A NAME that no entry has is noted.

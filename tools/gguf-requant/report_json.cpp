@@ -2,6 +2,7 @@
 #include <ggufkit/remote.hpp>
 
 #include "common/json.hpp"
+#include "plan/place.hpp"
 #include "report.hpp"
 
 namespace ggufkit::tool::requant {
@@ -22,7 +23,7 @@ void write_error(JsonWriter& json, const ErrorSums& sums, std::span<const std::u
 }
 
 void write_tensor(JsonWriter& json, const PlannedTensor& tensor, const TensorQuality& quality) {
-    const auto [layer, part] = place_of(tensor.name);
+    const auto [layer, part] = plan::place_of(tensor.name);
     json.begin_object().field("name", tensor.name);
     json.field("layer", layer);
     json.field("part", part)

@@ -16,13 +16,13 @@ tl::unexpected<Error> misuse(std::string detail) {
     return fail({.code = Errc::bad_argument, .detail = std::move(detail)});
 }
 
-Result<Measurement> measure_visibly(const Model& model, const Recipe& recipe, unsigned threads) {
+Result<target::Measurement> measure_visibly(const Model& model, const Recipe& recipe, unsigned threads) {
     const Interrupt interrupt;
     ProgressBar bar("tensors measured");
-    return measure(model, recipe,
-                   {.threads = threads,
-                    .progress = [&](std::size_t done, std::size_t of) { bar.update(done, of); },
-                    .stop = interrupt.token()});
+    return target::measure(model, recipe,
+                           {.threads = threads,
+                            .progress = [&](std::size_t done, std::size_t of) { bar.update(done, of); },
+                            .stop = interrupt.token()});
 }
 
 // What a device has, and what of it the weights cannot have; nothing where the target is none.
@@ -48,7 +48,7 @@ Error too_small(const Error& error, const Target& target, const Recipe& recipe) 
     return {.code = error.code,
             .subject = target.flag,
             .detail = fmt::format("is too small: {}{}", error.detail,
-                                  recipe.imatrix == nullptr ? "; with --imatrix there are smaller types" : "")};
+                                  recipe.mix()->imatrix == nullptr ? "; with --imatrix there are smaller types" : "")};
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ Result<void> check_target(const Request& request, const Recipe& recipe) {
     if (request.outputs.size() != 1) return misuse("a target is for one output");
     if (request.outputs.front().copy)
         return misuse("COPY keeps every tensor as it is: a target has no types to choose");
-    if (recipe.pure) return misuse("--pure has one type for all: a target has no types to choose");
+    if (recipe.mix()->pure) return misuse("--pure has one type for all: a target has no types to choose");
     return {};
 }
 
@@ -95,9 +95,9 @@ Result<Plan> reach(const Console& console, const Model& model, const Recipe& rec
     const auto measurement = measure_visibly(model, recipe, request.threads);
     if (!measurement) return fail(measurement.error());
     const std::uint64_t budget = *room         ? (*room)->bytes - (*room)->cache - (*room)->compute
-                                 : target.bits ? budget_of(*measurement, *target.bits)
+                                 : target.bits ? target::budget_of(*measurement, *target.bits)
                                                : *target.bytes;
-    auto made = fit(model, recipe, *measurement, budget);
+    auto made = target::fit(model, recipe, *measurement, budget);
     if (!made && made.error().code == Errc::out_of_range) return fail(too_small(made.error(), target, recipe));
     if (!made) return fail(std::move(made).error());
     request.reached = {budget, made->solution.loss, made->solution.bound, *room};

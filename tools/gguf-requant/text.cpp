@@ -80,8 +80,8 @@ void report_unused(const Console& console, const Plan& plan) {
     constexpr std::size_t shown = 8;  // of a recipe that was made for another model
     const std::size_t all = plan.unused_overrides.size();
     for (const auto& [row, detail] : std::span(plan.unused_overrides).first(std::min(all, shown))) {
-        console.error(
-            fmt::format("note: {} '{}' {}", row.from.empty() ? "--tensor-type" : row.from + ":", row.pattern, detail));
+        console.error(fmt::format("note: {} '{}' {}", row.from.empty() ? "--tensor-type" : row.from + ":",
+                                  row.pattern(), detail));
     }
     if (all <= shown) return;
     console.error(fmt::format("note: {} more patterns change nothing; --json lists them", all - shown));

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace ggufkit::plan {
+namespace ggufkit::target {
 
 // Columns that are read at a time: a whole number of blocks of any type, and few enough that memory is bounded whatever
 // the length of rows.
@@ -23,4 +23,4 @@ inline std::vector<std::uint64_t> spread(std::uint64_t wanted, std::uint64_t row
     return middles;
 }
 
-}  // namespace ggufkit::plan
+}  // namespace ggufkit::target

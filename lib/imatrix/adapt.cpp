@@ -153,7 +153,8 @@ Imatrix Imatrix::adapted(const Model& model) && {
     Imatrix imatrix;
     imatrix.entries_ = std::move(made);
     imatrix.origin_ = std::move(origin_);
-    imatrix.set_uncounted(std::move(uncounted));
+    std::ranges::sort(uncounted);
+    imatrix.uncounted_ = std::move(uncounted);
     return imatrix;
 }
 

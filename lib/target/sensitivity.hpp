@@ -15,11 +15,11 @@
 
 #include "plan/facts.hpp"
 
-namespace ggufkit::plan {
+namespace ggufkit::target {
 
 class Sensitivities {
   public:
-    // Reads all of the matrices that write to the stream, if recipe.imatrix is there. `plan` is of this model and recipe.
+    // Reads all of the matrices that write to the stream, if there is an imatrix. `plan` is of this model and recipe.
     static Result<Sensitivities> find(const Model& model, const Recipe& recipe, const Plan& plan, unsigned threads,
                                       const std::stop_token& stop);
 
@@ -31,8 +31,8 @@ class Sensitivities {
         double attention = 0;
         double ffn = 0;
     };
-    ModelFacts facts_;
+    plan::ModelFacts facts_;
     std::map<std::uint64_t, Shares> layers_;
 };
 
-}  // namespace ggufkit::plan
+}  // namespace ggufkit::target

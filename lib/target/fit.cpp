@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/recipe_file.hpp>
+#include <cassert>
 #include <ggufkit/target.hpp>
 #include <unordered_map>
 
 #include "plan/file_types.hpp"
 
-namespace ggufkit {
+namespace ggufkit::target {
 
 namespace {
 
@@ -32,7 +32,7 @@ const FileType* nearest_file_type(const Model& model, Recipe recipe, std::uint64
         const Family family = format_of(type.default_type).family;
         if (family == Family::ternary || family == Family::fp4) continue;
         if (plan::id_of(type) == plan::FileTypeId::Q2_K_S) continue;  // there, Q2_K would need an imatrix
-        recipe.file_type = &type;
+        recipe.mix()->file_type = &type;
         const auto plan = make_plan(model, recipe);
         if (!plan || !check_executable(*plan)) continue;
         const std::uint64_t size = data_bytes(*plan);
@@ -42,13 +42,6 @@ const FileType* nearest_file_type(const Model& model, Recipe recipe, std::uint64
     return nearest;
 }
 
-void add_rows(Recipe& recipe, const Measurement& measurement, const Solution& solution) {
-    for (std::size_t i = 0; i < measurement.tensors.size(); ++i) {
-        const MeasuredTensor& tensor = measurement.tensors[i];
-        recipe.overrides.push_back({exact_pattern(tensor.name), tensor.options[solution.choice[i]].type});
-    }
-}
-
 // The choice that needs the least room.
 Result<Solution> smallest(const Measurement& measurement) {
     std::uint64_t bytes = measurement.fixed_bytes;
@@ -56,16 +49,17 @@ Result<Solution> smallest(const Measurement& measurement) {
     return solve(measurement, bytes);
 }
 
-Result<Fit> carry_over(const Model& model, const Recipe& recipe, const Measurement& measurement, Solution solution) {
-    Fit made{.recipe = recipe, .plan = {}, .solution = std::move(solution)};
-    if (recipe.file_type == nullptr) {
-        made.recipe.file_type = nearest_file_type(model, recipe, made.solution.bytes - measurement.header_bytes);
+// The recipe with a row for each measured tensor after its own.
+Result<Plan> plan_of(const Model& model, Recipe recipe, const Measurement& measurement, const Solution& solution) {
+    Mix& mix = *recipe.mix();
+    if (mix.file_type == nullptr) {
+        mix.file_type = nearest_file_type(model, recipe, solution.bytes - measurement.header_bytes);
     }
-    add_rows(made.recipe, measurement, made.solution);
-    auto plan = make_plan(model, made.recipe);
-    if (!plan) return fail(std::move(plan).error());
-    made.plan = *std::move(plan);
-    return made;
+    for (std::size_t i = 0; i < measurement.tensors.size(); ++i) {
+        const MeasuredTensor& tensor = measurement.tensors[i];
+        mix.overrides.push_back({TensorName(tensor.name), tensor.options[solution.choice[i]].type});
+    }
+    return make_plan(model, recipe);
 }
 
 // The rows were not the user's, but the reasons say that a row decided.
@@ -83,27 +77,28 @@ void explain(Plan& plan, const Measurement& measurement, const Solution& solutio
 }  // namespace
 
 Result<Fit> fit(const Model& model, const Recipe& recipe, const Measurement& measurement, std::uint64_t budget) {
-    // What the choice adds to the headers, more shards or the rows of a recipe that the file keeps, only its plan tells. It is set aside,
-    // and types are chosen once more.
+    assert(recipe.mix() != nullptr);  // or there would be no measurement
+    // Only its plan tells what a choice adds to the headers: more shards, or the rows of a recipe that the file keeps. That
+    // is set aside, and types are chosen once more.
     std::uint64_t aside = 0;
     for (;;) {
         auto solution = solve(measurement, budget > aside ? budget - aside : 0);
         const bool possible = solution.has_value();
         if (!possible) solution = smallest(measurement);
-        auto made = carry_over(model, recipe, measurement, *std::move(solution));
-        if (!made) return made;
-        const std::uint64_t bytes = made->plan.bytes_out();
+        auto plan = plan_of(model, recipe, measurement, *solution);
+        if (!plan) return fail(std::move(plan).error());
+        const std::uint64_t bytes = plan->bytes_out();
         if (bytes <= budget) {
-            explain(made->plan, measurement, made->solution);
-            made->solution.bytes = bytes;
-            return made;
+            explain(*plan, measurement, *solution);
+            solution->bytes = bytes;
+            return Fit{*std::move(plan), *std::move(solution)};
         }
         if (!possible) {
             return fail({.code = Errc::out_of_range,
                          .detail = fmt::format("the smallest that can be made of this model has {} bytes", bytes)});
         }
-        aside = std::max(aside + aside / 8, bytes - made->solution.bytes);
+        aside = std::max(aside + aside / 8, bytes - solution->bytes);
     }
 }
 
-}  // namespace ggufkit
+}  // namespace ggufkit::target

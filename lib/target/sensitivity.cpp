@@ -1,6 +1,7 @@
-#include "plan/sensitivity.hpp"
+#include "target/sensitivity.hpp"
 
 #include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -10,12 +11,16 @@
 #include "core/parallel.hpp"
 #include "plan/header.hpp"
 #include "plan/roles.hpp"
-#include "plan/spread.hpp"
+#include "target/spread.hpp"
 #include "tensor/reader.hpp"
 
-namespace ggufkit::plan {
+namespace ggufkit::target {
 
 namespace {
+
+using plan::block_of;
+using plan::Role;
+using plan::role_of;
 
 // The divergence that an error in the residual stream as large as the stream would make if it went on growing like that of a
 // small one.
@@ -118,7 +123,7 @@ std::vector<Contribution> list_contributions(const Model& model, const Plan& pla
 }
 
 // How much larger the embeddings are in the stream than in their matrix, squared.
-double embedding_scale(const ModelFacts& facts, const Model& model, const TensorInfo& embeddings) {
+double embedding_scale(const plan::ModelFacts& facts, const Model& model, const TensorInfo& embeddings) {
     if (facts.architecture.starts_with("gemma")) return static_cast<double>(embeddings.ne[0]);
     const double scale = model.header().get_float(facts.architecture + ".embedding_scale").value_or(1);
     return std::isfinite(scale) ? scale * scale : 1;
@@ -129,11 +134,11 @@ double embedding_scale(const ModelFacts& facts, const Model& model, const Tensor
 Result<Sensitivities> Sensitivities::find(const Model& model, const Recipe& recipe, const Plan& plan, unsigned threads,
                                           const std::stop_token& stop) {
     Sensitivities made;
-    const auto metadata = edit_metadata(model, recipe, Label::of_recipe);
+    const auto metadata = plan::edit_metadata(model, recipe, plan::Label::of_recipe);
     if (!metadata) return fail(metadata.error());
-    made.facts_ = read_facts(model, metadata->header);
-    if (recipe.imatrix == nullptr) return made;
-    auto all = list_contributions(model, plan, *recipe.imatrix);
+    made.facts_ = plan::read_facts(model, metadata->header);
+    if (plan.imatrix == nullptr) return made;
+    auto all = list_contributions(model, plan, *plan.imatrix);
     const auto sum = [&](std::size_t i, unsigned) -> Result<void> {
         const auto energy = output_energy(model, all[i]);
         if (!energy) return fail(energy.error());
@@ -177,4 +182,4 @@ double Sensitivities::of(std::string_view tensor) const {
     return weight.alone * (weight.part == Part::attention ? first_layers_attention : first_layers_ffn);
 }
 
-}  // namespace ggufkit::plan
+}  // namespace ggufkit::target

@@ -7,7 +7,7 @@
 #include <limits>
 #include <optional>
 
-namespace ggufkit {
+namespace ggufkit::target {
 
 namespace {
 
@@ -184,4 +184,4 @@ Result<Solution> solve(const Measurement& measurement, std::uint64_t budget) {
     return Knapsack(measurement, budget).solve();
 }
 
-}  // namespace ggufkit
+}  // namespace ggufkit::target

@@ -10,11 +10,11 @@
 
 #include "core/parallel.hpp"
 #include "plan/importance.hpp"
-#include "plan/sensitivity.hpp"
-#include "plan/spread.hpp"
+#include "target/sensitivity.hpp"
+#include "target/spread.hpp"
 #include "tensor/reader.hpp"
 
-namespace ggufkit {
+namespace ggufkit::target {
 
 namespace {
 
@@ -39,10 +39,10 @@ struct Sample {
     std::uint64_t columns;
     std::vector<std::uint64_t> rows;
 
-    Sample(const TensorInfo& tensor, std::uint64_t weights) : columns(std::min(tensor.ne[0], plan::most_columns)) {
+    Sample(const TensorInfo& tensor, std::uint64_t weights) : columns(std::min(tensor.ne[0], most_columns)) {
         const std::uint64_t all = tensor.ne[1] * tensor.ne[2] * tensor.ne[3];
         if (columns == 0 || all == 0) return;
-        rows = plan::spread(weights / columns, all);
+        rows = spread(weights / columns, all);
     }
 };
 
@@ -122,7 +122,7 @@ class Trial {
 // What is wanted of a tensor, as far as the recipe and the options say.
 class Wishes {
   public:
-    Wishes(const Recipe& recipe, const MeasureOptions& options) : recipe_(recipe), options_(options) {}
+    Wishes(const Mix& mix, const MeasureOptions& options) : mix_(mix), options_(options) {}
 
     Subject subject(const ModelTensor& source) const {
         const TensorInfo& tensor = *source.info;
@@ -139,19 +139,19 @@ class Wishes {
 
   private:
     std::span<const float> importance(const TensorInfo& tensor) const {
-        if (recipe_.imatrix == nullptr) return {};
-        const auto weights = recipe_.imatrix->find(tensor.name);
+        if (mix_.imatrix == nullptr) return {};
+        const auto weights = mix_.imatrix->find(tensor.name);
         return weights.size() == tensor.ne[0] * tensor.ne[2] * tensor.ne[3] ? weights : std::span<const float>();
     }
     bool allowed(const TensorInfo& tensor, TensorType type, std::span<const float> importance) const {
         const auto& types = options_.types;
         const bool wanted = types.empty() ? !needs_training(type) : std::ranges::find(types, type) != types.end();
         if (!wanted) return false;
-        return !importance.empty() || recipe_.imatrix_gaps_allowed ||
-               !plan::needs_imatrix(tensor.name, type, *recipe_.file_type);
+        return !importance.empty() || mix_.imatrix_gaps_allowed ||
+               !plan::needs_imatrix(tensor.name, type, *mix_.file_type);
     }
 
-    const Recipe& recipe_;
+    const Mix& mix_;
     const MeasureOptions& options_;
 };
 
@@ -178,19 +178,21 @@ Result<void> try_all(const Model& model, std::span<const Subject> subjects, Effo
 }  // namespace
 
 Result<Measurement> measure(const Model& model, const Recipe& recipe, const MeasureOptions& options) {
-    if (recipe.copy || recipe.pure) {
+    if (recipe.mix() == nullptr || recipe.mix()->pure) {
         return fail({.code = Errc::bad_argument,
-                     .detail = recipe.copy ? "a copy keeps every tensor as it is: there are no types to choose"
-                                           : "a pure mix has one type: there are none to choose"});
+                     .detail = recipe.mix() == nullptr
+                                   ? "a copy keeps every tensor as it is: there are no types to choose"
+                                   : "a pure mix has one type: there are none to choose"});
     }
     Recipe any = recipe;  // of any file type, since only what it leaves free is asked
-    if (any.file_type == nullptr) any.file_type = find_file_type("Q8_0");
+    Mix& mix = *any.mix();
+    if (mix.file_type == nullptr) mix.file_type = find_file_type("Q8_0");
     const auto plan = make_plan(model, any, options.stop);
     if (!plan) return fail(plan.error());
 
-    const auto sensitivities = plan::Sensitivities::find(model, any, *plan, options.threads, options.stop);
+    const auto sensitivities = Sensitivities::find(model, any, *plan, options.threads, options.stop);
     if (!sensitivities) return fail(sensitivities.error());
-    const Wishes wishes(any, options);
+    const Wishes wishes(mix, options);
     std::vector<Subject> subjects;
     Measurement measurement{.tensors = {}, .fixed_bytes = plan->bytes_out(), .header_bytes = plan->bytes_out()};
     for (const PlannedTensor& tensor : plan->tensors) {
@@ -207,4 +209,4 @@ Result<Measurement> measure(const Model& model, const Recipe& recipe, const Meas
     return measurement;
 }
 
-}  // namespace ggufkit
+}  // namespace ggufkit::target
