@@ -7,7 +7,6 @@
 #include <limits>
 #include <set>
 
-#include "support/files.hpp"
 #include "support/imatrix_files.hpp"
 
 using namespace ggufkit;
