@@ -1,6 +1,7 @@
 // gguf-info's screens, whole, on models and broken files made here.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "support/bytes.hpp"
