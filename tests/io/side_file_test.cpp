@@ -18,8 +18,6 @@ using io::side_name;
 using io::SideAccess;
 using test::TemporaryFolder;
 
-namespace {}  // namespace
-
 TEST_CASE("side files: what this program cannot have made is refused at once, and stays as it is") {
     TemporaryFolder folder;
     write_file(folder / "victim", "precious");

@@ -2,16 +2,15 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <limits>
-#include <set>
+#include <map>
+#include <string>
 
+#include "support/goldens.hpp"
 #include "support/imatrix_files.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
-namespace fs = std::filesystem;
 
 namespace {
 
