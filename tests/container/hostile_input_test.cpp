@@ -68,7 +68,7 @@ TEST_CASE("I1 devices") {
 
 TEST_CASE("I1 an empty file and a file of one byte") {
     const TemporaryFolder folder;
-    write_file(folder / "empty.gguf", {});
+    write_file(folder / "empty.gguf", "");
     expect_refused(folder / "empty.gguf", Errc::truncated);
     write_file(folder / "one.gguf", Bytes(little_v3).raw("G"));
     expect_refused(folder / "one.gguf", Errc::truncated);

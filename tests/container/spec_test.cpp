@@ -13,6 +13,7 @@
 #include "support/files.hpp"
 
 using namespace ggufkit;
+using namespace ggufkit::test;
 namespace fs = std::filesystem;
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <ggufkit/diff.hpp>
+#include <ggufkit/quantize.hpp>
 #include <string>
 #include <vector>
 

@@ -16,6 +16,7 @@
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
+using namespace ggufkit::test;
 using test::TemporaryFolder;
 
 TEST_CASE("mapped files: a change is found even if the time of the last write was put back") {

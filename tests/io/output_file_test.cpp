@@ -16,6 +16,7 @@
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
+using namespace ggufkit::test;
 using io::FileHandle;
 using io::OutputCalls;
 using io::OutputFile;

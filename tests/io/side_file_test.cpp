@@ -12,6 +12,7 @@
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
+using namespace ggufkit::test;
 using io::open_side_file;
 using io::read_side_file;
 using io::side_name;

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <functional>
 #include <ggufkit/plan.hpp>
+#include <ggufkit/quantize.hpp>
 #include <map>
 #include <thread>
 #include <tuple>

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <fstream>
 #include <ggufkit/materialize.hpp>
+#include <ggufkit/quantize.hpp>
 #include <set>
 #include <string>
 #include <thread>
@@ -18,6 +19,7 @@
 #include "support/header_model.hpp"
 #include "support/must.hpp"
 #include "support/plan_for.hpp"
+#include "support/random_blocks.hpp"
 #include "support/small_model.hpp"
 
 using namespace ggufkit;

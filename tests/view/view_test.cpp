@@ -14,6 +14,7 @@
 #include "support/files.hpp"
 #include "support/must.hpp"
 #include "support/plan_for.hpp"
+#include "support/random_blocks.hpp"
 #include "support/small_model.hpp"
 
 using namespace ggufkit;
