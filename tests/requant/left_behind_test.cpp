@@ -11,6 +11,9 @@
 #include "requant/half_done.hpp"
 #include "requant/journal.hpp"
 #include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
+#include "support/small_model.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
