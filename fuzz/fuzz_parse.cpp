@@ -15,7 +15,7 @@ using namespace ggufkit;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto view = parse(std::as_bytes(std::span(data, size)));
     if (const auto prefix = parse_prefix(std::as_bytes(std::span(data, size)))) {
-        test::Walk{}(*prefix);
+        test::walk(*prefix);
         check_semantics(*prefix);
         const bool refused = !check_structure(*prefix).valid() && !validate(*prefix).valid();
         if (prefix->faults().empty() != view.has_value() || (!view && !refused)) {
@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
     if (!view) return 0;
-    test::Walk{}(*view);
+    test::walk(*view);
     check_semantics(*view);
     for (const Profile profile : {Profile::spec, Profile::llama}) {
         const ValidateOptions options{.profile = profile, .strict = profile == Profile::llama};

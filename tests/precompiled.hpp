@@ -4,4 +4,4 @@
 #include <doctest/doctest.h>
 #include <fmt/ranges.h>
 
-#include "precompiled.hpp"
+#include "../lib/precompiled.hpp"  // not this file again

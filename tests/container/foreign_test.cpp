@@ -1,16 +1,16 @@
 // Files that are not GGUF are recognized, and nothing else is taken for one of them.
 #include <doctest/doctest.h>
 
-#include <fstream>
 #include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
 
 #include "container/foreign.hpp"
 #include "container/role.hpp"
+#include "support/files.hpp"
 #include "support/foreign_files.hpp"
-#include "support/made_model.hpp"
+#include "support/must.hpp"
 #include "support/seeds.hpp"
-#include "support/temporary.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -80,9 +80,9 @@ TEST_CASE("a folder in place of a file: the model in it is named, or the checkpo
         return model.error().detail;
     };
     CHECK(detail() == "is a folder; name a GGUF file");
-    std::ofstream(folder / "model-00001-of-00002.safetensors") << "x";
+    write_file(folder / "model-00001-of-00002.safetensors", "x");
     CHECK(detail().starts_with("is the folder of a checkpoint, not a GGUF file; convert "));
-    for (const char* name : {"b.gguf", "a.gguf"}) std::ofstream(folder / name) << "x";
+    for (const char* name : {"b.gguf", "a.gguf"}) write_file(folder / name, "x");
     CHECK(detail() == "is a folder; name a file in it, such as a.gguf");
 }
 
@@ -109,8 +109,8 @@ TEST_CASE("what a GGUF file is for") {
     vocabulary.set("split.count", Value::of_unsigned(ValueType::uint16, 2));
     CHECK(role_of(vocabulary) == Role::model);
     // Old files say nothing but the names of their tensors.
-    CHECK(container::role_of(must(parse(MadeModel().add("a.weight.lora_a", TensorType::F32, {4}).bytes()))) ==
+    CHECK(container::role_of(must(parse(bare_llama().weights("a.weight.lora_a", TensorType::F32, {4}).bytes()))) ==
           Role::adapter);
-    CHECK(container::role_of(must(parse(MadeModel().add("a.weight.in_sum2", TensorType::F32, {4}).bytes()))) ==
+    CHECK(container::role_of(must(parse(bare_llama().weights("a.weight.in_sum2", TensorType::F32, {4}).bytes()))) ==
           Role::imatrix);
 }

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <ggufkit/model.hpp>
 #include <span>
 #include <string>
@@ -13,19 +12,13 @@
 #include "container/allocations.hpp"
 #include "container/verdict.hpp"
 #include "support/bytes.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-void save(const fs::path& path, std::span<const std::byte> bytes) {
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    REQUIRE(out.flush());
-}
 
 // A file of several pages with one tensor.
 TensorFile several_pages() { return TensorFile(little_v3, {{.ne = {8192}}}, 32768); }
@@ -75,9 +68,9 @@ TEST_CASE("I1 devices") {
 
 TEST_CASE("I1 an empty file and a file of one byte") {
     const TemporaryFolder folder;
-    save(folder / "empty.gguf", {});
+    write_file(folder / "empty.gguf", "");
     expect_refused(folder / "empty.gguf", Errc::truncated);
-    save(folder / "one.gguf", Bytes(little_v3).raw("G"));
+    write_file(folder / "one.gguf", Bytes(little_v3).raw("G"));
     expect_refused(folder / "one.gguf", Errc::truncated);
 }
 
@@ -88,7 +81,7 @@ TEST_CASE("I1 a file whose size the system does not know") {
 
 TEST_CASE("I1 a symbolic link and another hard link to a good file") {
     const TemporaryFolder folder;
-    save(folder / "model.gguf", several_pages());
+    write_file(folder / "model.gguf", several_pages());
     fs::create_symlink(folder / "model.gguf", folder / "symbolic.gguf");
     fs::create_hard_link(folder / "model.gguf", folder / "hard.gguf");
     CHECK(Model::open(folder / "symbolic.gguf"));
@@ -104,7 +97,7 @@ TEST_CASE("I1 a file that ends exactly with a page") {
     whole.tensor({.ne = {(page - file.data) / 4}});
     whole.pad().fill(page - file.data);
     REQUIRE(whole.size() == page);
-    save(folder / "page.gguf", whole);
+    write_file(folder / "page.gguf", whole);
     const auto model = Model::open(folder / "page.gguf");
     REQUIRE(model);
     const auto data = model->data(model->tensors()[0]);
@@ -115,7 +108,7 @@ TEST_CASE("I1 a file that ends exactly with a page") {
 TEST_CASE("I1 a short file is refused unless broken files are asked for") {
     const TemporaryFolder folder;
     TensorFile file = several_pages();
-    save(folder / "short.gguf", file.bytes.cut(file.bytes.size() - 1));
+    write_file(folder / "short.gguf", file.bytes.cut(file.bytes.size() - 1));
     expect_refused(folder / "short.gguf", Errc::data_past_eof);
 
     const auto model = Model::open(folder / "short.gguf", {.check_structure = false});
@@ -130,7 +123,7 @@ TEST_CASE("I1 a file that shrinks after it was mapped") {
     const std::string path = folder / "model.gguf";
     for (const std::uint64_t size : {32767u, 4096u, 1u, 0u}) {
         CAPTURE(size);
-        save(path, several_pages());
+        write_file(path, several_pages());
         const auto model = Model::open(path);
         REQUIRE(model);
         CHECK(model->check_unchanged());
@@ -145,20 +138,20 @@ TEST_CASE("I1 a file that shrinks after it was mapped") {
 TEST_CASE("I1 a file that is overwritten after it was mapped") {
     const TemporaryFolder folder;
     const std::string path = folder / "model.gguf";
-    save(path, several_pages());
+    write_file(path, several_pages());
     // Old enough that any clock shows the difference.
     fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(1));
     const auto model = Model::open(path);
     REQUIRE(model);
     CHECK(model->check_unchanged());
-    save(path, several_pages());
+    write_file(path, several_pages());
     CHECK(model->check_unchanged().error().code == Errc::io_changed);
 }
 
 TEST_CASE("R01 a hole of gigabytes that holds as many records as were announced") {
     const TemporaryFolder folder;
     const fs::path path = folder / "hole.gguf";
-    save(path, Bytes(little_v3, 0, Limits{}.records + 1));
+    write_file(path, Bytes(little_v3, 0, Limits{}.records + 1));
     fs::resize_file(path, std::uint64_t{16} << 30);
     const HeapWatch watch;
     expect_refused(path, Errc::count_impossible);

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "support/bytes.hpp"
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -182,12 +182,12 @@ TEST_CASE("what is no model is refused") {
     };
     CHECK(refused(folder / "absent.gguf") == "IO_OPEN");
     CHECK(refused(folder.path()) == "IO_OPEN");
-    write_bytes(folder / "empty.gguf", {});
+    write_file(folder / "empty.gguf", "");
     CHECK(refused(folder / "empty.gguf") == "TRUNCATED");
 
     // Structure is checked unless that is switched off.
     const TensorFile short_of_data(little_v3, {{.name = "t", .ne = {8}}}, 31);
-    write_bytes(folder / "short.gguf", short_of_data);
+    write_file(folder / "short.gguf", short_of_data);
     CHECK(refused(folder / "short.gguf") == "DATA_PAST_EOF");
     const auto shown = Model::open(folder / "short.gguf", {.check_structure = false});
     REQUIRE(shown);
@@ -326,13 +326,13 @@ TEST_CASE("a shard whose name is not that of a shard") {
 
 TEST_CASE("a shard that cannot be read, or is broken, is named") {
     SplitModel split(3);
-    write_bytes(split.path(1), {});
+    write_file(split.path(1), "");
     auto model = Model::open(split.path(2));
     REQUIRE(!model);
     CHECK(model.error().code == Errc::truncated);
     CHECK(model.error().subject.starts_with(split.path(1).string()));
 
-    write_bytes(split.path(1), TensorFile(little_v3, {{.name = "t", .ne = {8}}}, 31));
+    write_file(split.path(1), TensorFile(little_v3, {{.name = "t", .ne = {8}}}, 31));
     model = Model::open(split.path(0));
     REQUIRE(!model);
     CHECK(model.error().code == Errc::data_past_eof);
@@ -377,7 +377,7 @@ TEST_CASE("keys of shards that cannot be") {
             bytes.key(name, number.type());
             for (const std::byte byte : number.view().bytes()) bytes.u8(static_cast<std::uint8_t>(byte));
         }
-        write_bytes(folder / "model-00001-of-00002.gguf", bytes);
+        write_file(folder / "model-00001-of-00002.gguf", bytes);
         const auto opened = Model::open(folder / "model-00001-of-00002.gguf");
         return opened ? std::string() : std::string(opened.error().rule);
     };

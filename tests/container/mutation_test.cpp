@@ -35,7 +35,7 @@ void try_file(std::span<const std::byte> file, Tally& tally) {
     {
         const auto view = parse({exact.get(), file.size()});
         if (const auto prefix = parse_prefix({exact.get(), file.size()})) {
-            Walk{}(*prefix);
+            walk(*prefix);
             check_semantics(*prefix);
             CHECK_UNARY(prefix->faults().empty() == view.has_value());
             CHECK_UNARY((view || !validate(*prefix).valid()));
@@ -45,7 +45,7 @@ void try_file(std::span<const std::byte> file, Tally& tally) {
             if (view.error().rule.empty() || view.error().message().empty())
                 FAIL_CHECK("no rule: " << view.error().message());
         } else {
-            Walk{}(*view);
+            walk(*view);
             check_semantics(*view);
             for (const Profile profile : {Profile::spec, Profile::llama}) {
                 const Report report = validate(*view, {.profile = profile});

@@ -11,8 +11,8 @@
 
 #include "container/verdict.hpp"
 #include "support/bytes.hpp"
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -201,9 +201,9 @@ TEST_CASE("shards that are missing or broken do not hide the others") {
     CHECK(part->data(*part->find_tensor("d")));
 
     // A header that is cut counts as there, with what could be read of it.
-    const auto file = bytes_of_file(folder / "m-00004-of-00004.gguf");
+    const auto file = read_bytes(folder / "m-00004-of-00004.gguf");
     const std::uint64_t header = parse(file)->header_bytes();
-    write_bytes(folder / "m-00004-of-00004.gguf", std::span(file).first(header - 4));
+    write_file(folder / "m-00004-of-00004.gguf", std::span(file).first(header - 4));
     part = open();
     REQUIRE(part);
     CHECK(part->shard_count() == 3);

@@ -10,7 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "support/files.hpp"
+
 using namespace ggufkit;
+using namespace ggufkit::test;
 namespace fs = std::filesystem;
 
 namespace {
@@ -77,9 +80,7 @@ TEST_CASE("strictness makes an error only of what is none") {
 TEST_CASE("rules that are named elsewhere in spec/ exist") {
     for (const char* document : {"gguf.md", "errata.md"}) {
         CAPTURE(document);
-        std::ifstream file(spec / document);
-        REQUIRE(file);
-        std::string text{std::istreambuf_iterator<char>(file), {}};
+        const std::string text = read_text(spec / document);
         REQUIRE(!text.empty());
         // R017, with or without the GGUF- in front.
         for (std::size_t at = text.find('R'); at != text.npos; at = text.find('R', at + 1)) {

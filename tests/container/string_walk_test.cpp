@@ -10,6 +10,7 @@
 #include <string>
 
 #include "support/bytes.hpp"
+#include "support/random_blocks.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

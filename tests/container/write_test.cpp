@@ -6,18 +6,16 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <ggufkit/validate.hpp>
 #include <ggufkit/writer.hpp>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "container/verdict.hpp"
 #include "support/bytes.hpp"
+#include "support/files.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -113,13 +111,6 @@ Header every_value() {
         header.set(fmt::format("none.{}", id), *Value::of_array(static_cast<ValueType>(id), {}));
     }
     return header;
-}
-
-File content(const std::string& name) {
-    std::ifstream in(std::filesystem::path(GGUFKIT_TEST_DATA) / name, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    const auto bytes = std::as_bytes(std::span(text));
-    return {bytes.begin(), bytes.end()};
 }
 
 // What comes out when a parsed file is written again.
@@ -262,7 +253,7 @@ TEST_CASE("sources of every version and byte order are written as version 3") {
 }
 
 TEST_CASE("a file without tensors ends with its header") {
-    const File file = content("ggml-vocab-bert-bge.gguf");
+    const File file = read_bytes(GGUFKIT_TEST_DATA "/ggml-vocab-bert-bge.gguf");
     const auto view = parse(file);
     REQUIRE(view);
     REQUIRE(view->tensors().empty());
@@ -270,7 +261,7 @@ TEST_CASE("a file without tensors ends with its header") {
 }
 
 TEST_CASE("a model of llama.cpp comes out byte for byte") {
-    const File file = content("tiny-llama-Q8_0.gguf");
+    const File file = read_bytes(GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf");
     const auto view = parse(file);
     REQUIRE(view);
     REQUIRE(!view->tensors().empty());

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "support/bytes.hpp"
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -74,7 +74,7 @@ TEST_CASE("versions 1 and 2 hold the same model as version 3") {
         file.pad();
         for (const float value : {1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f, 8.f}) file.number(value);
         paths.emplace_back(folder / std::to_string(paths.size()));
-        write_bytes(paths.back(), file);
+        write_file(paths.back(), file);
     }
     for (const auto& path : paths) CHECK(compare_files(paths.front(), path).diff.same());
 }

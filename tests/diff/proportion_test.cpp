@@ -13,8 +13,8 @@
 
 #include "container/allocations.hpp"
 #include "support/bytes.hpp"
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -36,7 +36,7 @@ Model with_strings(const std::filesystem::path& path, std::string_view key, std:
     file.key(key, ValueType::array);
     file.array(ValueType::string, count);
     file.fill(8 * (count - 1)).string(last);
-    write_bytes(path, file);
+    write_file(path, file);
     return opened(path);
 }
 
@@ -49,7 +49,7 @@ Model with_tensors(const std::filesystem::path& path, std::uint32_t count, std::
     }
     file.pad();
     for (std::uint32_t i = 0; i < 8 * count; ++i) file.number(value);
-    write_bytes(path, file);
+    write_file(path, file);
     return opened(path);
 }
 
@@ -58,7 +58,7 @@ Model with_row(const std::filesystem::path& path, std::uint64_t weights, char by
     Bytes file(little_v3, 1, 0);
     file.tensor({.name = "row", .ne = {weights, 1, 1, 1}, .type = TensorType::Q8_0});
     file.pad();
-    write_bytes(path, file);
+    write_file(path, file);
     const std::uint64_t bytes = weights / 32 * 34;
     std::filesystem::resize_file(path, file.size() + bytes);
     std::fstream data(path, std::ios::in | std::ios::out | std::ios::binary);

@@ -3,11 +3,12 @@
 
 #include <cstring>
 #include <ggufkit/diff.hpp>
+#include <ggufkit/quantize.hpp>
 #include <string>
 #include <vector>
 
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "quant/simd/target.hpp"
+#include "support/files.hpp"
 #include "support/plain_values.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

@@ -9,6 +9,9 @@
 
 #include "format/other_meaning.hpp"
 #include "info/screens.hpp"
+#include "support/files.hpp"
+#include "support/goldens.hpp"
+#include "support/programs.hpp"
 #include "support/seeds.hpp"
 
 using namespace ggufkit;
@@ -43,10 +46,10 @@ TEST_CASE("--check of a file of each kind of defect names the rule and the place
     const TemporaryFolder folder;
     std::string all;
     for (const Seed& seed : seeds()) {
-        write_bytes(folder / "seed.gguf", seed.bytes);
+        write_file(folder / "seed.gguf", seed.bytes);
         all += "# " + std::string(seed.name) + "\n" + verdicts(folder / "seed.gguf") + "\n";
     }
-    CHECK(all == golden("check", all));
+    CHECK(all == golden("tests/info/golden/check.txt", all));
     // Rows of the taxonomy that one small file can stand for: none is without one.
     for (const char* row : {"H01", "H03", "H04", "H07", "H09", "K01", "K03", "K04", "K05", "K07", "K10", "K12", "K16",
                             "K18", "K20", "K24", "K25", "K27", "K30", "K35", "T01", "T02", "T05", "T08", "T10", "T13",
@@ -72,7 +75,7 @@ TEST_CASE("--check: a key that is too long, shards that do not agree, numbers th
     };
     Bytes file(little_v3, 0, 1);
     file.entry(std::string(65'536, 'k'), std::uint32_t{1});
-    write_bytes(folder / "long.gguf", file);
+    write_file(folder / "long.gguf", file);
     says(folder / "long.gguf", {"--check"}, "GGUF-R015 BAD_KEY");
 
     const std::string second = small_llama().save_split(folder / "m", 3);
@@ -97,7 +100,7 @@ TEST_CASE("--check names the types of ik_llama.cpp, and those that were removed"
         Bytes file(little_v3, 1, 1);
         file.entry("general.architecture", "llama");
         file.tensor({.name = "t", .ne = {256}, .type = static_cast<TensorType>(format.id)});
-        write_bytes(folder / "m.gguf", file.pad().fill(1024));
+        write_file(folder / "m.gguf", file.pad().fill(1024));
         const std::string said = verdict(folder / "m.gguf", {});
         CAPTURE(said);
         CHECK(said.find("GGUF-R031 BAD_TENSOR_TYPE  tensor 't': type " + std::string(format.name) + ": type id " +

@@ -2,11 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <string>
 
 #include "info/screens.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -44,8 +45,7 @@ TEST_CASE("labels in charts, and words beside them, have a contrast of 4.5:1 or 
     const TemporaryFolder folder;
     const std::string model = small_mixture().save(folder / "m.gguf").string(), page = folder / "m.html";
     REQUIRE(run_tool("gguf-info", {model, "--html", page}).exit_code == 0);
-    std::ifstream file(page);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const std::string text = read_text(page);
     const std::size_t dark = text.find("@media (prefers-color-scheme: dark)"), end = text.find("\n}", dark);
     REQUIRE(dark != text.npos);
     CHECK(text.find(".map .blocks button {") != text.npos);

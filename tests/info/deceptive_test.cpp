@@ -2,13 +2,14 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
+#include <boost/json.hpp>
 
 #include "core/text.hpp"
 #include "info/screens.hpp"
 #include "support/browser.hpp"
 #include "support/bytes.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -71,11 +72,6 @@ Bytes model_with(const std::string& evil) {
     return file.pad().fill(96);
 }
 
-std::string read(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
 }  // namespace
 
 TEST_CASE("what deceives is escaped, everything else is left as it is") {
@@ -101,7 +97,7 @@ TEST_CASE("a hostile text in names, keys, values, elements and the template is v
         {"--json"}};
     for (const auto& [evil, visible] : samples()) {
         const std::string path = folder / "m.gguf";
-        write_bytes(path, model_with(evil));
+        write_file(path, model_with(evil));
         for (std::vector<std::string> flags : views) {
             flags.insert(flags.begin(), path);
             CAPTURE(visible);
@@ -124,7 +120,7 @@ TEST_CASE(
     for (const auto& [evil, visible] : samples()) {
         CAPTURE(visible);
         const std::string path = folder / "m.gguf";
-        write_bytes(path, model_with(evil));
+        write_file(path, model_with(evil));
         CHECK(run_tool("gguf-info", {path, "--get", "general.name"}).text() == "N" + evil + "\n");
         CHECK(run_tool("gguf-info", {path, "--template"}).text() == "line\n" + evil + "end\n");
         if (!is_utf8(evil)) continue;
@@ -138,7 +134,7 @@ TEST_CASE("on a terminal --get and --template show such text escaped, as message
     if (run_shell("command -v script > /dev/null && script -qec true /dev/null").exit_code != 0) return;
     const TemporaryFolder folder;
     const std::string path = folder / "m.gguf";
-    write_bytes(path, model_with("\u202e"));
+    write_file(path, model_with("\u202e"));
     const auto on_terminal = [&](const std::string& flags) {
         return run_shell("script -qec '\"$BIN/gguf-info\" " + path + " " + flags + "' /dev/null < /dev/null").text();
     };
@@ -156,9 +152,9 @@ TEST_CASE("--html: no such text is in the page, nor in what a browser makes of i
     std::string all;
     for (const Sample& sample : samples()) all += sample.text + "|";
     const std::string model = folder / "m\u202e.gguf", page = folder / "m.html";
-    write_bytes(model, model_with(all));
+    write_file(model, model_with(all));
     REQUIRE(run_tool("gguf-info", {model, "--html", page}).exit_code == 0);
-    CHECK(is_calm(read(page)));
+    CHECK(is_calm(read_text(page)));
     if (!have_browser()) return;
     const LoadedPage loaded = load_page(page);
     CHECK(loaded.console == "");

@@ -4,12 +4,14 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
 #include <ggufkit/validate.hpp>
 
 #include "info/screens.hpp"
 #include "support/bytes.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -47,7 +49,7 @@ std::string five_dims(const TemporaryFolder& folder) {
     file.entry("general.name", "Five");
     file.tensor({.name = "patch", .ne = {2, 2, 1, 4, 64}});
     file.tensor({.name = "flat", .ne = {8}, .offset = 4096});
-    write_bytes(folder / "five.gguf", file.pad().fill(4128));
+    write_file(folder / "five.gguf", file.pad().fill(4128));
     return folder / "five.gguf";
 }
 
@@ -58,7 +60,7 @@ std::string cut_after_keys(const TemporaryFolder& folder) {
     file.array(ValueType::string, 1);
     file.string("the");
     file.entry("llama.block_count", std::uint32_t{7});
-    write_bytes(folder / "cut.gguf", file);
+    write_file(folder / "cut.gguf", file);
     return folder / "cut.gguf";
 }
 
@@ -68,7 +70,7 @@ std::string deep(const TemporaryFolder& folder) {
     file.key("x.deep", ValueType::array);
     for (int i = 0; i < 1000; ++i) file.array(ValueType::array, 1);
     file.array(ValueType::uint8, 0);
-    write_bytes(folder / "deep.gguf", file);
+    write_file(folder / "deep.gguf", file);
     return folder / "deep.gguf";
 }
 
@@ -140,8 +142,8 @@ TEST_CASE("an array that nests too deep: the keys before it, then the error") {
 TEST_CASE("a file whose data is cut: how many bytes are there, and which tensors are whole, in one line") {
     const TemporaryFolder folder;
     const SmallModel model = small_llama();
-    const auto whole = model.file({});
-    write_bytes(folder / "half.gguf", std::span(whole).first(whole.size() / 2));
+    const auto whole = model.bytes();
+    write_file(folder / "half.gguf", std::span(whole).first(whole.size() / 2));
     const auto view = parse(std::span(whole).first(whole.size() / 2));
     const auto cut = view ? cut_short(*view) : std::nullopt;
     REQUIRE(cut);
@@ -161,7 +163,7 @@ TEST_CASE("limits stand beside what breaks them, and a bad alignment is one erro
     file.entry("general.alignment", std::uint32_t{24});
     for (std::uint64_t i = 0; i < 2; ++i) file.tensor({.name = i == 0 ? "a" : "b", .ne = {8}, .offset = 48 * i});
     file.tensor({.name = std::string(74, 'n'), .ne = {8}, .offset = 96});
-    write_bytes(folder / "m.gguf", file.pad(24).fill(144));
+    write_file(folder / "m.gguf", file.pad(24).fill(144));
     const std::string check = said(folder / "m.gguf", {"--check"}).out;
     CHECK(has(check, "is 24; it must be a power of two, at most 1,073,741,824"));
     CHECK(has(check, "has a name of 74 bytes; GGUF allows at most 64 (llama.cpp 63)"));

@@ -2,14 +2,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "info/screens.hpp"
 #include "support/browser.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/seeds.hpp"
-#include "support/synthetic_model.hpp"
+#include "support/shapes.hpp"
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
@@ -17,12 +18,6 @@ using namespace ggufkit;
 using namespace ggufkit::test;
 
 namespace {
-
-std::string read(const fs::path& path) {
-    std::stringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-}
 
 // The data that a page was given.
 json::value data_of(const std::string& page) {
@@ -57,7 +52,7 @@ TEST_CASE("--html: the page has the facts, types, keys and tensors of the model"
     const TemporaryFolder folder;
     const std::string path = small_mixture().save(folder / "m.gguf"), page = folder / "m.html";
     make(path, page);
-    const json::value data = data_of(read(page));
+    const json::value data = data_of(read_text(page));
     const json::object info = json_of(run_tool("gguf-info", {path, "--json"}));
     for (const char* same : {"file_bytes", "parameters", "active_parameters", "bpw"})
         CHECK(data.at(same) == info.at(same));
@@ -77,7 +72,7 @@ TEST_CASE("--html: the page has the facts, types, keys and tensors of the model"
     CHECK(data.at("chat_template").is_null());
     CHECK(data.at("memory").is_object());
     make(GGUFKIT_TEST_DATA "/ggml-vocab-bert-bge.gguf", page);
-    CHECK(data_of(read(page)).at("memory").is_null());  // nothing to run
+    CHECK(data_of(read_text(page)).at("memory").is_null());  // nothing to run
 }
 
 TEST_CASE("--html: the memory by context is what --fit says of each, and so is what fits") {
@@ -89,7 +84,7 @@ TEST_CASE("--html: the memory by context is what --fit says of each, and so is w
     const CommandResult result = run_tool("gguf-info", arguments);
     CHECK(result.exit_code == 0);
     CHECK(result.text().find("--ctx-size 5120") != std::string::npos);  // --fit is printed beside it
-    const json::value memory = data_of(read(page)).at("memory");
+    const json::value memory = data_of(read_text(page)).at("memory");
     CHECK(memory.at("devices") == json::value{{20 << 20}});
     CHECK(memory.at("cache_type") == "Q8_0");
     std::vector<std::uint64_t> contexts;
@@ -123,7 +118,7 @@ TEST_CASE("--html: memory on usual cards, on several devices, and options that d
     const auto memory = [&](std::vector<std::string> flags) {
         flags.insert(flags.begin(), {folder / "m.gguf", "--force", "--html", folder / "m.html"});
         REQUIRE(run_tool("gguf-info", flags).exit_code == 0);
-        return data_of(read(folder / "m.html")).at("memory");
+        return data_of(read_text(folder / "m.html")).at("memory");
     };
     const json::value cards = memory({});
     CHECK(cards.at("devices").as_array().size() == 6);
@@ -147,7 +142,7 @@ TEST_CASE("--html: one file that loads nothing, and nothing in a model breaks ou
     const TemporaryFolder folder;
     const std::string model = hostile_model().save(folder / "<b>&{{title}}.gguf");
     make(model, folder / "m.html");
-    const std::string page = read(folder / "m.html");
+    const std::string page = read_text(folder / "m.html");
     CHECK(page.find("<script>alert") == page.npos);
     CHECK(page.find("<img src=x") == page.npos);
     CHECK(page.find("<title>&lt;b>&amp;{{title}}.gguf</title>") != page.npos);
@@ -161,21 +156,21 @@ TEST_CASE("--html: one file that loads nothing, and nothing in a model breaks ou
 TEST_CASE("--html replaces a file with --force only, never the model, and what is asked for beside it is printed") {
     const TemporaryFolder folder;
     const std::string model = small_llama().save(folder / "m.gguf"), page = folder / "m.html";
-    std::ofstream(page) << "mine";
+    write_file(page, "mine");
     const CommandResult refused = run_tool("gguf-info", {model, "--html", page});
     CHECK(refused.exit_code == 1);
     CHECK(refused.err.find("; --force replaces it\n") != refused.err.npos);
-    CHECK(read(page) == "mine");
-    const auto bytes = read(model);
+    CHECK(read_text(page) == "mine");
+    const auto bytes = read_text(model);
     CHECK(run_tool("gguf-info", {model, "--html", model, "--force"}).exit_code == 1);
-    CHECK(read(model) == bytes);
+    CHECK(read_text(model) == bytes);
     CHECK(run_tool("gguf-info", {model, "--html", folder / "no/m.html"}).exit_code == 1);
     CHECK(run_tool("gguf-info", {model, "--force"}).exit_code == 2);
     const CommandResult both = run_tool("gguf-info", {model, "--html", page, "--force", "--types"});
     CHECK(both.exit_code == 0);
     CHECK(both.text().starts_with("TYPE  "));
-    CHECK(read(page).starts_with("<!doctype html>"));
-    std::ofstream(folder / "cut.gguf") << "GGUF";
+    CHECK(read_text(page).starts_with("<!doctype html>"));
+    write_file(folder / "cut.gguf", "GGUF");
     CHECK(run_tool("gguf-info", {folder / "cut.gguf", "--html", folder / "cut.html"}).exit_code == 1);
     CHECK_FALSE(fs::exists(folder / "cut.html"));
 }
@@ -229,11 +224,11 @@ TEST_CASE("--html of every file that can be read at all is a page with data that
     const TemporaryFolder folder;
     for (const Seed& seed : seeds()) {
         CAPTURE(seed.name);
-        write_bytes(folder / "seed.gguf", seed.bytes);
+        write_file(folder / "seed.gguf", seed.bytes);
         const CommandResult result =
             run_tool("gguf-info", {folder / "seed.gguf", "--html", folder / "seed.html", "--force"});
         CHECK((result.exit_code == 0) == result.err.empty());
         CHECK(is_calm(result.err));
-        if (result.exit_code == 0) CHECK_NOTHROW(data_of(read(folder / "seed.html")));
+        if (result.exit_code == 0) CHECK_NOTHROW(data_of(read_text(folder / "seed.html")));
     }
 }

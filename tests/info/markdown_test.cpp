@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "info/screens.hpp"
+#include "support/programs.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

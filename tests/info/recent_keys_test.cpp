@@ -1,9 +1,9 @@
 // Keys that files have had since 2026: recommended sampling, suppressed tokens, normalizers, activated adapters.
 #include <doctest/doctest.h>
 
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
+#include "support/programs.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -16,7 +16,7 @@ Value ids(std::initializer_list<std::int32_t> numbers) {
     return Value::of_array(ValueType::int32, values).value();
 }
 
-std::string shown(const SyntheticModel& model, const std::vector<std::string>& flags) {
+std::string shown(const HeaderModel& model, const std::vector<std::string>& flags) {
     const TemporaryFolder folder;
     model.save(folder / "m.gguf");
     std::vector<std::string> arguments{folder / "m.gguf"};
@@ -34,15 +34,15 @@ bool has(const std::string& text, std::string_view line) {
 }  // namespace
 
 TEST_CASE("the summary has the sampling that the makers recommend") {
-    SyntheticModel model("llama");
+    HeaderModel model("llama");
     model.header().set("general.sampling.temp", Value::of_float32(0.5F));
     model.header().set("general.sampling.top_k", Value::of_signed(ValueType::int32, 20));
     CHECK(has(shown(model, {}), "temp 0.5, top_k 20"));
-    CHECK(!has(shown(SyntheticModel("llama"), {}), "sampling"));
+    CHECK(!has(shown(HeaderModel("llama"), {}), "sampling"));
 }
 
 TEST_CASE("the summary says what activates an adapter") {
-    SyntheticModel model("llama");
+    HeaderModel model("llama");
     model.header().set("general.type", Value::of_string("adapter"));
     model.header().set("adapter.type", Value::of_string("lora"));
     CHECK(has(shown(model, {}), "a LoRA adapter, not a model"));
@@ -51,7 +51,7 @@ TEST_CASE("the summary says what activates an adapter") {
 }
 
 TEST_CASE("--tokenizer has suppressed tokens and switches") {
-    SyntheticModel model("llama");
+    HeaderModel model("llama");
     const std::vector<std::string> tokens{"<s>", "</s>", "yes", "no"};
     model.header().set("tokenizer.ggml.model", Value::of_string("gpt2"));
     model.header().set("tokenizer.ggml.tokens", Value::of_strings(tokens));
@@ -65,11 +65,11 @@ TEST_CASE("--tokenizer has suppressed tokens and switches") {
 }
 
 TEST_CASE("the summary has what is particular about recent architectures") {
-    SyntheticModel sparse("deepseek32");
+    HeaderModel sparse("deepseek32");
     sparse.set("attention.indexer.top_k", 2048U).set("attention.indexer.head_count", 64U);
     CHECK(has(shown(sparse, {}), "picks 2,048 tokens to attend to; 64 heads"));
-    CHECK(has(shown(SyntheticModel("kimi-k3").set("kda.head_dim", 128U), {}), "heads of 128"));
-    SyntheticModel ngrams("qwen4exp");
+    CHECK(has(shown(HeaderModel("kimi-k3").set("kda.head_dim", 128U), {}), "heads of 128"));
+    HeaderModel ngrams("qwen4exp");
     ngrams.set("ple.ngram_size", 3U).set("ple.layers", std::vector<std::uint32_t>{1, 5});
     CHECK(has(shown(ngrams, {}), "of up to 3 tokens in 2 layers"));
 }

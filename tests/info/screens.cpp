@@ -1,11 +1,11 @@
 #include "info/screens.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include "core/text.hpp"
 
@@ -59,13 +59,6 @@ std::string screen(const SmallModel& model, const std::vector<std::string>& flag
     const std::string path = folder.path().string() + "/";
     for (std::size_t at; (at = text.find(path)) != text.npos;) text.erase(at, path.size());
     return text;
-}
-
-std::string golden(std::string_view name, const std::string& screen) {
-    const auto path = std::filesystem::path(GGUFKIT_SOURCE_DIR) / "tests/info/golden" / (std::string(name) + ".txt");
-    if (std::getenv("GGUFKIT_UPDATE_GOLDEN") != nullptr) std::ofstream(path, std::ios::binary) << screen;
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 bool is_calm(std::string_view text) {

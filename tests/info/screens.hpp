@@ -1,14 +1,13 @@
 // Models that show what a screen of gguf-info can hold, and the screens as golden/ keeps them.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 namespace ggufkit::test {
 
@@ -20,9 +19,6 @@ SmallModel small_tokenizer();
 
 // What gguf-info prints of `model`, without the folder of its file. `columns` 0: into a plain pipe.
 std::string screen(const SmallModel& model, const std::vector<std::string>& flags, int columns, int code = 0);
-
-// golden/NAME.txt. With GGUFKIT_UPDATE_GOLDEN set it is written, and the result is `screen`: look at what changed.
-std::string golden(std::string_view name, const std::string& screen);
 
 // Free of what could drive a terminal, or hide on it.
 bool is_calm(std::string_view text);

@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <boost/json.hpp>
 #include <ggufkit/plan.hpp>
 #include <sstream>
 
 #include "info/screens.hpp"
+#include "support/files.hpp"
+#include "support/goldens.hpp"
+#include "support/programs.hpp"
 #include "support/seeds.hpp"
 
 using namespace ggufkit;
@@ -72,7 +76,7 @@ TEST_CASE("the screens of a small model are those of golden/, and no wider than 
             CAPTURE(std::string(name));
             CAPTURE(columns);
             const std::string shown = screen(model, flags, columns);
-            CHECK(shown == golden(fmt::format("{}-{}", name, columns), shown));
+            CHECK(shown == golden_screen(std::string("tests/info/golden/") + name, columns, shown));
             for (const std::string& line : lines_of(shown))
                 CHECK(columns_of(line) <= static_cast<std::size_t>(columns));
         }
@@ -86,7 +90,7 @@ TEST_CASE("a mixture of experts: how many weights work on a token") {
     constexpr std::uint64_t active = 6400 + 2 * 256 + 4096 + 64 + 64 + 2048 + 4096;
     static_assert(all == 25'536 && active == 17'280);
     const std::string summary = screen(model, {}, 80);
-    CHECK(summary == golden("mixture", summary));
+    CHECK(summary == golden("tests/info/golden/mixture.txt", summary));
     CHECK(summary.find("  parameters     25.5 K (25,536) in 11 tensors\n") != summary.npos);
     CHECK(summary.find("  active         17.3 K (17,280) for each token: 2 of 4 experts\n") != summary.npos);
     const auto json = boost::json::parse(screen(model, {"--json"}, 80));
@@ -120,7 +124,7 @@ TEST_CASE("--types: the largest first, one that nobody knows too") {
     file.tensor({.name = "a", .ne = {64}});
     file.tensor({.name = "b", .ne = {64}, .type = TensorType::Q8_0, .offset = 256});
     file.tensor({.name = "c", .ne = {32}, .type = static_cast<TensorType>(77), .offset = 352});
-    write_bytes(folder / "m.gguf", file.pad().fill(352 + 128));
+    write_file(folder / "m.gguf", file.pad().fill(352 + 128));
     CHECK(tool_on(folder / "m.gguf", {"--types"}) == R"(TYPE         TENSORS  WEIGHTS  BYTES     BPW
 F32                1       64    256  32.000  ████████████████████████
 Q8_0               1       64     68   8.500  ██████
@@ -131,7 +135,7 @@ all                3      160    324  20.250
 
 TEST_CASE("--tokenizer: tokens by kind, special tokens, what does not fit together") {
     const std::string shown = screen(small_tokenizer(), {"--tokenizer"}, 80);
-    CHECK(shown == golden("tokenizer-inconsistent", shown));
+    CHECK(shown == golden("tests/info/golden/tokenizer-inconsistent.txt", shown));
     for (const char* part : {"\n  of no kind", "\n  user-defined  1\n", "\nconsistent      no\n", "no such token",
                              "tokenizer.ggml.padding_token_id"}) {
         CAPTURE(part);
@@ -177,7 +181,7 @@ TEST_CASE("--sort: orders of tensors and keys") {
     Bytes file(little_v3, 2, 0);
     file.tensor({.name = "late", .ne = {8}, .offset = 32});
     file.tensor({.name = "early", .ne = {8}, .offset = 0});
-    write_bytes(folder / "m.gguf", file.pad().fill(64));
+    write_file(folder / "m.gguf", file.pad().fill(64));
     CHECK(first_words(tool_on(folder / "m.gguf", {"--tensors", "--sort=offset"})) == Words{"early", "late"});
     CHECK(first_words(tool_on(folder / "m.gguf", {"--tensors"})) == Words{"late", "early"});
 }
@@ -269,7 +273,7 @@ TEST_CASE("--header-hex: every byte of the header, once and in order") {
     const TemporaryFolder folder;
     SmallModel model = small_llama();
     const std::string path = model.save(folder / "m.gguf");
-    const auto bytes = model.file({});
+    const auto bytes = model.bytes();
     const auto file = Model::open(path);
     REQUIRE(file);
     std::string hidden;
@@ -326,7 +330,7 @@ TEST_CASE("whatever a file holds, no section lets it speak to the terminal") {
         {"--markdown", "--metadata", "--tensors", "--layers", "--tokenizer", "--template", "--check"},
         {"--markdown", "--strict"}};
     for (const Seed& seed : seeds()) {
-        write_bytes(path, seed.bytes);
+        write_file(path, seed.bytes);
         for (std::vector<std::string> flags : views) {
             flags.insert(flags.begin(), path);
             const CommandResult result = run_tool("gguf-info", flags);

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include "info/screens.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <ggufkit/check_data.hpp>
 
+#include "support/files.hpp"
 #include "support/random_blocks.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

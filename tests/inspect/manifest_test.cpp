@@ -5,11 +5,10 @@
 #include <fstream>
 #include <ggufkit/inspect/digests.hpp>
 #include <ggufkit/manifest.hpp>
-#include <sstream>
 
 #include "quant/simd/target.hpp"
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -47,12 +46,6 @@ std::string expected(HashKind kind, std::string_view bytes) {
         }
     }
     return {};
-}
-
-std::string content(const std::filesystem::path& path) {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
 }
 
 std::string_view text_of(std::span<const std::byte> bytes) {
@@ -98,7 +91,7 @@ TEST_CASE("manifest: every kind of hash is that of the bytes, of tensors in litt
             }
             CHECK(manifest->lines.back().of == HashLine::Of::file);
             CHECK(manifest->lines.back().file == path.string());
-            CHECK(manifest->lines.back().hex == expected(kind, content(path)));
+            CHECK(manifest->lines.back().hex == expected(kind, read_text(path)));
         }
     }
 }
@@ -114,7 +107,7 @@ TEST_CASE("manifest: hashes are the same on every instruction set") {
         REQUIRE(quant::use_simd_target(target));
         const auto manifest = hash_model(*model, HashKind::xxh128);
         REQUIRE(manifest);
-        CHECK(manifest->lines.back().hex == expected(HashKind::xxh128, content(path)));
+        CHECK(manifest->lines.back().hex == expected(HashKind::xxh128, read_text(path)));
     }
     REQUIRE(quant::use_simd_target(best));
 }
@@ -163,7 +156,7 @@ TEST_CASE("manifest: what differs, is missing or not listed is told, another con
         CHECK(!big.holds());
         CHECK(big.count(Finding::same) == small.tensors.size());
         CHECK(big.lines.back().finding == Finding::differs);
-        CHECK(big.lines.back().found == expected(kind, content(folder / "b.gguf")));
+        CHECK(big.lines.back().found == expected(kind, read_text(folder / "b.gguf")));
     }
     const auto manifest = hash_model(*Model::open(path), HashKind::sha256);
     small.at("large").bytes[1'000'000] ^= std::byte{1};
@@ -188,7 +181,7 @@ TEST_CASE("manifest: a line for all of a model is of its tensors' data, or of th
     for (const auto& tensor : small.tensors) data += text_of(tensor.bytes);
     const auto line = [&](const std::string& hex) { return *Manifest::parse("sha256  " + hex + "  x.gguf\n"); };
     CHECK(check(path, line(expected(HashKind::sha256, data))).holds());
-    CHECK(check(path, line(expected(HashKind::sha256, content(path)))).holds());
+    CHECK(check(path, line(expected(HashKind::sha256, read_text(path)))).holds());
     CHECK(check(small.save(folder / "big.gguf", {.order = ByteOrder::big}), line(expected(HashKind::sha256, data)))
               .holds());
     const auto other = check(path, line(std::string(64, '0')));

@@ -11,9 +11,9 @@
 #include <map>
 
 #include "quant/iq/codebooks.hpp"
+#include "support/files.hpp"
 #include "support/random_blocks.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

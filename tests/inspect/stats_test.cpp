@@ -11,8 +11,8 @@
 
 #include "core/half.hpp"
 #include "quant/simd/target.hpp"
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 #include "support/weight_rows.hpp"
 
 using namespace ggufkit;

@@ -3,8 +3,8 @@
 
 #include <ggufkit/check_data.hpp>
 
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -62,7 +62,7 @@ TEST_CASE("zeros that are ordinary: one tensor, some biases, the last rows of a 
 TEST_CASE("zeros from a place on to the end of the file, wherever that place is") {
     const TemporaryFolder folder;
     const auto path = five_matrices().save(folder / "m.gguf");
-    const auto bytes = bytes_of_file(path);
+    const auto bytes = read_bytes(path);
     const auto model = Model::open(path);
     REQUIRE(model);
     const std::uint64_t data = model->header().data_offset();
@@ -71,7 +71,7 @@ TEST_CASE("zeros from a place on to the end of the file, wherever that place is"
         CAPTURE(there);
         auto cut = bytes;
         std::fill(cut.begin() + static_cast<std::ptrdiff_t>(data + there), cut.end(), std::byte{0});
-        write_bytes(folder / "cut.gguf", cut);
+        write_file(folder / "cut.gguf", cut);
         const DataFindings found = findings(folder / "cut.gguf");
         REQUIRE(found.zeros.size() == 1);
         CHECK(found.zeros[0].to_the_end);

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "support/temporary.hpp"
+#include "support/files.hpp"
 
 using ggufkit::io::free_in_groups;
 
@@ -14,7 +14,7 @@ void put(const std::filesystem::path& group, const char* limit, const char* used
     std::filesystem::create_directories(group);
     std::ofstream(group / "memory.max") << limit << '\n';
     std::ofstream(group / "memory.current") << used << '\n';
-    std::ofstream(group / "memory.stat") << stat;
+    write_file(group / "memory.stat", stat);
 }
 
 }  // namespace

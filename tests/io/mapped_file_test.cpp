@@ -12,16 +12,17 @@
 #include <string>
 #include <thread>
 
-#include "support/temporary.hpp"
+#include "support/files.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
+using namespace ggufkit::test;
 using test::TemporaryFolder;
 
 TEST_CASE("mapped files: a change is found even if the time of the last write was put back") {
     TemporaryFolder folder;
     const fs::path path = folder / "file";
-    std::ofstream(path) << "content";
+    write_file(path, "content");
     const auto time = fs::last_write_time(path);
     const auto file = io::MappedFile::open(path);
     REQUIRE(file);
@@ -44,13 +45,13 @@ TEST_CASE("mapped files: a change is found even if the time of the last write wa
 TEST_CASE("mapped files: new names, links, owners and permissions are no change of the content") {
     TemporaryFolder folder;
     const fs::path path = folder / "file";
-    std::ofstream(path) << "content";
+    write_file(path, "content");
     const auto file = io::MappedFile::open(path);
     REQUIRE(file);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     SUBCASE("renamed") { fs::rename(path, folder / "elsewhere"); }
     SUBCASE("replaced") {
-        std::ofstream(folder / "new") << "another";
+        write_file(folder / "new", "another");
         fs::rename(folder / "new", path);
     }
     SUBCASE("removed") { fs::remove(path); }

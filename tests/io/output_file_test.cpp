@@ -6,17 +6,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "io/mapped_file.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
+using namespace ggufkit::test;
 using io::FileHandle;
 using io::OutputCalls;
 using io::OutputFile;
@@ -25,20 +25,6 @@ using test::TemporaryFolder;
 namespace {
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
-
-void write_file(const fs::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
-
-std::string read_file(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::vector<std::string> names_in(const fs::path& folder) {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
-    std::ranges::sort(names);
-    return names;
-}
 
 using Names = std::vector<std::string>;
 
@@ -57,7 +43,7 @@ Result<void> write_with(OutputCalls calls, std::string_view text, std::string* c
         result = file ? file->write(0, bytes_of(text)) : fail(file.error());
         if (result) result = file->commit();
     }
-    if (content && result) *content = read_file(folder / "out");
+    if (content && result) *content = read_text(folder / "out");
     CHECK(names_in(folder.path()) == (result ? Names{"out"} : Names{}));
     return result;
 }
@@ -74,7 +60,7 @@ TEST_CASE("output file: takes its name at commit and not before, what was not wr
     REQUIRE(file->write(6, bytes_of("def")));
     REQUIRE(file->write(1, bytes_of("abc")));
     REQUIRE(file->commit());
-    CHECK(read_file(folder / "out") == std::string("\0abc\0\0def\0", 10));
+    CHECK(read_text(folder / "out") == std::string("\0abc\0\0def\0", 10));
     CHECK(names_in(folder.path()) == Names{"out"});
 }
 
@@ -102,7 +88,7 @@ TEST_CASE("output file: one run at a time, and what a killed one left does not s
     REQUIRE(anew);
     REQUIRE(anew->write(0, bytes_of("n")));
     REQUIRE(anew->commit());
-    CHECK(read_file(folder / "out") == std::string("n\0\0\0\0\0", 6));
+    CHECK(read_text(folder / "out") == std::string("n\0\0\0\0\0", 6));
     CHECK(names_in(folder.path()) == Names{"out"});
 
     const std::string long_name(255, 'n');
@@ -120,7 +106,7 @@ TEST_CASE("output file: a partial file that someone planted is not written to") 
     SUBCASE("a symbolic link") { fs::create_symlink(folder / "precious", partial); }
     SUBCASE("a FIFO") { REQUIRE(::mkfifo(partial.c_str(), 0600) == 0); }
     CHECK(refusal(folder / "out") == Errc::io_open);
-    CHECK(read_file(folder / "precious") == "theirs");
+    CHECK(read_text(folder / "precious") == "theirs");
     CHECK(fs::exists(fs::symlink_status(partial)));
 }
 
@@ -138,7 +124,7 @@ TEST_CASE("output file: an output that has its name already is taken for ours on
     CHECK_FALSE(file->write(0, bytes_of("x")));
     CHECK(file->sync());
     CHECK(file->commit());
-    CHECK(read_file(folder / "out") == "ours");
+    CHECK(read_text(folder / "out") == "ours");
 }
 
 TEST_CASE("output file: dropped before commit, the folder is as it was") {
@@ -151,7 +137,7 @@ TEST_CASE("output file: dropped before commit, the folder is as it was") {
         CHECK(names_in(folder.path()).size() == 2);
     }
     CHECK(names_in(folder.path()) == Names{"out"});
-    CHECK(read_file(folder / "out") == "old");
+    CHECK(read_text(folder / "out") == "old");
 }
 
 TEST_CASE("output file: an existing file is replaced only where that was asked for, and keeps its permissions") {
@@ -159,13 +145,13 @@ TEST_CASE("output file: an existing file is replaced only where that was asked f
     write_file(folder / "out", "old");
     fs::permissions(folder / "out", fs::perms::owner_read | fs::perms::owner_write);
     CHECK(refusal(folder / "out") == Errc::io_exists);
-    CHECK(read_file(folder / "out") == "old");
+    CHECK(read_text(folder / "out") == "old");
 
     auto file = OutputFile::create(folder / "out", 3, {.overwrite = true});
     REQUIRE(file);
     REQUIRE(file->write(0, bytes_of("new")));
     REQUIRE(file->commit());
-    CHECK(read_file(folder / "out") == "new");
+    CHECK(read_text(folder / "out") == "new");
     CHECK(fs::status(folder / "out").permissions() == (fs::perms::owner_read | fs::perms::owner_write));
 }
 
@@ -179,7 +165,7 @@ TEST_CASE("output file: a file that took the name meanwhile is not replaced") {
         REQUIRE_FALSE(result);
         CHECK(result.error().code == Errc::io_exists);
     }
-    CHECK(read_file(folder / "out") == "theirs");
+    CHECK(read_text(folder / "out") == "theirs");
     CHECK(names_in(folder.path()) == Names{"out"});
 }
 
@@ -196,7 +182,7 @@ TEST_CASE("output file: never one of the inputs, under whatever name") {
             CHECK(refusal(folder / name, {.overwrite = overwrite, .inputs = {in.get()}}) == Errc::io_same_file);
         }
     }
-    CHECK(read_file(folder / "in") == "input");
+    CHECK(read_text(folder / "in") == "input");
     CHECK(names_in(folder.path()) == Names{"hardlink", "in", "symlink", "way"});
 }
 
@@ -213,7 +199,7 @@ TEST_CASE("output file: only a regular file can be replaced") {
         CHECK(refusal(path, {.overwrite = true}) == Errc::io_open);
         CHECK(refusal(path) == Errc::io_open);
     }
-    CHECK(read_file(folder / "file") == "content");
+    CHECK(read_text(folder / "file") == "content");
     CHECK(names_in(folder.path()).size() == 5);
 }
 
@@ -266,7 +252,7 @@ TEST_CASE("output file: without a size it ends behind what was written, and noth
     REQUIRE(file->write(3, bytes_of("defg")));
     CHECK_FALSE(fs::exists(folder / "out"));
     REQUIRE(file->commit());
-    CHECK(read_file(folder / "out") == "abcdefg");
+    CHECK(read_text(folder / "out") == "abcdefg");
     CHECK_FALSE(reserved);
 }
 
@@ -290,7 +276,7 @@ TEST_CASE("output file: a reservation that fails, and one that the filesystem do
     REQUIRE(file);
     REQUIRE(file->write(0, bytes_of("text")));
     REQUIRE(file->commit());
-    CHECK(read_file(folder / "out") == std::string("text\0\0\0\0\0\0", 10));
+    CHECK(read_text(folder / "out") == std::string("text\0\0\0\0\0\0", 10));
 }
 
 TEST_CASE("output file: short and interrupted writes are continued") {
@@ -348,7 +334,7 @@ TEST_CASE("output file: a folder that cannot be brought to disk is an error unle
         REQUIRE(file->write(0, bytes_of("text")));
         CHECK(file->commit().has_value() == (number == EINVAL));
         CHECK(call == 2);
-        CHECK(read_file(folder / "out") == "text");
+        CHECK(read_text(folder / "out") == "text");
     }
 }
 
@@ -374,7 +360,7 @@ TEST_CASE("output file: copies within the kernel, and by hand where the kernel c
         REQUIRE(file);
         REQUIRE(file->copy(1, in.get(), 7, size));
         REQUIRE(file->commit());
-        CHECK(read_file(folder / "out").substr(1) == text.substr(7, size));
+        CHECK(read_text(folder / "out").substr(1) == text.substr(7, size));
     }
     auto file = OutputFile::create(folder / "out", text.size(), {.overwrite = true});
     REQUIRE(file);

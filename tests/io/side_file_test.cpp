@@ -5,32 +5,23 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <string>
 
-#include "support/temporary.hpp"
+#include "support/files.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
+using namespace ggufkit::test;
 using io::open_side_file;
 using io::read_side_file;
 using io::side_name;
 using io::SideAccess;
 using test::TemporaryFolder;
 
-namespace {
-
-std::string content_of(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
-}  // namespace
-
 TEST_CASE("side files: what this program cannot have made is refused at once, and stays as it is") {
     TemporaryFolder folder;
-    std::ofstream(folder / "victim") << "precious";
+    write_file(folder / "victim", "precious");
     const fs::path path = folder / "side";
     std::string reason;
     SUBCASE("a hard link") {
@@ -54,7 +45,7 @@ TEST_CASE("side files: what this program cannot have made is refused at once, an
         reason = "it is a folder";
     }
     SUBCASE("another user's file") {
-        std::ofstream(path) << "theirs";
+        write_file(path, "theirs");
         if (::chown(path.c_str(), 12345, 12345) != 0) return;  // only root can make one
         reason = "it belongs to another user";
     }
@@ -66,7 +57,7 @@ TEST_CASE("side files: what this program cannot have made is refused at once, an
         CHECK(file.error().detail == "not made by ggufkit: " + reason + "; remove or rename it");
     }
     CHECK_FALSE(read_side_file(path, 100));
-    CHECK(content_of(folder / "victim") == "precious");
+    CHECK(read_text(folder / "victim") == "precious");
     CHECK(fs::exists(fs::symlink_status(path)));
     CHECK_FALSE(fs::exists(folder / "nothing"));
 }
@@ -81,7 +72,7 @@ TEST_CASE("side files: opened as they are, made only where that was asked for") 
     }
     CHECK(open_side_file(path, SideAccess::create));
     CHECK(fs::file_size(path) == 0);
-    std::ofstream(path) << "content";
+    write_file(path, "content");
     CHECK(open_side_file(path, SideAccess::create));
     CHECK(read_side_file(path, 100) == "content");
     CHECK(read_side_file(path, 3) == "con");

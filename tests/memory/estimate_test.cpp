@@ -15,7 +15,7 @@ constexpr Size llama_2_7b{32, 4096, 11008, 32, 32, 32000}, llama_3_8b{32, 4096, 
     llama_3_70b{80, 8192, 28672, 64, 8, 128256}, llama_3_405b{126, 16384, 53248, 128, 8, 128256},
     qwen_72b{80, 8192, 29568, 64, 8, 152064}, tiny{2, 256, 512, 8, 2, 1024};
 
-SyntheticModel with_window(SyntheticModel model, std::uint32_t window) {
+HeaderModel with_window(HeaderModel model, std::uint32_t window) {
     return model.set("attention.sliding_window", window);
 }
 
@@ -25,12 +25,10 @@ TEST_CASE("KV caches are as large as llama.cpp and the literature say") {
     CHECK(estimate(sized("llama", llama_2_7b), {.context = 4096}).kv_cache == 2048 * mebibyte);
     CHECK(estimate(sized("llama", llama_3_8b), {.context = 8192}).kv_cache == 1024 * mebibyte);
     CHECK(estimate(sized("llama", llama_3_70b), {.context = 8192}).kv_cache == 2560 * mebibyte);
-    const auto of_a_token = [](const SyntheticModel& model) {
-        return estimate(model, {.context = 256}).kv_cache / 256;
-    };
+    const auto of_a_token = [](const HeaderModel& model) { return estimate(model, {.context = 256}).kv_cache / 256; };
     CHECK(of_a_token(sized("llama", llama_3_405b)) == 516096);
     CHECK(of_a_token(sized("qwen2", qwen_72b)) == 327680);
-    SyntheticModel deepseek_v3 = sized("deepseek2", {61, 7168, 18432, 128, 1, 129280});
+    HeaderModel deepseek_v3 = sized("deepseek2", {61, 7168, 18432, 128, 1, 129280});
     deepseek_v3.set("attention.key_length", 576U)
         .set("attention.value_length", 512U)
         .set("attention.key_length_mla", 192U)
@@ -72,7 +70,7 @@ TEST_CASE("layers that see a window keep no more than that") {
 }
 
 TEST_CASE("recurrent state does not grow with the context") {
-    SyntheticModel mamba = sized("mamba", {2, 256, 0, 0, 0, 1024});
+    HeaderModel mamba = sized("mamba", {2, 256, 0, 0, 0, 1024});
     mamba.set("ssm.conv_kernel", 4U).set("ssm.inner_size", 512U).set("ssm.state_size", 16U);
     const MemoryEstimate of_few = estimate(mamba, {.context = 512}), of_many = estimate(mamba, {.context = 65536});
     CHECK(of_few.kv_cache == 0);
@@ -115,7 +113,7 @@ TEST_CASE("weights are those of the file, by layer, or of a plan") {
 }
 
 TEST_CASE("embeddings that are the output too are copied to the device with the output") {
-    SyntheticModel tied = sized("llama", tiny);
+    HeaderModel tied = sized("llama", tiny);
     tied.matrix("token_embd.weight", {256, 1024}).vector("output_norm.weight", 256);
     const MemoryEstimate memory = estimate(tied);
     CHECK(memory.output_copy == 2 * 256 * 1024);
@@ -132,7 +130,7 @@ TEST_CASE("what a file does not say is assumed and said") {
           "the architecture llama7 is not known: every layer is taken to attend to the whole context");
     CHECK(unknown.kv_cache == estimate(sized("llama", tiny)).kv_cache);
 
-    SyntheticModel bare("llama");
+    HeaderModel bare("llama");
     bare.set("block_count", 2U);
     const MemoryEstimate nothing = estimate(bare);
     CHECK(nothing.context == 4096);
@@ -141,13 +139,13 @@ TEST_CASE("what a file does not say is assumed and said") {
 }
 
 TEST_CASE("what cannot be estimated ends in an error that says why") {
-    CHECK(error_of(SyntheticModel("llama")).message() == "key 'llama.block_count': NOT_FOUND the model has none");
-    CHECK(error_of(SyntheticModel("llama").set("block_count", 4294967295U)).code == Errc::out_of_range);
-    CHECK(error_of(SyntheticModel("clip").set("block_count", 2U)).code == Errc::unsupported);
-    SyntheticModel no_name("llama");
+    CHECK(error_of(HeaderModel("llama")).message() == "key 'llama.block_count': NOT_FOUND the model has none");
+    CHECK(error_of(HeaderModel("llama").set("block_count", 4294967295U)).code == Errc::out_of_range);
+    CHECK(error_of(HeaderModel("clip").set("block_count", 2U)).code == Errc::unsupported);
+    HeaderModel no_name("llama");
     no_name.header().remove("general.architecture");
     CHECK(error_of(no_name).code == Errc::not_found);
-    SyntheticModel few = sized("llama", tiny);
+    HeaderModel few = sized("llama", tiny);
     few.set("attention.head_count_kv", std::vector<std::uint32_t>{2});
     CHECK(error_of(few).message() ==
           "key 'llama.attention.head_count_kv': OUT_OF_RANGE has 1 elements, one for a layer, "
@@ -209,7 +207,7 @@ TEST_CASE("hostile metadata is an error or an estimate, never more") {
     for (const std::string_view architecture : architectures) {
         for (const std::string_view key : keys) {
             values(architecture, key, [&](const std::string& name, Value value) {
-                SyntheticModel model = sized(architecture, tiny);
+                HeaderModel model = sized(architecture, tiny);
                 model.set("ssm.conv_kernel", 4U).set("ssm.inner_size", 512U).set("ssm.state_size", 16U);
                 model.header().set(name, std::move(value));
                 const auto estimate = estimate_memory(opened(model), {.context = 4096});

@@ -15,8 +15,8 @@ namespace {
 double in_mebibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / static_cast<double>(mebibyte); }
 
 // The shape of Qwen3.5: state-space layers, and layers that attend with heads of 256.
-SyntheticModel hybrid(std::string_view architecture, std::uint32_t layers) {
-    SyntheticModel model = sized(architecture, {layers, 1024, 2048, 8, 2, 1000});
+HeaderModel hybrid(std::string_view architecture, std::uint32_t layers) {
+    HeaderModel model = sized(architecture, {layers, 1024, 2048, 8, 2, 1000});
     model.set("attention.key_length", 256U).set("attention.value_length", 256U);
     model.set("ssm.conv_kernel", 4U).set("ssm.state_size", 128U).set("ssm.group_count", 8U);
     model.set("ssm.time_step_rank", 16U).set("ssm.inner_size", 2048U);
@@ -24,7 +24,7 @@ SyntheticModel hybrid(std::string_view architecture, std::uint32_t layers) {
 }
 
 // The tensors that tell what a layer does.
-void add_parts(SyntheticModel& model, std::uint32_t layer, bool attention, bool state) {
+void add_parts(HeaderModel& model, std::uint32_t layer, bool attention, bool state) {
     const std::string name = fmt::format("blk.{}.", layer);
     if (attention) model.matrix(name + "attn_k.weight", {1024, 512});
     if (state) model.matrix(name + "ssm_out.weight", {2048, 1024});
@@ -65,8 +65,8 @@ TEST_CASE("a model without a language head has no probabilities and no second em
          {"bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llama-embed", "modern-bert",
           "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder", "wavtokenizer-dec"}) {
         CAPTURE(std::string(name));
-        SyntheticModel encoder = sized(name, {4, 256, 512, 4, 4, 1000});
-        SyntheticModel with_words = sized(name, {4, 256, 512, 4, 4, 250000});
+        HeaderModel encoder = sized(name, {4, 256, 512, 4, 4, 1000});
+        HeaderModel with_words = sized(name, {4, 256, 512, 4, 4, 250000});
         with_words.matrix("token_embd.weight", {256, 250000});
         const MemoryEstimate memory = estimate(with_words, {.context = 512});
         CHECK(memory.compute == estimate(encoder, {.context = 512}).compute);
@@ -85,17 +85,17 @@ TEST_CASE("a model without a language head has no probabilities and no second em
 
 TEST_CASE("a feed-forward network without a gate needs less") {
     // llama.cpp reserves 32.51 MiB with one, 16.51 MiB without.
-    SyntheticModel model = sized("llama", {4, 1024, 4096, 16, 16, 1000});
+    HeaderModel model = sized("llama", {4, 1024, 4096, 16, 16, 1000});
     CHECK(in_mebibytes(estimate(model, {.context = 512}).compute) == doctest::Approx(32.51).epsilon(0.01));
     model.matrix("blk.0.ffn_up.weight", {1024, 4096});
     CHECK(in_mebibytes(estimate(model, {.context = 512}).compute) == doctest::Approx(16.51).epsilon(0.01));
-    SyntheticModel fused = sized("llama", {4, 1024, 4096, 16, 16, 1000});
+    HeaderModel fused = sized("llama", {4, 1024, 4096, 16, 16, 1000});
     fused.matrix("blk.0.ffn_up.weight", {1024, 8192});
     CHECK(in_mebibytes(estimate(fused, {.context = 512}).compute) == doctest::Approx(32.51).epsilon(0.01));
 }
 
 TEST_CASE("a batch is no larger than llama.cpp's --batch-size") {
-    const SyntheticModel model = sized("llama", {4, 256, 512, 4, 4, 1000});
+    const HeaderModel model = sized("llama", {4, 256, 512, 4, 4, 1000});
     const MemoryEstimate large = estimate(model, {.context = 8192, .ubatch = 8192});
     CHECK(large.compute == estimate(model, {.context = 8192, .ubatch = 2048}).compute);
     REQUIRE(large.assumptions.size() == 1);
@@ -105,23 +105,23 @@ TEST_CASE("a batch is no larger than llama.cpp's --batch-size") {
 
 TEST_CASE("attention.recurrent_layers goes before full_attention_interval") {
     // llama.cpp: 64 MiB of cache in 4 layers, 29.31 MiB of state.
-    SyntheticModel by_array = hybrid("qwen35", 32), by_interval = hybrid("qwen35", 32), by_both = hybrid("qwen35", 32);
+    HeaderModel by_array = hybrid("qwen35", 32), by_interval = hybrid("qwen35", 32), by_both = hybrid("qwen35", 32);
     by_array.set("attention.recurrent_layers", all_but_every(8, 32));
     by_interval.set("full_attention_interval", 8U);
     by_both.set("attention.recurrent_layers", all_but_every(8, 32)).set("full_attention_interval", 4U);
-    for (const SyntheticModel* model : {&by_array, &by_interval, &by_both}) {
+    for (const HeaderModel* model : {&by_array, &by_interval, &by_both}) {
         const MemoryEstimate memory = estimate(*model, {.context = 8192});
         CHECK(memory.kv_cache == 64 * mebibyte);
         CHECK(in_mebibytes(memory.recurrent) == doctest::Approx(29.31).epsilon(0.001));
     }
-    SyntheticModel short_one = hybrid("qwen35", 32);
+    HeaderModel short_one = hybrid("qwen35", 32);
     short_one.set("attention.recurrent_layers", all_but_every(8, 31));
     CHECK(error_of(short_one).code == Errc::out_of_range);
 }
 
 TEST_CASE("a layer that predicts further tokens has neither cache nor state") {
     // llama.cpp: 25.12 MiB of state with and without it.
-    SyntheticModel with = hybrid("qwen35", 33);
+    HeaderModel with = hybrid("qwen35", 33);
     with.set("nextn_predict_layers", 1U).set("full_attention_interval", 4U);
     const MemoryEstimate memory = estimate(with, {.context = 8192});
     CHECK(memory.kv_cache == 128 * mebibyte);
@@ -135,17 +135,17 @@ TEST_CASE("an architecture that is not known is told by its keys and tensors") {
         CHECK_MESSAGE(memory.assumptions[0].find(text) != std::string::npos, memory.assumptions[0]);
     };
     constexpr std::string_view by_file = "its metadata and tensors decide which layers have a recurrent state";
-    SyntheticModel by_array = hybrid("qwen9", 8);
+    HeaderModel by_array = hybrid("qwen9", 8);
     by_array.set("attention.recurrent_layers", all_but_every(4, 8));
     CHECK(kinds(estimate(by_array)) == "sssasssa");
     one_assumption(estimate(by_array), by_file);
-    SyntheticModel by_interval = hybrid("qwen9", 8);
+    HeaderModel by_interval = hybrid("qwen9", 8);
     by_interval.set("full_attention_interval", 2U);
     CHECK(kinds(estimate(by_interval)) == "sasasasa");
-    SyntheticModel by_heads = hybrid("qwen9", 4);
+    HeaderModel by_heads = hybrid("qwen9", 4);
     by_heads.set("attention.head_count_kv", std::vector<std::uint32_t>{0, 2, 0, 2});
     CHECK(kinds(estimate(by_heads)) == "sasa");
-    SyntheticModel by_tensors = hybrid("qwen9", 5);
+    HeaderModel by_tensors = hybrid("qwen9", 5);
     for (const std::uint32_t layer : {0U, 1U, 2U, 3U, 4U})
         add_parts(by_tensors, layer, layer == 2 || layer == 4, layer != 2);
     CHECK(kinds(estimate(by_tensors)) == "ssasb");
@@ -153,7 +153,7 @@ TEST_CASE("an architecture that is not known is told by its keys and tensors") {
     CHECK(kinds(estimate(hybrid("qwen9", 3))) == "bbb");
     CHECK(estimate(sized("qwen9", {2, 256, 512, 8, 2, 1024})).recurrent == 0);
 
-    SyntheticModel encoder = sized("bert9", {4, 256, 512, 4, 4, 250000});
+    HeaderModel encoder = sized("bert9", {4, 256, 512, 4, 4, 250000});
     encoder.set("attention.causal", false).matrix("token_embd.weight", {256, 250000});
     const MemoryEstimate memory = estimate(encoder, {.context = 512});
     CHECK(memory.kv_cache == 0);

@@ -8,7 +8,7 @@
 
 #include <ggufkit/memory.hpp>
 
-#include "support/synthetic_model.hpp"
+#include "support/header_model.hpp"
 
 namespace ggufkit::test {
 
@@ -19,8 +19,8 @@ struct Size {
 };
 
 // The metadata of a model; `tensors` adds those of llama.
-inline SyntheticModel sized(std::string_view architecture, const Size& size, bool tensors = false) {
-    SyntheticModel model(architecture);
+inline HeaderModel sized(std::string_view architecture, const Size& size, bool tensors = false) {
+    HeaderModel model(architecture);
     model.set("block_count", size.layers)
         .set("context_length", 8192U)
         .set("embedding_length", size.embedding)
@@ -49,7 +49,7 @@ inline SyntheticModel sized(std::string_view architecture, const Size& size, boo
 }
 
 // Of a file in memory, with a hole for data.
-inline Model opened(const SyntheticModel& model) {
+inline Model opened(const HeaderModel& model) {
     const auto layout = make_layout(model.header());
     REQUIRE_MESSAGE(layout, layout.error().message());
     const int fd = ::memfd_create("model", MFD_CLOEXEC);
@@ -62,13 +62,13 @@ inline Model opened(const SyntheticModel& model) {
     return std::move(*open);
 }
 
-inline MemoryEstimate estimate(const SyntheticModel& model, const MemoryOptions& options = {}) {
+inline MemoryEstimate estimate(const HeaderModel& model, const MemoryOptions& options = {}) {
     const auto estimate = estimate_memory(opened(model), options);
     REQUIRE_MESSAGE(estimate, estimate.error().message());
     return *estimate;
 }
 
-inline Error error_of(const SyntheticModel& model, const MemoryOptions& options = {}) {
+inline Error error_of(const HeaderModel& model, const MemoryOptions& options = {}) {
     const auto estimate = estimate_memory(opened(model), options);
     REQUIRE(!estimate);
     return estimate.error();

@@ -16,8 +16,8 @@
 #include "io/mapped_file.hpp"
 #include "io/write_at.hpp"
 #include "patch/redo.hpp"
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
@@ -50,10 +50,10 @@ struct Files {
         summary = *made;
     }
     Error refusal() const {
-        const Bytes before = bytes_of_file(file);
+        const Bytes before = read_bytes(file);
         const auto applied = apply_in_place(patch, file);
         REQUIRE_FALSE(applied);
-        CHECK(bytes_of_file(file) == before);
+        CHECK(read_bytes(file) == before);
         return applied.error();
     }
 };
@@ -78,11 +78,11 @@ TEST_CASE("in place: a fix in which nothing moves") {
     CHECK(files.summary.in_place);
     const auto same = io::MappedFile::open(files.file);
     REQUIRE(apply_in_place(files.patch, files.file));
-    CHECK(std::ranges::equal(same->bytes(), bytes_of_file(files.new_file)));  // it is the same file still
+    CHECK(std::ranges::equal(same->bytes(), read_bytes(files.new_file)));  // it is the same file still
     CHECK_FALSE(fs::exists(files.note));
     // Once more changes nothing.
     REQUIRE(apply_in_place(files.patch, files.file));
-    CHECK(bytes_of_file(files.file) == bytes_of_file(files.new_file));
+    CHECK(read_bytes(files.file) == read_bytes(files.new_file));
 }
 
 TEST_CASE("in place: what cannot be done is refused, and the file stays as it is") {
@@ -126,14 +126,14 @@ TEST_CASE("in place: what cannot be done is refused, and the file stays as it is
 
 TEST_CASE("in place: killed at any byte that it writes, the next run finishes it") {
     const Files files;
-    const Bytes was = bytes_of_file(files.file), is = bytes_of_file(files.new_file);
+    const Bytes was = read_bytes(files.file), is = read_bytes(files.new_file);
     const auto edits = edits_between(was, is);
     REQUIRE(edits.size() == 2);
     std::size_t total = 0;
     for (const auto& edit : edits) total += edit.bytes.size();
     for (std::size_t most = 0; most <= total; most += 211) {
         CAPTURE(most);
-        write_bytes(files.file, was);
+        write_file(files.file, was);
         const pid_t child = ::fork();
         REQUIRE(child >= 0);
         if (child == 0) {
@@ -153,14 +153,14 @@ TEST_CASE("in place: killed at any byte that it writes, the next run finishes it
         REQUIRE(WEXITSTATUS(status) == (most < total ? 9 : 0));
         CHECK(fs::exists(files.note) == (most < total));
         REQUIRE(apply_in_place(files.patch, files.file));
-        CHECK(bytes_of_file(files.file) == is);
+        CHECK(read_bytes(files.file) == is);
         CHECK_FALSE(fs::exists(files.note));
     }
 }
 
 TEST_CASE("in place: a note that is damaged, or of another file, is not acted on") {
     const Files files;
-    const Bytes was = bytes_of_file(files.file), is = bytes_of_file(files.new_file);
+    const Bytes was = read_bytes(files.file), is = read_bytes(files.new_file);
     const auto fails = [](int, std::uint64_t, std::span<const std::byte>) -> Result<void> {
         return fail({.code = Errc::io_write, .detail = "no"});
     };
@@ -172,16 +172,16 @@ TEST_CASE("in place: a note that is damaged, or of another file, is not acted on
         REQUIRE(fs::exists(files.note));
     };
     leave_note();
-    const Bytes note = bytes_of_file(files.note);
+    const Bytes note = read_bytes(files.note);
     for (const std::size_t i :
          {std::size_t{0}, std::size_t{9}, std::size_t{17}, std::size_t{25}, note.size() / 2, note.size() - 1}) {
         Bytes damaged = note;
         damaged[i] ^= std::byte{1};
-        write_bytes(files.note, damaged);
+        write_file(files.note, damaged);
         CHECK(files.refusal().code == Errc::bad_patch);
     }
     for (const std::size_t size : {std::size_t{0}, std::size_t{20}, note.size() - 1}) {
-        write_bytes(files.note, std::span(note).first(size));
+        write_file(files.note, std::span(note).first(size));
         CHECK(files.refusal().code == Errc::bad_patch);
     }
     // The file of the note went away, and another took its name.
@@ -195,7 +195,7 @@ TEST_CASE("in place: a note that is damaged, or of another file, is not acted on
 
 TEST_CASE("in place: a note that this user's ggufkit cannot have made is not acted on") {
     const Files files;
-    const Bytes was = bytes_of_file(files.file), is = bytes_of_file(files.new_file);
+    const Bytes was = read_bytes(files.file), is = read_bytes(files.new_file);
     const auto leave_note = [&](std::span<const patch::Edit> edits) {
         const auto fails = [](int, std::uint64_t, std::span<const std::byte>) -> Result<void> {
             return fail({.code = Errc::io_write, .detail = "no"});

@@ -6,15 +6,14 @@
 #include <fstream>
 #include <ggufkit/patch.hpp>
 #include <ggufkit/requant.hpp>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "core/hasher.hpp"
 #include "patch/format.hpp"
+#include "support/files.hpp"
 #include "support/random_blocks.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
@@ -51,7 +50,7 @@ struct Files {
     void check_round_trip() const {
         const auto applied = apply_patch(patch, old_file, made, {.overwrite = true});
         REQUIRE_MESSAGE(applied, applied.error().message());
-        CHECK(bytes_of_file(made) == bytes_of_file(new_file));
+        CHECK(read_bytes(made) == read_bytes(new_file));
     }
     // What applying is refused with; nothing but what was there before is there afterwards.
     Error refusal() const {
@@ -62,7 +61,7 @@ struct Files {
         CHECK_FALSE(fs::exists(made));
         return applied.error();
     }
-    std::ptrdiff_t count() const { return std::distance(fs::directory_iterator(folder.path()), {}); }
+    std::size_t count() const { return names_in(folder.path()).size(); }
 };
 
 // KiB of a file that are in this process's memory now.
@@ -212,9 +211,9 @@ TEST_CASE("patch: the same for any number of threads, a level that is none, a sp
     is.at("blk.2.large.weight").bytes[12345] = std::byte{1};
     const Files files(large_model(), is);
     files.make({.threads = 1});
-    const Bytes one = bytes_of_file(files.patch);
+    const Bytes one = read_bytes(files.patch);
     files.make({.threads = 4, .overwrite = true});
-    CHECK(bytes_of_file(files.patch) == one);
+    CHECK(read_bytes(files.patch) == one);
 
     const auto a = Model::open(files.old_file), b = Model::open(files.new_file);
     const auto code = [&](const fs::path& patch, const PatchOptions& options) {
@@ -265,25 +264,25 @@ TEST_CASE("patch: damage anywhere is found before the new file has its name") {
     is.set("tokenizer.chat_template", "a new one").tensor("more", TensorType::F32, {1000});
     const Files files(small_llama(), is);
     files.make();
-    const Bytes sound = bytes_of_file(files.patch);
+    const Bytes sound = read_bytes(files.patch);
     for (std::size_t i = 0; i < sound.size(); i += i < patch::head_bytes ? 1 : 5) {
         Bytes damaged = sound;
         damaged[i] ^= std::byte{0x10};
-        write_bytes(files.patch, damaged);
+        write_file(files.patch, damaged);
         // Not every bit of a zstd frame means something; the new file itself is always right.
         const auto applied = apply_patch(files.patch, files.old_file, files.made, {.overwrite = true});
-        if (applied) CHECK(bytes_of_file(files.made) == bytes_of_file(files.new_file));
+        if (applied) CHECK(read_bytes(files.made) == read_bytes(files.new_file));
         if (!applied) CHECK(applied.error().code == Errc::bad_patch);
         if (i < patch::head_bytes) CHECK_FALSE(applied);
         fs::remove(files.made);
     }
     for (std::size_t size = 0; size < sound.size(); size += 7) {
-        write_bytes(files.patch, std::span(sound).first(size));
+        write_file(files.patch, std::span(sound).first(size));
         CHECK(files.refusal().code == Errc::bad_patch);
     }
     Bytes longer = sound;
     longer.push_back(std::byte{0});
-    write_bytes(files.patch, longer);
+    write_file(files.patch, longer);
     CHECK(files.refusal().code == Errc::bad_patch);
 }
 
@@ -291,8 +290,8 @@ TEST_CASE("patch: one that lies is refused, though its checksums are right") {
     using patch::Step;
     const Files files(small_llama(), small_llama());
     files.make();
-    const Bytes old_bytes = bytes_of_file(files.old_file);
-    const auto whole = patch::parse(bytes_of_file(files.patch));
+    const Bytes old_bytes = read_bytes(files.old_file);
+    const auto whole = patch::parse(read_bytes(files.patch));
     REQUIRE(whole);
     const std::uint64_t size = old_bytes.size();
     const auto forge = [&](std::vector<Step> steps, std::uint64_t new_size, const Bytes& frames = {}) {
@@ -304,7 +303,7 @@ TEST_CASE("patch: one that lies is refused, though its checksums are right") {
         Bytes bytes = patch::encode(head);
         bytes.insert(bytes.end(), frames.begin(), frames.end());
         bytes.insert(bytes.end(), table.begin(), table.end());
-        write_bytes(files.patch, bytes);
+        write_file(files.patch, bytes);
         return files.refusal();
     };
     const auto copy = [](std::uint64_t offset, std::uint64_t length) {

@@ -10,19 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "support/files.hpp"
+#include "support/must.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
 
 namespace {
-
-Model saved(const SmallModel& model, const TemporaryFolder& folder) {
-    auto opened = Model::open(model.save(folder / "m.gguf"));
-    REQUIRE(opened);
-    return *std::move(opened);
-}
 
 Recipe copy(std::vector<KeyOverride> edits = {}) {
     Recipe recipe{Copy{}};
@@ -80,7 +75,7 @@ TEST_CASE("edits: a copy keeps every key, its place and its type") {
     SmallModel source = small_llama();
     source.set("general.file_type", Value::of_unsigned(ValueType::uint8, 38));
     std::erase_if(source.metadata, [](const auto& entry) { return entry.first == "general.quantization_version"; });
-    const Model model = saved(source, folder);
+    const Model model = saved(source, folder / "m.gguf");
     CHECK(keys_of(planned(model, copy())) == keys_of(model));
     CHECK(value_of(planned(model, copy()), "general.file_type") == "u8 38");
     Recipe split = copy();
@@ -94,7 +89,7 @@ TEST_CASE("edits: keys that runtimes read keep their type") {
     const TemporaryFolder folder;
     SmallModel source = small_llama();
     source.set("general.alignment", 32u).set("llama.attention.sliding", Value::of_bool(true));
-    const Model model = saved(source, folder);
+    const Model model = saved(source, folder / "m.gguf");
     const auto refused = [&](KeyOverride edit) { return refusal(model, copy({std::move(edit)})); };
     const std::string bos = "tokenizer.ggml.bos_token_id", u32 = "u32, from 0 to 4294967295, not ";
     CHECK(refused({bos, std::string("x")}) == "key '" + bos + "' is u32, not a string" + way_out);
@@ -124,7 +119,7 @@ TEST_CASE("edits: keys that runtimes read keep their type") {
 
 TEST_CASE("edits: a value with its type is written as it is, and noted where the key had another") {
     const TemporaryFolder folder;
-    const Model model = saved(small_llama(), folder);
+    const Model model = saved(small_llama(), folder / "m.gguf");
     const Plan plan = planned(model, copy({{"llama.block_count", Value::of_float32(1.5F)},
                                            {"general.name", Value::of_string("Other")},
                                            {"own.key", Value::of_unsigned(ValueType::uint8, 3)}}));
@@ -141,7 +136,7 @@ TEST_CASE("edits: a value with its type is written as it is, and noted where the
 
 TEST_CASE("edits: a token by its text") {
     const TemporaryFolder folder;
-    const Model model = saved(small_llama(), folder);
+    const Model model = saved(small_llama(), folder / "m.gguf");
     const std::string eos = "tokenizer.ggml.eos_token_id";
     CHECK(value_of(planned(model, copy({{eos, TokenText("</s>")}})), eos) == "u32 1");
     CHECK(value_of(planned(model, copy({{eos, TokenText("\n")}})), eos) == "u32 4");
@@ -149,13 +144,13 @@ TEST_CASE("edits: a token by its text") {
           "key '" + eos + "' cannot be '<|im_end|>': none of the 10 tokens has this text");
     SmallModel bare;
     bare.set("general.architecture", "llama").tensor("v", TensorType::F32, {8});
-    CHECK(refusal(saved(bare, folder), copy({{eos, TokenText("x")}})) ==
+    CHECK(refusal(saved(bare, folder / "m.gguf"), copy({{eos, TokenText("x")}})) ==
           "key '" + eos + "' cannot be a token: the model has no tokenizer.ggml.tokens");
 }
 
 TEST_CASE("edits: keys that a glob fits are removed, before others are set") {
     const TemporaryFolder folder;
-    const Model model = saved(small_llama(), folder);
+    const Model model = saved(small_llama(), folder / "m.gguf");
     Recipe recipe = copy({{"tokenizer.ggml.model", std::string("none")}});
     recipe.removed_keys = {"tokenizer.*", "general.na?e", "no.such.*"};
     const Plan plan = planned(model, recipe);
@@ -172,7 +167,7 @@ TEST_CASE("edits: keys that a glob fits are removed, before others are set") {
 
 TEST_CASE("edits: an alignment that makes more padding than data, or is above 64 KiB, is refused") {
     const TemporaryFolder folder;
-    const Model model = saved(small_llama(), folder);
+    const Model model = saved(small_llama(), folder / "m.gguf");
     const auto aligned = [](std::int64_t to) { return copy({{"general.alignment", to}}); };
     for (const std::int64_t to : {1 << 30, 1 << 17}) {
         CHECK(refusal(model, aligned(to)) ==
@@ -221,13 +216,13 @@ TEST_CASE("edits: where nothing is converted the source's label stays") {
     SmallModel adapter;
     adapter.set("general.architecture", "llama").set("general.type", "adapter");
     adapter.tensor("blk.0.attn_q.weight.lora_a", TensorType::F32, {256, 8});
-    const Model lora = saved(adapter, folder);
+    const Model lora = saved(adapter, folder / "m.gguf");
     const Plan plan = planned(lora, {Mix{.file_type = find_file_type("Q4_K_M")}});
     CHECK_FALSE(plan.converts());
     CHECK(keys_of(plan) == keys_of(lora));
     SmallModel f16;
     f16.set("general.architecture", "llama").set("general.file_type", 7u).tensor("a.weight", TensorType::F16, {256, 8});
-    const Model model = saved(f16, folder);
+    const Model model = saved(f16, folder / "m.gguf");
     CHECK(value_of(planned(model, {Mix{.file_type = find_file_type("F16")}}), "general.file_type") == "u32 7");
     CHECK(value_of(planned(model, {Mix{.file_type = find_file_type("Q8_0")}}), "general.file_type") == "u32 7");
     CHECK(value_of(planned(model, {Mix{.file_type = find_file_type("Q4_0")}}), "general.file_type") == "u32 2");

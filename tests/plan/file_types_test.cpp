@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/shapes.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

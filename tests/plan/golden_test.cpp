@@ -2,10 +2,12 @@
 // makes those files and holds them to the real thing.
 #include <doctest/doctest.h>
 
+#include "support/files.hpp"
+#include "support/goldens.hpp"
+#include "support/header_model.hpp"
 #include "support/imatrix_files.hpp"
 #include "support/mix_text.hpp"
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
+#include "support/shapes.hpp"
 #include "support/wishes.hpp"
 
 using namespace ggufkit;
@@ -16,11 +18,11 @@ TEST_CASE("golden: the mix of every file type in every model shape") {
     for (const Shape& shape : shapes()) {
         if (shape.reference_aborts) continue;
         CAPTURE(shape.name);
-        SyntheticModel source = shape.make(TensorType::F16);
+        HeaderModel source = shape.make(TensorType::F16);
         source.save(folder / "model.gguf");
         const auto model = Model::open(folder / "model.gguf");
         REQUIRE(model);
-        CHECK(mix_text(source.header(), planned_types(*model)) == read_golden(shape.name));
+        CHECK(mix_text(source.header(), planned_types(*model)) == golden(mix_path(shape.name)));
     }
 }
 
@@ -28,7 +30,7 @@ TEST_CASE("golden: what every flag of llama-quantize does in some of them") {
     const TemporaryFolder folder;
     for (const std::string_view shape : wish_shapes()) {
         CAPTURE(shape);
-        const SyntheticModel source = make_shape(shape);
+        const HeaderModel source = make_shape(shape);
         source.save(folder / "model.gguf");
         const auto model = Model::open(folder / "model.gguf");
         REQUIRE(model);
@@ -37,6 +39,6 @@ TEST_CASE("golden: what every flag of llama-quantize does in some of them") {
             const auto plan = make_plan(*model, recipe_of(wish, ones));
             return plan ? types_of(*plan) : std::nullopt;
         };
-        CHECK(wishes_text(source.architecture(), choose) == read_text(wishes_path(shape)));
+        CHECK(wishes_text(source.architecture(), choose) == golden(wishes_path(shape)));
     }
 }

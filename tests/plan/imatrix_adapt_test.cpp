@@ -3,9 +3,10 @@
 
 #include <ggufkit/plan.hpp>
 
+#include "support/files.hpp"
+#include "support/header_model.hpp"
 #include "support/imatrix_files.hpp"
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
+#include "support/must.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -18,15 +19,7 @@ using Entries = std::vector<Imatrix::Entry>;
 struct Opened {
     TemporaryFolder folder;
     Model model;
-    explicit Opened(const SyntheticModel& source) : model(saved(source, folder / "m.gguf")) {}
-
-  private:
-    static Model saved(const SyntheticModel& source, const std::string& path) {
-        source.save(path);
-        auto model = Model::open(path);
-        if (!model) FAIL(model.error().message());
-        return *std::move(model);
-    }
+    explicit Opened(const HeaderModel& source) : model(saved(source, folder / "m.gguf")) {}
 };
 
 Imatrix adapted(const Opened& opened, Imatrix imatrix) { return std::move(imatrix).adapted(opened.model); }
@@ -39,7 +32,7 @@ Weights weights_of(const Imatrix& imatrix, std::string_view tensor) {
 }  // namespace
 
 TEST_CASE("imatrix: experts that are one tensor in the model take entries of single ones") {
-    const Opened merged(SyntheticModel("llama")
+    const Opened merged(HeaderModel("llama")
                             .matrix("blk.0.ffn_up_exps.weight", {2, 4, 3})
                             .matrix("blk.1.ffn_up_exps.weight", {2, 4, 3}));
     const Imatrix imatrix = adapted(merged, Imatrix::of({{"blk.0.ffn_up.0.weight", {1, 2}},
@@ -58,14 +51,14 @@ TEST_CASE("imatrix: experts that are one tensor in the model take entries of sin
 }
 
 TEST_CASE("imatrix: a tensor without data takes no entries, whatever its dimensions") {
-    const Opened empty(SyntheticModel("llama").matrix("blk.0.ffn_up_exps.weight", {2, 0, 65536}));
+    const Opened empty(HeaderModel("llama").matrix("blk.0.ffn_up_exps.weight", {2, 0, 65536}));
     const Imatrix imatrix = adapted(empty, Imatrix::of({{"blk.0.ffn_up.0.weight", {1, 2}}}).value());
     CHECK(imatrix.find_entry("blk.0.ffn_up_exps.weight") == nullptr);
     CHECK(imatrix.find_entry("blk.0.ffn_up.0.weight") != nullptr);
 }
 
 TEST_CASE("imatrix: experts that are apart in the model take their part of one entry") {
-    const Opened apart(SyntheticModel("llama")
+    const Opened apart(HeaderModel("llama")
                            .matrix("blk.0.ffn_up.0.weight", {2, 4})
                            .matrix("blk.0.ffn_up.1.weight", {2, 4})
                            .matrix("blk.0.ffn_up.2.weight", {2, 4}));
@@ -80,7 +73,7 @@ TEST_CASE("imatrix: experts that are apart in the model take their part of one e
 }
 
 TEST_CASE("imatrix: tensors with the same input take one another's entries, but none that has a tensor of its own") {
-    const Opened fused(SyntheticModel("llama")
+    const Opened fused(HeaderModel("llama")
                            .matrix("blk.0.attn_qkv.weight", {2, 4})
                            .matrix("blk.0.ffn_gate_up_exps.weight", {2, 8, 2})
                            .matrix("blk.1.attn_q.weight", {2, 4})

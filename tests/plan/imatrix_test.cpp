@@ -2,18 +2,15 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <limits>
-#include <set>
+#include <map>
+#include <string>
 
+#include "support/goldens.hpp"
 #include "support/imatrix_files.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -29,11 +26,6 @@ Error refusal(std::span<const std::byte> bytes) {
     REQUIRE_FALSE(imatrix);
     CHECK_FALSE(imatrix.error().message().empty());
     return imatrix.error();
-}
-
-std::string content(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 const std::string fixture = GGUFKIT_TEST_DATA "/tiny-llama.imatrix";
@@ -181,20 +173,11 @@ TEST_CASE("imatrix: a file that ends anywhere before its end is refused, and no 
     }
 }
 
-// Set GGUFKIT_UPDATE_CORPUS to write the files instead of comparing them.
 TEST_CASE("imatrix: the fuzz corpus is what the seeds make") {
-    const fs::path corpus = fs::path(GGUFKIT_SOURCE_DIR) / "fuzz" / "corpus-imatrix";
-    std::set<std::string> expected;
+    std::map<std::string, std::string> files;
     for (const auto& [name, bytes] : imatrix_seeds()) {
         CAPTURE(name);
-        CHECK(expected.insert(std::string(name)).second);
-        const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-        if (std::getenv("GGUFKIT_UPDATE_CORPUS") != nullptr) std::ofstream(corpus / name, std::ios::binary) << text;
-        CHECK((content(corpus / name) == text));
+        CHECK(files.emplace(name, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size())).second);
     }
-    for (const auto& entry : fs::directory_iterator(corpus)) {
-        const std::string name = entry.path().filename().string();
-        CAPTURE(name);
-        CHECK((expected.contains(name) || name.starts_with("found-")));
-    }
+    check_golden_folder("fuzz/corpus-imatrix", files);
 }

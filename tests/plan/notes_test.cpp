@@ -7,9 +7,11 @@
 #include <map>
 
 #include "shown.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
 #include "support/imatrix_files.hpp"
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
+#include "support/must.hpp"
+#include "support/shapes.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -19,7 +21,7 @@ namespace {
 struct Opened {
     TemporaryFolder folder;
     Model model;
-    explicit Opened(const SyntheticModel& source) : model(saved(source, folder / "m.gguf")) {}
+    explicit Opened(const HeaderModel& source) : model(saved(source, folder / "m.gguf")) {}
 
     Plan plan(std::string_view file_type, const Imatrix* imatrix = nullptr,
               std::vector<TypeOverride> overrides = {}) const {
@@ -27,14 +29,6 @@ struct Opened {
         auto plan = make_plan(model, {mix});
         if (!plan) FAIL(plan.error().message());
         return *std::move(plan);
-    }
-
-  private:
-    static Model saved(const SyntheticModel& source, const std::string& path) {
-        source.save(path);
-        auto model = Model::open(path);
-        if (!model) FAIL(model.error().message());
-        return *std::move(model);
     }
 };
 
@@ -57,7 +51,7 @@ TEST_CASE("notes: a plan that is what one expects has none") {
 }
 
 TEST_CASE("notes: rows that are no multiple of a block, and what was asked for by name among them") {
-    const Opened narrow(SyntheticModel("llama")
+    const Opened narrow(HeaderModel("llama")
                             .matrix("blk.0.attn_q.weight", {96, 4})
                             .matrix("blk.0.ffn_up.weight", {288, 4})
                             .matrix("blk.0.ffn_down.weight", {512, 4}));
@@ -72,14 +66,14 @@ TEST_CASE("notes: rows that are no multiple of a block, and what was asked for b
 }
 
 TEST_CASE("notes: an output whose rows are no multiple of a block counts") {
-    const auto texts = texts_of(Opened(SyntheticModel("llama").matrix("output.weight", {96, 8})).plan("Q4_K_M"));
+    const auto texts = texts_of(Opened(HeaderModel("llama").matrix("output.weight", {96, 8})).plan("Q4_K_M"));
     CHECK(texts.at("fallback") ==
           "1 tensor gets another type than asked for (Q8_0 for Q6_K): rows of 96 are no multiple of 256: "
           "output.weight");
 }
 
 TEST_CASE("notes: tensors that grow, and large ones that are never quantized") {
-    const Opened model(SyntheticModel("llama", TensorType::Q4_0)
+    const Opened model(HeaderModel("llama", TensorType::Q4_0)
                            .matrix("blk.0.attn_q.weight", {256, 256})
                            .tensor("blk.0.ffn_gate_inp.weight", {256, 64}, TensorType::F32)
                            .vector("blk.0.attn_norm.weight", 256));
@@ -91,7 +85,7 @@ TEST_CASE("notes: tensors that grow, and large ones that are never quantized") {
 }
 
 TEST_CASE("notes: experts that a text never reached, entries of other names, entries that fit nothing") {
-    const Opened model(SyntheticModel("llama")
+    const Opened model(HeaderModel("llama")
                            .matrix("blk.0.ffn_down_exps.weight", {256, 8, 2})
                            .matrix("blk.0.ffn_up_exps.weight", {256, 8, 2}));
     std::vector<float> sums(512, 1.0f);
@@ -113,7 +107,7 @@ TEST_CASE("notes: experts that a text never reached, entries of other names, ent
 }
 
 TEST_CASE("notes: a tensor whose counts are all 0 is refused where its type needs importance") {
-    const Opened model(SyntheticModel("llama")
+    const Opened model(HeaderModel("llama")
                            .matrix("blk.0.ffn_down_exps.weight", {256, 8, 2})
                            .matrix("blk.0.ffn_up_exps.weight", {256, 8, 2}));
     const auto imatrix = Imatrix::parse(gguf_imatrix({{"blk.0.ffn_down_exps.weight", std::vector<float>(512), {0, 0}},

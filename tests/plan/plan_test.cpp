@@ -8,9 +8,11 @@
 #include <limits>
 
 #include "shown.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
 #include "support/imatrix_files.hpp"
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
+#include "support/must.hpp"
+#include "support/shapes.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -23,10 +25,10 @@ Recipe recipe(std::string_view file_type, std::vector<TypeOverride> overrides = 
     return {Mix{.file_type = found, .overrides = std::move(overrides)}};
 }
 
-// A synthetic model on disk, for as long as a test needs it.
+// A header model on disk, for as long as a test needs it.
 class Planned {
   public:
-    explicit Planned(const SyntheticModel& source) : model_(saved(source, folder_ / "model.gguf")) {}
+    explicit Planned(const HeaderModel& source) : model_(saved(source, folder_ / "model.gguf")) {}
 
     const Model& model() const { return model_; }
     Result<Plan> attempt(const Recipe& recipe) const { return make_plan(model_, recipe); }
@@ -37,13 +39,6 @@ class Planned {
     }
 
   private:
-    static Model saved(const SyntheticModel& source, const std::string& path) {
-        source.save(path);
-        auto model = Model::open(path);
-        if (!model) FAIL(model.error().message());
-        return *std::move(model);
-    }
-
     TemporaryFolder folder_;
     Model model_;
 };
@@ -79,7 +74,7 @@ TEST_CASE("plan: tensors that are no weight matrices keep their type, and the re
     CHECK(shown(plan, "blk.0.altup_x.weight") == "F16 (copied: small and sensitive)");
     CHECK(shown(plan, "position_embd.weight") == "F16 (copied: position embeddings)");
 
-    SyntheticModel with_integers = make_shape("one-layer");
+    HeaderModel with_integers = make_shape("one-layer");
     with_integers.tensor("blk.0.table.weight", {256, 4}, TensorType::I32);
     CHECK(shown(Planned(with_integers).plan(recipe("Q8_0")), "blk.0.table.weight") == "I32 (copied: integers)");
 }
@@ -161,7 +156,7 @@ TEST_CASE("plan: bad regular expressions are errors that quote them") {
 
 TEST_CASE("plan: tensors lie in the reference's order, aligned, and fill the file") {
     for (const std::uint32_t alignment : {32U, 64U, 4096U}) {
-        SyntheticModel source = make_shape("nemotron_h");
+        HeaderModel source = make_shape("nemotron_h");
         source.header().set("general.alignment", Value::of_unsigned(ValueType::uint32, alignment));
         std::ranges::reverse(source.header().tensors);
         const Planned model(source);
@@ -201,7 +196,7 @@ TEST_CASE("plan: tensors lie in the reference's order, aligned, and fill the fil
 }
 
 TEST_CASE("plan: the header carries the source's metadata, and says what the file has become") {
-    SyntheticModel source = make_shape("one-layer");
+    HeaderModel source = make_shape("one-layer");
     source.header().set("general.file_type", Value::of_unsigned(ValueType::uint32, 1));
     source.header().set("split.no", Value::of_unsigned(ValueType::uint16, 0));
     source.header().set("split.count", Value::of_unsigned(ValueType::uint16, 1));
@@ -240,14 +235,14 @@ TEST_CASE("plan: the header carries the source's metadata, and says what the fil
 }
 
 TEST_CASE("plan: a split model is planned as the whole that it is") {
-    SyntheticModel whole = make_shape("seven-layers");
+    HeaderModel whole = make_shape("seven-layers");
     const Plan expected = Planned(whole).plan(recipe("Q4_K_M"));
 
     const TemporaryFolder folder;
     const auto& tensors = whole.header().tensors;
     constexpr std::uint16_t count = 2;
     for (std::uint16_t no = 0; no < count; ++no) {
-        SyntheticModel shard = no == 0 ? whole : SyntheticModel("llama");
+        HeaderModel shard = no == 0 ? whole : HeaderModel("llama");
         Header& header = shard.header();
         header.set("split.no", Value::of_unsigned(ValueType::uint16, no));
         header.set("split.count", Value::of_unsigned(ValueType::uint16, count));
@@ -267,7 +262,7 @@ TEST_CASE("plan: a split model is planned as the whole that it is") {
 }
 
 TEST_CASE("plan: the same model and recipe give the same plan, whatever the order of the tensors") {
-    SyntheticModel source = make_shape("deepseek2-lite");
+    HeaderModel source = make_shape("deepseek2-lite");
     const Plan first = Planned(source).plan(recipe("Q4_K_M"));
     std::ranges::reverse(source.header().tensors);
     const Plan second = Planned(source).plan(recipe("Q4_K_M"));
@@ -277,14 +272,14 @@ TEST_CASE("plan: the same model and recipe give the same plan, whatever the orde
 
 TEST_CASE("plan: models without hyperparameters, or with absurd ones, are planned all the same") {
     const auto bare = [] {
-        SyntheticModel model("", TensorType::F16);
+        HeaderModel model("", TensorType::F16);
         for (int i = 0; i < 16; ++i) {
             model.matrix(fmt::format("blk.{}.attn_v.weight", i), {256, 256});
             model.matrix(fmt::format("blk.{}.ffn_down.weight", i), {256, 256});
         }
         return model;
     };
-    SyntheticModel anonymous = bare();
+    HeaderModel anonymous = bare();
     anonymous.header().remove("general.architecture");
     const Plan plan = Planned(anonymous).plan(recipe("Q4_K_M"));
     // The blocks that the tensors name stand in for block_count.
@@ -295,22 +290,22 @@ TEST_CASE("plan: models without hyperparameters, or with absurd ones, are planne
     const std::uint64_t huge = std::numeric_limits<std::uint64_t>::max();
     for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{1}, huge, huge / 8, huge - 1}) {
         for (const auto* key : {"block_count", "attention.head_count", "attention.head_count_kv", "expert_count"}) {
-            SyntheticModel absurd = bare();
+            HeaderModel absurd = bare();
             absurd.header().set("general.architecture", Value::of_string("llama"));
             absurd.header().set(fmt::format("llama.{}", key), Value::of_unsigned(ValueType::uint64, number));
             const Planned model(absurd);
             for (const FileType& file_type : file_types()) CHECK(model.attempt(recipe(file_type.name)));
         }
     }
-    SyntheticModel wrong_types = bare();
+    HeaderModel wrong_types = bare();
     wrong_types.header().set("general.architecture", Value::of_unsigned(ValueType::uint32, 7));
     CHECK(Planned(wrong_types).attempt(recipe("Q4_K_M")));
-    SyntheticModel strange = make_shape("llama-3-8b");
+    HeaderModel strange = make_shape("llama-3-8b");
     strange.header().set("llama.block_count", Value::of_string("many"));
     strange.header().set("llama.attention.head_count_kv", Value::of_array(ValueType::uint32, {}).value());
     strange.header().set("llama.expert_count", Value::of_signed(ValueType::int32, -8));
     CHECK(Planned(strange).attempt(recipe("Q4_K_M")));
-    CHECK(Planned(SyntheticModel("llama")).attempt(recipe("Q4_K_M")));  // no tensors at all
+    CHECK(Planned(HeaderModel("llama")).attempt(recipe("Q4_K_M")));  // no tensors at all
 }
 
 TEST_CASE("plan: image encoders are planned as any other model") {

@@ -8,20 +8,15 @@
 #include <ggufkit/requant.hpp>
 #include <map>
 
+#include "support/files.hpp"
+#include "support/must.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
 using Finding = ProvenanceCheck::Finding;
 
 namespace {
-
-template <class T>
-T must(Result<T> result) {
-    REQUIRE_MESSAGE(result, (result ? "" : result.error().message()));
-    return std::move(*result);
-}
 
 SmallModel source_model() {
     SmallModel model;
@@ -147,11 +142,7 @@ TEST_CASE("provenance: bytes depend on the content alone, and sizes not even on 
     const auto copy = source_model().save(site.folder / "renamed.gguf");
     make(site.in, site.out, {Mix{.file_type = find_file_type("Q4_0")}});
     make(copy, site.folder / "again.gguf", {Mix{.file_type = find_file_type("Q4_0")}});
-    const auto bytes = [](const std::filesystem::path& path) {
-        std::ifstream file(path, std::ios::binary);
-        return std::string(std::istreambuf_iterator<char>(file), {});
-    };
-    CHECK((bytes(site.out) == bytes(site.folder / "again.gguf")));
+    CHECK((read_bytes(site.out) == read_bytes(site.folder / "again.gguf")));
 
     const Model model = must(Model::open(site.in));
     const Provenance empty{"test 1.0", std::vector<Digest>(model.tensors().size())};

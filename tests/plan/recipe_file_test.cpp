@@ -9,8 +9,8 @@
 #include "plan/exact_pattern.hpp"
 #include "plan/overrides.hpp"
 #include "plan/recipe_line.hpp"
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -75,9 +75,9 @@ TEST_CASE("recipe file: read from disk, a fault names the file too") {
     const std::string path = folder / "mine.recipe";
     CHECK(read_recipe_file(path).error().code == Errc::io_open);
     const std::string_view good = "a=F16", bad = "a=F17";
-    write_bytes(path, std::as_bytes(std::span(good)));
+    write_file(path, good);
     CHECK(text_of(read_recipe_file(path).value()) == "a=F16\n");
-    write_bytes(path, std::as_bytes(std::span(bad)));
+    write_file(path, bad);
     CHECK(read_recipe_file(path).error().subject == path + ", line 1");
 }
 

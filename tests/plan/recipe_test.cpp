@@ -9,10 +9,12 @@
 #include <limits>
 
 #include "shown.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
 #include "support/imatrix_files.hpp"
+#include "support/must.hpp"
+#include "support/shapes.hpp"
 #include "support/small_model.hpp"
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -25,14 +27,6 @@ Recipe recipe_for(std::string_view file_type) {
     return {Mix{.file_type = found}};
 }
 
-template <class Source>
-Model saved(const Source& source, const TemporaryFolder& folder) {
-    source.save(folder / "model.gguf");
-    auto model = Model::open(folder / "model.gguf");
-    if (!model) FAIL(model.error().message());
-    return *std::move(model);
-}
-
 Plan planned(const Model& model, const Recipe& recipe) {
     auto plan = make_plan(model, recipe);
     if (!plan) FAIL(plan.error().message());
@@ -42,7 +36,7 @@ Plan planned(const Model& model, const Recipe& recipe) {
 template <class Source>
 Plan planned(const Source& source, const Recipe& recipe) {
     const TemporaryFolder folder;
-    return planned(saved(source, folder), recipe);
+    return planned(saved(source, folder / "model.gguf"), recipe);
 }
 
 std::string refusal(const Model& model, const Recipe& recipe) {
@@ -132,7 +126,7 @@ TEST_CASE("recipe: --tensor-type and the embeddings of each layer") {
 
 TEST_CASE("recipe: what llama.cpp takes for a 70B model") {
     const auto value_type = [](std::string_view architecture, std::uint32_t layers) {
-        SyntheticModel model(architecture);
+        HeaderModel model(architecture);
         model.set("block_count", layers).set("attention.head_count", 8U).set("attention.head_count_kv", 8U);
         for (int layer = 0; layer <= 20; ++layer) model.matrix(fmt::format("blk.{}.attn_v.weight", layer), {256, 256});
         return shown(planned(model, recipe_for("Q4_K_S")), "blk.20.attn_v.weight").substr(0, 4);
@@ -185,9 +179,9 @@ TEST_CASE("recipe: patterns that change nothing are listed as they were written"
 
 TEST_CASE("recipe: a copy keeps types and file type") {
     const TemporaryFolder folder;
-    SyntheticModel source = make_shape("one-layer");
+    HeaderModel source = make_shape("one-layer");
     source.header().set("general.file_type", Value::of_unsigned(ValueType::uint8, 38));
-    const Model model = saved(source, folder);
+    const Model model = saved(source, folder / "model.gguf");
     const Plan plan = planned(model, recipe_for("COPY"));
     CHECK(plan.file_type == nullptr);
     CHECK(value_text(plan, "general.file_type") == "u8 38");
@@ -202,7 +196,7 @@ TEST_CASE("recipe: a copy keeps types and file type") {
 
 TEST_CASE("recipe: an importance matrix in place of a model is refused, but for a copy") {
     const TemporaryFolder folder;
-    write_bytes(folder / "m.imatrix.gguf", gguf_imatrix({{"blk.0.attn_q.weight", {1, 2}, {1}}}));
+    write_file(folder / "m.imatrix.gguf", gguf_imatrix({{"blk.0.attn_q.weight", {1, 2}, {1}}}));
     const auto matrix = Model::open(folder / "m.imatrix.gguf");
     REQUIRE(matrix);
     CHECK(refusal(*matrix, recipe_for("Q4_K_M")).find("an importance matrix") != std::string::npos);
@@ -210,7 +204,7 @@ TEST_CASE("recipe: an importance matrix in place of a model is refused, but for 
 }
 
 TEST_CASE("recipe: pruned blocks are gone, the others move up with all that is said of them") {
-    SyntheticModel source = make_shape("seven-layers");
+    HeaderModel source = make_shape("seven-layers");
     source.set("attention.head_count_kv", std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 6})
         .set("leading_dense_block_count", 3U)
         .set("nextn_predict_layers", 2U)
@@ -222,7 +216,7 @@ TEST_CASE("recipe: pruned blocks are gone, the others move up with all that is s
     Recipe recipe = recipe_for("Q8_0");
     recipe.pruned_layers = {6, 1, 2, 6};
     const TemporaryFolder folder;
-    const Model model = saved(source, folder);
+    const Model model = saved(source, folder / "model.gguf");
     const Plan plan = planned(model, recipe);
     const auto source_of = [&](std::string_view name) { return model.tensors()[tensor(plan, name).source].info->name; };
     CHECK(source_of("blk.0.attn_q.weight") == "blk.0.attn_q.weight");
@@ -248,7 +242,7 @@ TEST_CASE("recipe: pruned blocks are gone, the others move up with all that is s
 
 TEST_CASE("recipe: an imatrix is of the source's blocks, whatever their numbers become") {
     const TemporaryFolder folder;
-    const Model model = saved(make_shape("seven-layers"), folder);
+    const Model model = saved(make_shape("seven-layers"), folder / "model.gguf");
     std::vector<Imatrix::Entry> entries;
     for (const auto& [info, shard] : model.tensors()) {
         entries.push_back({std::string(info->name), std::vector<float>(info->ne[0], 1.0F)});
@@ -283,7 +277,7 @@ TEST_CASE("recipe: only some entries of an imatrix") {
 }
 
 TEST_CASE("recipe: overridden values have the type that the key had, or one that holds them") {
-    SyntheticModel source = make_shape("one-layer");
+    HeaderModel source = make_shape("one-layer");
     source.header().set("n.u8", Value::of_unsigned(ValueType::uint8, 1));
     source.header().set("n.i16", Value::of_signed(ValueType::int16, 1));
     source.header().set("n.u64", Value::of_unsigned(ValueType::uint64, 1));
@@ -314,7 +308,7 @@ TEST_CASE("recipe: overridden values have the type that the key had, or one that
         {"the file type too", {"general.file_type", std::int64_t{3}}, "u32 3"},
     };
     const TemporaryFolder folder;
-    const Model model = saved(source, folder);
+    const Model model = saved(source, folder / "model.gguf");
     for (const auto& [what, override, expected] : cases) {
         CAPTURE(what);
         Recipe recipe = recipe_for("Q8_0");
@@ -337,7 +331,7 @@ TEST_CASE("recipe: overridden values have the type that the key had, or one that
 
 TEST_CASE("recipe: planning believes the architecture that an override gives") {
     Recipe recipe = recipe_for("Q3_K_M");
-    const SyntheticModel source = make_shape("llama-2-7b");
+    const HeaderModel source = make_shape("llama-2-7b");
     CHECK(shown(planned(source, recipe), "output.weight") == "Q6_K (recipe: output)");
     recipe.metadata = {{"general.architecture", std::string("falcon")}};
     CHECK(shown(planned(source, recipe), "output.weight") == "Q8_0 (recipe: output, falcon)");
@@ -345,7 +339,7 @@ TEST_CASE("recipe: planning believes the architecture that an override gives") {
 
 TEST_CASE("recipe: shards end before a tensor that would exceed a limit") {
     const TemporaryFolder folder;
-    const Model model = saved(vectors(10), folder);
+    const Model model = saved(vectors(10), folder / "model.gguf");
     const auto counts = [&](std::uint64_t max_bytes, std::uint64_t max_tensors) {
         Recipe recipe = recipe_for("COPY");
         recipe.split = SplitLimits{.max_bytes = max_bytes, .max_tensors = max_tensors};
@@ -370,7 +364,7 @@ TEST_CASE("recipe: shards end before a tensor that would exceed a limit") {
 
 TEST_CASE("recipe: every shard says its place, the first has the metadata, and all the alignment") {
     for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
-        SyntheticModel source = make_shape("one-layer");
+        HeaderModel source = make_shape("one-layer");
         source.header().byte_order = order;
         source.header().set("general.alignment", Value::of_unsigned(ValueType::uint32, 128));
         Recipe recipe = recipe_for("Q8_0");
@@ -408,9 +402,9 @@ TEST_CASE("recipe: the shards of the source are kept, though pruning empties one
 
 TEST_CASE("recipe: 65,535 files can be numbered, no more") {
     const TemporaryFolder folder;
-    SyntheticModel source("llama");
+    HeaderModel source("llama");
     for (int i = 0; i < 65'536; ++i) source.vector(fmt::format("v{}", i), 1);
-    const Model model = saved(source, folder);
+    const Model model = saved(source, folder / "model.gguf");
     Recipe recipe = recipe_for("COPY");
     recipe.split = SplitLimits{.max_tensors = 1};
     CHECK(refusal(model, recipe) == "output: would be 65536 files; 65535 can be numbered");

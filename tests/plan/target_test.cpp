@@ -9,8 +9,8 @@
 #include <ggufkit/target.hpp>
 #include <limits>
 
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::target;

@@ -4,8 +4,8 @@
 #include <ggufkit/inspect/digests.hpp>
 #include <set>
 
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "reference/oracle.hpp"
 #include "support/goldens.hpp"
-#include "support/oracle.hpp"
 #include "support/random_blocks.hpp"
 
 using namespace ggufkit;
@@ -78,12 +78,10 @@ void check_same_blocks(TensorType type, const std::vector<float>& values, std::s
 
 TEST_CASE("the goldens are what the reference decodes") {
     REQUIRE_REFERENCE();
-    for (const test::Golden& golden : test::dequantize_goldens()) {
-        const FormatInfo& format = format_of(golden.type);
-        CAPTURE(format.name);
-        const auto values = reference_values(format, random_blocks(format, test::golden_blocks, format.id));
-        CHECK(test::hash_of(values) == golden.hash);
-    }
+    test::check_goldens(test::dequantize_goldens(), [](TensorType type) {
+        const FormatInfo& format = format_of(type);
+        return reference_values(format, random_blocks(format, test::golden_blocks, format.id));
+    });
 }
 
 TEST_CASE("thousands of random blocks decode to the same bits") {

@@ -1,9 +1,9 @@
 // compare_values() of files that the reference wrote, against plain sums.
 #include <doctest/doctest.h>
 
-#include "support/oracle.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
 #include "support/plain_values.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit::test;
 

@@ -8,10 +8,10 @@
 #include <ggufkit/value.hpp>
 #include <map>
 
-#include "support/oracle.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
 #include "support/seeds.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -130,7 +130,7 @@ TEST_CASE("gguf-info --json has all that @huggingface/gguf reads: every type of 
     REQUIRE_REFERENCE();
     const TemporaryFolder folder;
     for (const Encoding encoding : {little_v3, big_v3}) {
-        write_bytes(folder / "rich.gguf", rich_file(encoding));
+        write_file(folder / "rich.gguf", rich_file(encoding));
         compare_with_hf(folder / "rich.gguf");
     }
 }

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "support/oracle.hpp"
-#include "support/temporary.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

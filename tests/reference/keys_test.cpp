@@ -10,9 +10,9 @@
 #include <map>
 
 #include "container/llama_keys.hpp"
-#include "support/oracle.hpp"
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -29,7 +29,7 @@ Value value_of(ValueType type, std::uint32_t number) {
 }
 
 // What llama.cpp says as it loads a model of these keys.
-std::string complaint(const SyntheticModel& model) {
+std::string complaint(const HeaderModel& model) {
     const TemporaryFolder folder;
     model.save(folder / "model.gguf");
     return run_command({*reference_dir() + "/llama-memory", folder / "model.gguf", "ctx=256"}).err;
@@ -70,7 +70,7 @@ TEST_CASE("llama.cpp wants the types that the table says, key by key") {
     REQUIRE_REFERENCE();
     for (const std::string_view architecture : {"llama", "bert", "gemma3", "mamba", "rwkv7"}) {
         CAPTURE(architecture);
-        SyntheticModel model(architecture);
+        HeaderModel model(architecture);
         model.header().set("tokenizer.ggml.model", Value::of_string("no_vocab"));
         const std::string prefix = fmt::format("{}.", architecture);
         std::map<std::string, const LlamaKey*> rows;
@@ -102,7 +102,7 @@ TEST_CASE("llama.cpp wants the types that the table says, key by key") {
 TEST_CASE("--check refuses a type of a key where llama.cpp does") {
     REQUIRE_REFERENCE();
     const auto with = [](std::string_view key, const Value& value) {
-        SyntheticModel model("llama");
+        HeaderModel model("llama");
         model.header().set("tokenizer.ggml.model", Value::of_string("no_vocab"));
         for (const char* name : {"block_count", "context_length", "embedding_length", "feed_forward_length",
                                  "attention.head_count", "attention.head_count_kv", "vocab_size"})
@@ -121,7 +121,7 @@ TEST_CASE("--check refuses a type of a key where llama.cpp does") {
                                 : type == ValueType::int8 || type == ValueType::int16 || type == ValueType::int64
                                     ? Value::of_signed(type, number)
                                     : value_of(type, number);
-            const SyntheticModel model = with(key, value);
+            const HeaderModel model = with(key, value);
             CAPTURE(key);
             CAPTURE(name(type));
             const bool refused = complaint(model).find("has wrong type") != std::string::npos;

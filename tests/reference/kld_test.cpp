@@ -5,13 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <ggufkit/requant.hpp>
 #include <set>
 
-#include "support/divergence.hpp"
-#include "support/oracle.hpp"
-#include "support/temporary.hpp"
+#include "reference/divergence.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

@@ -8,9 +8,9 @@
 #include <ggufkit/memory.hpp>
 #include <sstream>
 
-#include "support/oracle.hpp"
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -64,7 +64,7 @@ void compare(const std::string& path, const std::vector<MemoryOptions>& question
 }
 
 struct Keys {
-    SyntheticModel model;
+    HeaderModel model;
     Keys(std::string_view architecture, std::uint32_t layers) : model(architecture) {
         model.header().set("tokenizer.ggml.model", Value::of_string("no_vocab"));
         model.set("block_count", layers)

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "support/oracle.hpp"
-#include "support/temporary.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
 #include "support/weight_rows.hpp"
 
 using namespace ggufkit;

@@ -5,15 +5,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <ggufkit/requant.hpp>
 #include <ggufkit/target.hpp>
-#include <iterator>
 
-#include "support/divergence.hpp"
-#include "support/oracle.hpp"
+#include "reference/divergence.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::target;
@@ -26,10 +24,9 @@ const std::string imatrix_file = GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf";
 
 // Its second half.
 void write_text(const std::string& path) {
-    std::ifstream in(GGUFKIT_TEST_DATA "/tiny-llama.val.txt", std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    const std::string text = read_text(GGUFKIT_TEST_DATA "/tiny-llama.val.txt");
     REQUIRE(text.size() == 52000);
-    write_bytes(path, std::as_bytes(std::span(text).subspan(26000)));
+    write_file(path, std::string_view(text).substr(26000));
 }
 
 void write_fixed(const std::string& path, const Model& model, Recipe recipe, const FileType& type) {

@@ -13,11 +13,14 @@
 #include <functional>
 #include <sstream>
 
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
+#include "support/goldens.hpp"
+#include "support/header_model.hpp"
 #include "support/imatrix_files.hpp"
 #include "support/mix_text.hpp"
-#include "support/oracle.hpp"
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
+#include "support/must.hpp"
+#include "support/shapes.hpp"
 #include "support/wishes.hpp"
 
 using namespace ggufkit;
@@ -57,7 +60,7 @@ std::string difference(const ChosenTypes& ours, const ChosenTypes& theirs) {
 // A model on disk, planned by both.
 class Comparison {
   public:
-    Comparison(const SyntheticModel& source, const std::string& path) : path_(path), model_(saved(source, path)) {}
+    Comparison(const HeaderModel& source, const std::string& path) : path_(path), model_(saved(source, path)) {}
 
     // The reference's choice, checked to be ours too; ours where it refuses.
     ChosenTypes operator()(const FileType& file_type, bool imatrix) const {
@@ -83,13 +86,6 @@ class Comparison {
     }
 
   private:
-    static Model saved(const SyntheticModel& source, const std::string& path) {
-        source.save(path);
-        auto model = Model::open(path);
-        if (!model) FAIL(model.error().message());
-        return *std::move(model);
-    }
-
     std::string path_;
     Model model_;
 };
@@ -102,11 +98,10 @@ TEST_CASE("types: every file type chooses as llama.cpp does") {
     for (const Shape& shape : shapes()) {
         if (shape.reference_aborts) continue;
         CAPTURE(shape.name);
-        SyntheticModel source = shape.make(TensorType::F16);
+        HeaderModel source = shape.make(TensorType::F16);
         const Comparison comparison(source, folder / "model.gguf");
         const std::string text = mix_text(source.header(), std::cref(comparison));
-        if (std::getenv("GGUFKIT_WRITE_GOLDENS") != nullptr) std::ofstream(golden_path(shape.name)) << text;
-        CHECK(text == read_golden(shape.name));
+        CHECK(text == golden(mix_path(shape.name), text));
     }
 }
 
@@ -115,11 +110,10 @@ TEST_CASE("types: every flag of llama-quantize has its effect") {
     const TemporaryFolder folder;
     for (const std::string_view shape : wish_shapes()) {
         CAPTURE(shape);
-        SyntheticModel source = make_shape(shape);
+        HeaderModel source = make_shape(shape);
         const Comparison comparison(source, folder / "model.gguf");
         const std::string text = wishes_text(source.architecture(), std::cref(comparison));
-        if (std::getenv("GGUFKIT_WRITE_GOLDENS") != nullptr) std::ofstream(wishes_path(shape)) << text;
-        CHECK(text == read_text(wishes_path(shape)));
+        CHECK(text == golden(wishes_path(shape), text));
     }
 }
 
@@ -154,7 +148,7 @@ TEST_CASE("types: the header is what llama.cpp writes, to the byte") {
     const TemporaryFolder folder;
     const std::string input = folder / "in.gguf";
     const std::string output = folder / "out.gguf";
-    SyntheticModel source = make_shape("seven-layers");
+    HeaderModel source = make_shape("seven-layers");
     source.header().set("general.file_type", Value::of_unsigned(ValueType::uint32, 1));
     source.header().set("split.no", Value::of_unsigned(ValueType::uint16, 0));
     source.header().set("split.count", Value::of_unsigned(ValueType::uint16, 1));

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <ggufkit/materialize.hpp>
 #include <ggufkit/requant.hpp>
 #include <ggufkit/requant_view.hpp>
@@ -13,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "support/oracle.hpp"
-#include "support/temporary.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <ggufkit/diff.hpp>
 #include <ggufkit/requant.hpp>
 #include <iterator>
 
-#include "support/oracle.hpp"
-#include "support/temporary.hpp"
+#include "reference/oracle.hpp"
+#include "support/files.hpp"
 #include "support/wishes.hpp"
 
 using namespace ggufkit;
@@ -20,11 +19,6 @@ namespace {
 
 constexpr const char* source = GGUFKIT_TEST_DATA "/tiny-llama-f16.gguf";
 constexpr const char* matrix = GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf";
-
-std::string read_bytes(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 void requantize(const std::string& input, const Recipe& recipe, const std::filesystem::path& output) {
     const auto model = Model::open(input);
@@ -70,7 +64,7 @@ void compare(const std::string& input, const Wish& wish, const Imatrix& imatrix 
         if (wish.file_type == "COPY") {
             CHECK(same_but_for_labels(ours / name, entry.path()));
         } else {
-            CHECK((read_bytes(ours / name) == read_bytes(entry.path())));
+            CHECK((read_text(ours / name) == read_text(entry.path())));
         }
         ++files;
     }

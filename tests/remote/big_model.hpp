@@ -15,7 +15,7 @@ inline SmallModel big_model() {
 
 // Its file.
 inline const std::vector<std::byte>& big_content() {
-    static const std::vector<std::byte> bytes = big_model().file({});
+    static const std::vector<std::byte> bytes = big_model().bytes();
     return bytes;
 }
 

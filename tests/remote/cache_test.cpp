@@ -12,7 +12,7 @@
 #include "io/header_cache.hpp"
 #include "remote/big_model.hpp"
 #include "remote/scripted_server.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -81,7 +81,7 @@ TEST_CASE("a header that is no longer true is replaced") {
     const Cached cached;
     SmallModel model = big_model();
     model.set("general.name", "Another");
-    const Content later = model.file({});
+    const Content later = model.bytes();
     bool changed = false;
     const ScriptedServer server([&](const HttpRequestSeen& request) {
         return changed ? conditional(request, later, "\"2\"") : conditional(request);
@@ -139,7 +139,7 @@ TEST_CASE("a damaged entry is as good as none") {
 TEST_CASE("a folder that cannot be had is no error") {
     Cached cached;
     const ScriptedServer server([](const HttpRequestSeen& request) { return conditional(request); });
-    std::ofstream(cached.folder / "file") << "x";
+    write_file(cached.folder / "file", "x");
     cached.options.cache = cached.folder / "file/cache";
     CHECK(cached.holds(server));
     CHECK(cached.holds(server));
@@ -172,7 +172,7 @@ TEST_CASE("the cache stays within its size, what was used last stays, and nothin
     const io::HeaderCache cache(folder.path(), 100'000);
     const Content header(10'000, std::byte{7});
     const io::RemoteIdentity identity{1 << 20, "\"1\"", ""};
-    std::ofstream(folder / "mine") << std::string(200'000, 'x');
+    write_file(folder / "mine", std::string(200'000, 'x'));
     cache.keep("first", identity, header);
     const auto age = [&] {  // of all that is there
         for (const auto& entry : fs::directory_iterator(folder.path())) {
@@ -197,7 +197,7 @@ TEST_CASE("the cache stays within its size, what was used last stays, and nothin
 
 TEST_CASE("a header that came with one request is not kept") {
     const Cached cached;
-    const Content small = small_llama().tensor("large.weight", TensorType::Q8_0, {1024, 2048}).file({});
+    const Content small = small_llama().tensor("large.weight", TensorType::Q8_0, {1024, 2048}).bytes();
     const ScriptedServer server([&](const HttpRequestSeen& request) { return part_of(small, request, "\"1\""); });
     CHECK(cached.holds(server, small));
     CHECK_FALSE(fs::exists(cached.options.cache));
@@ -212,7 +212,7 @@ TEST_CASE("the cache removes entries, and never a file that only looks like one"
                                             ".header",           "x" + digits + ".header",
                                             digits + "0.header", digits.substr(1) + "g.header"};
     const auto leave = [&](const std::string& name) {
-        std::ofstream(folder / name) << std::string(200'000, 'x');
+        write_file(folder / name, std::string(200'000, 'x'));
         fs::last_write_time(folder / name, fs::file_time_type::clock::now() - std::chrono::hours(1000));
     };
     for (const std::string& name : names) leave(name);

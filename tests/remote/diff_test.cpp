@@ -7,8 +7,8 @@
 
 #include "remote/big_model.hpp"
 #include "remote/scripted_server.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -20,8 +20,8 @@ struct Place {
     // `spoil`: makes an answer a bad one.
     using Spoil = std::function<void(const HttpRequestSeen&, HttpReply&)>;
 
-    explicit Place(const SmallModel& model) : Place(model, model.file({})) {}
-    Place(const SmallModel& model, Spoil spoil) : Place(model, model.file({}), std::move(spoil)) {}
+    explicit Place(const SmallModel& model) : Place(model, model.bytes()) {}
+    Place(const SmallModel& model, Spoil spoil) : Place(model, model.bytes(), std::move(spoil)) {}
     // `served`: what the server has instead.
     Place(
         const SmallModel& model, std::vector<std::byte> served, Spoil spoil = [](const auto&, auto&) {})

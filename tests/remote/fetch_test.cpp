@@ -14,7 +14,7 @@
 
 #include "remote/big_model.hpp"
 #include "remote/scripted_server.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -367,7 +367,7 @@ TEST_CASE("a header without an end is not fetched without an end") {
     // Strings of no length, as far as the eye reaches, in an array of as many as the file could hold.
     SmallModel model = small_llama();
     model.set("tokenizer.ggml.tokens", Value::of_strings(std::vector<std::string>(1, "")));
-    Content endless = model.file({});
+    Content endless = model.bytes();
     endless.resize(64 << 20);
     const std::string key = "tokenizer.ggml.tokens";
     const auto as_bytes = std::as_bytes(std::span(key));

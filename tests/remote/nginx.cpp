@@ -17,7 +17,8 @@
 #include <thread>
 
 #include "remote/scripted_server.hpp"
-#include "support/oracle.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 
 namespace ggufkit::test {
 
@@ -116,7 +117,7 @@ void Nginx::write_configuration() const {
     replace_all(text, "PORT_A", std::to_string(port_));
     replace_all(text, "PORT_B", std::to_string(other_port_));
     replace_all(text, "PORT_C", std::to_string(secure_port_));
-    std::ofstream(folder_ / "nginx.conf") << text;
+    write_file(folder_ / "nginx.conf", text);
 }
 
 bool Nginx::start() {

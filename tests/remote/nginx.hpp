@@ -4,11 +4,10 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "support/temporary.hpp"
+#include "support/files.hpp"
 
 namespace ggufkit::test {
 

@@ -2,15 +2,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
 #include <ggufkit/model.hpp>
 
 #include "remote/big_model.hpp"
 #include "remote/nginx.hpp"
+#include "support/files.hpp"
 #include "support/foreign_files.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
+#include "support/programs.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -59,11 +60,6 @@ std::uint64_t bytes_of(const std::vector<Served>& served) {
     std::uint64_t sum = 0;
     for (const Served& one : served) sum += one.bytes;
     return sum;
-}
-
-std::string bytes_in(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -146,7 +142,7 @@ TEST_CASE("gguf-requant of a URL writes what it writes of the file, here where n
                                 site.url("/moved/m-F16.gguf?download=true") + "' Q8_0";
     const CommandResult made = run_shell(command);
     CHECK_MESSAGE(made.exit_code == 0, made.err);
-    CHECK(bytes_in(site / "m-Q8_0.gguf") == bytes_in(site / "local.gguf"));
+    CHECK(read_text(site / "m-Q8_0.gguf") == read_text(site / "local.gguf"));
     const auto served = site.nginx().served(2);
     CHECK(bytes_of(served) - served.front().bytes == fs::file_size(site.file()));
 
@@ -256,12 +252,12 @@ TEST_CASE("a password in a URL opens, and is never printed") {
     never(site.info({site.url("/files/none.gguf?pass%20word")}));
     never(site.run("gguf-requant", {url, "Q8_0", "--dry-run", "--json"}));
     never(site.run("gguf-requant", {url, site / "x.gguf", "Q8_0", "--report", site / "x.json"}));
-    CHECK(bytes_in(site / "x.json").find("pass%20") == std::string::npos);
+    CHECK(read_text(site / "x.json").find("pass%20") == std::string::npos);
     never(site.run("gguf-diff", {url, site / "x.gguf"}));
     never(site.info({site / "x.gguf", "--verify", url}));
     for (const auto& entry : fs::recursive_directory_iterator(site.cache())) {
         CHECK(entry.path().string().find("pass") == std::string::npos);
-        CHECK(bytes_in(entry.path()).find("pass%20") == std::string::npos);
+        CHECK(read_text(entry.path()).find("pass%20") == std::string::npos);
     }
 }
 
@@ -294,7 +290,7 @@ TEST_CASE("what a server has in place of a model is called what it is") {
     for (const ForeignFile& file : foreign_files()) {
         if (file.bytes.empty()) continue;
         CAPTURE(file.name);
-        std::ofstream(site.nginx().file("what.gguf"), std::ios::binary | std::ios::trunc) << file.bytes;
+        write_file(site.nginx().file("what.gguf"), file.bytes);
         const std::string what = "this is " + std::string(file.what) + ", not a GGUF file; ";
         const std::string header = file.compressed ? "is compressed without a seek table" : what;
         CHECK(site.refusal(site.url("/files/what.gguf")).find(header) != std::string::npos);

@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "support/made_model.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -15,50 +16,50 @@ using enum TensorType;
 
 namespace {
 
-MadeModel start(std::string_view architecture) {
-    MadeModel model;
-    model.header.set("general.architecture", Value::of_string(architecture));
+SmallModel start(std::string_view architecture) {
+    SmallModel model = bare_llama();
+    model.set("general.architecture", Value::of_string(architecture));
     return model;
 }
 
-MadeModel image_generator() {
+SmallModel image_generator() {
     return start("flux")
-        .add("double_blocks.0.img_attn.qkv.weight", F16, {256, 768})
-        .add("double_blocks.0.img_attn.qkv.bias", F32, {768})
-        .add("first_stage.conv_in.weight", F16, {3, 3, 4, 64})  // rows of three: no type of blocks fits
-        .add("first_stage.conv_wide.weight", F16, {32, 3, 3, 8})
-        .add("img_in.weight", BF16, {64, 256})
-        .add("final_layer.linear.weight", F32, {256, 64});
+        .weights("double_blocks.0.img_attn.qkv.weight", F16, {256, 768})
+        .weights("double_blocks.0.img_attn.qkv.bias", F32, {768})
+        .weights("first_stage.conv_in.weight", F16, {3, 3, 4, 64})  // rows of three: no type of blocks fits
+        .weights("first_stage.conv_wide.weight", F16, {32, 3, 3, 8})
+        .weights("img_in.weight", BF16, {64, 256})
+        .weights("final_layer.linear.weight", F32, {256, 64});
 }
 
-MadeModel image_encoder() {
+SmallModel image_encoder() {
     return start("clip")
-        .add("v.patch_embd.weight", F16, {14, 14, 3, 64})
-        .add("v.blk.0.attn_q.weight", F16, {256, 256})
-        .add("v.blk.0.attn_v.weight", F16, {256, 256})
-        .add("v.blk.0.ffn_down.weight", Q8_0, {1024, 256})
-        .add("mm.0.weight", BF16, {256, 512});
+        .weights("v.patch_embd.weight", F16, {14, 14, 3, 64})
+        .weights("v.blk.0.attn_q.weight", F16, {256, 256})
+        .weights("v.blk.0.attn_v.weight", F16, {256, 256})
+        .weights("v.blk.0.ffn_down.weight", Q8_0, {1024, 256})
+        .weights("mm.0.weight", BF16, {256, 512});
 }
 
-MadeModel speech() {
+SmallModel speech() {
     return start("whisper")
-        .add("encoder.conv1.weight", F16, {3, 80, 64})
-        .add("encoder.blocks.0.attn.query.weight", F16, {384, 384})
-        .add("encoder.positional_embedding", F32, {384, 150})
-        .add("decoder.token_embedding.weight", F16, {384, 500});
+        .weights("encoder.conv1.weight", F16, {3, 80, 64})
+        .weights("encoder.blocks.0.attn.query.weight", F16, {384, 384})
+        .weights("encoder.positional_embedding", F32, {384, 150})
+        .weights("decoder.token_embedding.weight", F16, {384, 500});
 }
 
-MadeModel unknown() {
-    MadeModel model = start("tomorrow's idea").add("layers.0.mixer.weight", MXFP4, {512, 64});
-    return std::move(model.add("layers.0.ternary.weight", TQ2_0, {512, 64})
-                         .add("layers.0.odd.weight", F32, {100, 7, 2})
-                         .add("output.weight", IQ4_XS, {512, 40}));
+SmallModel unknown() {
+    SmallModel model = start("tomorrow's idea").weights("layers.0.mixer.weight", MXFP4, {512, 64});
+    return std::move(model.weights("layers.0.ternary.weight", TQ2_0, {512, 64})
+                         .weights("layers.0.odd.weight", F32, {100, 7, 2})
+                         .weights("output.weight", IQ4_XS, {512, 40}));
 }
 
-MadeModel nameless() {
-    MadeModel model;
-    model.header.remove("general.architecture");
-    return std::move(model.add("weight", F16, {256, 32}).add("x", F32, {5}));
+SmallModel nameless() {
+    SmallModel model = bare_llama();
+    model.unset("general.architecture");
+    return std::move(model.weights("weight", F16, {256, 32}).weights("x", F32, {5}));
 }
 
 std::vector<float> values_of(const Model& model, std::string_view name) {
@@ -103,10 +104,10 @@ int compare(const Model& source, const Plan& plan, const Model& made) {
 }  // namespace
 
 TEST_CASE("requant: models of images, of speech, unknown ones and such without a name, to every file type") {
-    for (const MadeModel& source : {image_generator(), image_encoder(), speech(), unknown(), nameless()}) {
+    for (const SmallModel& source : {image_generator(), image_encoder(), speech(), unknown(), nameless()}) {
         const TemporaryFolder folder;
         const std::string in = folder / "in.gguf", out = folder / "out.gguf";
-        write_file(in, source.bytes());
+        source.save(in);
         const Model model = must(Model::open(in));
         int written = 0, converted = 0;
         for (const FileType& type : file_types()) {

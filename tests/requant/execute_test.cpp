@@ -9,10 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "support/made_model.hpp"
-#include "support/mixed_model.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
 #include "support/random_blocks.hpp"
-#include "support/temporary.hpp"
+#include "support/small_model.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
@@ -27,10 +29,8 @@ struct Files {
     std::string in = folder / "in.gguf";
     std::string out = folder / "out.gguf";
 
-    explicit Files(const MadeModel& model) { write_file(in, model.bytes()); }
-    std::size_t count() const {
-        return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder.path()), {}));
-    }
+    explicit Files(const SmallModel& model) { model.save(in); }
+    std::size_t count() const { return names_in(folder.path()).size(); }
 };
 
 // What execute() refuses with; it leaves the folder with the input alone.
@@ -45,7 +45,7 @@ Error refusal(const Files& files, const Model& model, const Plan& plan, const Ex
 
 TEST_CASE("execute: the same bytes as whole tensors in one call, for any number of threads") {
     for (const std::uint32_t alignment : {32u, 64u, 4096u}) {
-        const MadeModel source = mixed_model(ByteOrder::little, alignment);
+        const SmallModel source = mixed_model(ByteOrder::little, alignment);
         const auto expected = source.requantized(mixed_types).bytes();
         const Files files(source);
         const Model model = must(Model::open(files.in));
@@ -54,17 +54,17 @@ TEST_CASE("execute: the same bytes as whole tensors in one call, for any number 
             const auto result =
                 execute(model, plan_for(model, mixed_types), files.out, {.threads = threads, .overwrite = true});
             REQUIRE_MESSAGE(result, result.error().message());
-            REQUIRE(read_file(files.out) == expected);
+            REQUIRE(read_bytes(files.out) == expected);
         }
         CHECK(files.count() == 2);
     }
 }
 
 TEST_CASE("execute: each matrix of a stack has its own importance, and it matters") {
-    const MadeModel source = MadeModel()
-                                 .add("stack", F16, {256, 37, 13})  // pieces begin and end within matrices
-                                 .add("deep", F16, {512, 3, 2, 5})
-                                 .add("flat", F16, {256, 300});
+    const SmallModel source = bare_llama()
+                                  .weights("stack", F16, {256, 37, 13})  // pieces begin and end within matrices
+                                  .weights("deep", F16, {512, 3, 2, 5})
+                                  .weights("flat", F16, {256, 300});
     const Types types{{"stack", Q4_K}, {"deep", Q4_0}, {"flat", Q6_K}};
     std::map<std::string, std::vector<float>> importance;
     Random random(3);
@@ -82,17 +82,17 @@ TEST_CASE("execute: each matrix of a stack has its own importance, and it matter
     for (const unsigned threads : {1u, 3u}) {
         const auto result = execute(model, plan, files.out, {.threads = threads, .overwrite = true});
         REQUIRE_MESSAGE(result, result.error().message());
-        CHECK(read_file(files.out) == expected);
+        CHECK(read_bytes(files.out) == expected);
     }
     plan.tensors[0].importance = plan.tensors[0].importance.first(256);  // of one matrix
     CHECK(execute(model, plan, files.out, {.overwrite = true}).error().code == Errc::bad_argument);
 }
 
 TEST_CASE("execute: a value too large for its type is told with its row, also in the later matrices of a piece") {
-    MadeModel source;
-    source.add("t", F32, {256, 5, 20});
+    SmallModel source = bare_llama();
+    source.weights("t", F32, {256, 5, 20});
     const float huge = 1e30f;
-    std::memcpy(source.data[0].data() + ((17 * 5 + 3) * 256 + 9) * 4, &huge, 4);
+    std::memcpy(source.tensors[0].bytes.data() + ((17 * 5 + 3) * 256 + 9) * 4, &huge, 4);
     const Files files(source);
     const Model model = must(Model::open(files.in));
     const Error error = refusal(files, model, plan_for(model, {{"t", Q4_K}}));
@@ -103,57 +103,57 @@ TEST_CASE("execute: a value too large for its type is told with its row, also in
 TEST_CASE("execute: every byte order to every byte order") {
     for (const auto from : {ByteOrder::little, ByteOrder::big}) {
         for (const auto to : {ByteOrder::little, ByteOrder::big}) {
-            const MadeModel source = mixed_model(from, 64);
-            MadeModel expected = source.requantized(mixed_types);
-            expected.header.byte_order = to;
+            const SmallModel source = mixed_model(from, 64);
+            SmallModel expected = source.requantized(mixed_types);
+            expected.container.order = to;
             const Files files(source);
             const Model model = must(Model::open(files.in));
             const auto result = execute(model, plan_for(model, mixed_types, to), files.out);
             REQUIRE_MESSAGE(result, result.error().message());
-            CHECK(read_file(files.out) == expected.bytes());
+            CHECK(read_bytes(files.out) == expected.bytes());
         }
     }
 }
 
 TEST_CASE("execute: a copy of everything is the same file") {
-    const MadeModel source = mixed_model(ByteOrder::little, 32);
+    const SmallModel source = mixed_model(ByteOrder::little, 32);
     const Files files(source);
     const Model model = must(Model::open(files.in));
     REQUIRE(execute(model, plan_for(model), files.out));
-    CHECK(read_file(files.out) == source.bytes());
+    CHECK(read_bytes(files.out) == source.bytes());
 }
 
 TEST_CASE("execute: a model without tensors") {
-    const MadeModel source;
+    const SmallModel source = bare_llama();
     const Files files(source);
     const Model model = must(Model::open(files.in));
     REQUIRE(execute(model, plan_for(model), files.out));
-    CHECK(read_file(files.out) == source.bytes());
+    CHECK(read_bytes(files.out) == source.bytes());
 }
 
 TEST_CASE("execute: gathers the shards of a split model") {
     const TemporaryFolder folder;
-    std::vector<MadeModel> shards(2);
-    shards[0].add("a", Q8_0, {64, 5}).add("b", F32, {33});
-    shards[1].add("c", F16, {64, 7});
+    std::vector<SmallModel> shards(2, bare_llama());
+    shards[0].weights("a", Q8_0, {64, 5}).weights("b", F32, {33});
+    shards[1].weights("c", F16, {64, 7});
     for (std::size_t i = 0; i < 2; ++i) {
-        shards[i].header.set("split.no", Value::of_unsigned(ValueType::uint16, i));
-        shards[i].header.set("split.count", Value::of_unsigned(ValueType::uint16, 2));
-        shards[i].header.set("split.tensors.count", Value::of_signed(ValueType::int32, 3));
-        write_file(folder / ("m-0000" + std::to_string(i + 1) + "-of-00002.gguf"), shards[i].bytes());
+        shards[i].set("split.no", Value::of_unsigned(ValueType::uint16, i));
+        shards[i].set("split.count", Value::of_unsigned(ValueType::uint16, 2));
+        shards[i].set("split.tensors.count", Value::of_signed(ValueType::int32, 3));
+        shards[i].save(folder / ("m-0000" + std::to_string(i + 1) + "-of-00002.gguf"));
     }
     const Model model = must(Model::open(folder / "m-00001-of-00002.gguf"));
     REQUIRE(execute(model, plan_for(model, {{"c", Q8_0}}), folder / "out.gguf"));
 
-    const MadeModel c = shards[1].requantized({{"c", Q8_0}});
+    const SmallModel c = shards[1].requantized({{"c", Q8_0}});
     const Model written = must(Model::open(folder / "out.gguf", {.follow_shards = false}));
     const auto data = [&](std::string_view name) {
         const auto bytes = must(written.data(*written.find_tensor(name)));
         return std::vector(bytes.begin(), bytes.end());
     };
-    CHECK(data("a") == shards[0].data[0]);
-    CHECK(data("b") == shards[0].data[1]);
-    CHECK(data("c") == c.data[0]);
+    CHECK(data("a") == shards[0].tensors[0].bytes);
+    CHECK(data("b") == shards[0].tensors[1].bytes);
+    CHECK(data("c") == c.tensors[0].bytes);
     for (const char* shard : {"m-00001-of-00002.gguf", "m-00002-of-00002.gguf"}) {
         const auto result = execute(model, plan_for(model), folder / shard, {.overwrite = true});
         REQUIRE_FALSE(result);
@@ -181,10 +181,10 @@ TEST_CASE("execute: a NaN or an infinity in the source is named, with tensor, ro
     };
     for (const Case& c : cases) {
         for (const auto& [low, high] : {std::pair{0x00, 0x7c}, std::pair{0x00, 0xfc}, std::pair{0x01, 0x7e}}) {
-            MadeModel source;
-            source.add("before", F32, {70'000}).add(c.name, c.type, c.ne);
-            source.data[1][c.at] = static_cast<std::byte>(low);
-            source.data[1][c.at + 1] = static_cast<std::byte>(high);
+            SmallModel source = bare_llama();
+            source.weights("before", F32, {70'000}).weights(c.name, c.type, c.ne);
+            source.tensors[1].bytes[c.at] = static_cast<std::byte>(low);
+            source.tensors[1].bytes[c.at + 1] = static_cast<std::byte>(high);
             const Files files(source);
             const Model model = must(Model::open(files.in));
             Plan plan = plan_for(model, c.types);
@@ -200,9 +200,9 @@ TEST_CASE("execute: a NaN or an infinity in the source is named, with tensor, ro
 }
 
 TEST_CASE("execute: of several faults the first one is told, whichever thread finds one first") {
-    MadeModel source;
-    source.add("t", F16, {64, 20'000});
-    for (const std::size_t row : {3000u, 9000u, 15'000u}) source.data[0][row * 128 + 1] = std::byte{0x7c};
+    SmallModel source = bare_llama();
+    source.weights("t", F16, {64, 20'000});
+    for (const std::size_t row : {3000u, 9000u, 15'000u}) source.tensors[0].bytes[row * 128 + 1] = std::byte{0x7c};
     const Files files(source);
     const Model model = must(Model::open(files.in));
     for (int run = 0; run < 20; ++run) {
@@ -211,10 +211,10 @@ TEST_CASE("execute: of several faults the first one is told, whichever thread fi
 }
 
 TEST_CASE("execute: a value too large for its new type is named") {
-    MadeModel source;
-    source.add("t", F32, {64, 3000});
+    SmallModel source = bare_llama();
+    source.weights("t", F32, {64, 3000});
     const float huge = 1e30f;
-    std::memcpy(source.data[0].data() + (2900 * 64 + 5) * 4, &huge, 4);
+    std::memcpy(source.tensors[0].bytes.data() + (2900 * 64 + 5) * 4, &huge, 4);
     const Files files(source);
     const Model model = must(Model::open(files.in));
     const Error error = refusal(files, model, plan_for(model, {{"t", F16}}));
@@ -223,11 +223,11 @@ TEST_CASE("execute: a value too large for its new type is named") {
 }
 
 TEST_CASE("execute: a plan of another model is refused") {
-    const Files files(MadeModel().add("t", F16, {64, 4}));
-    const Files others(MadeModel().add("t", F16, {64, 5}));
+    const Files files(bare_llama().weights("t", F16, {64, 4}));
+    const Files others(bare_llama().weights("t", F16, {64, 5}));
     const Model model = must(Model::open(files.in));
     const Model other = must(Model::open(others.in));
-    const Model nothing = must(Model::open(Files(MadeModel()).in));
+    const Model nothing = must(Model::open(Files(bare_llama()).in));
     CHECK(refusal(files, model, plan_for(other)).code == Errc::bad_argument);
     CHECK(refusal(files, nothing, plan_for(other)).code == Errc::bad_argument);
     Plan plan = plan_for(model);
@@ -239,7 +239,7 @@ TEST_CASE("execute: a plan of another model is refused") {
 }
 
 TEST_CASE("execute: a type without a quantizer is refused before anything is written") {
-    const Files files(MadeModel().add("t", F16, {256, 4}));
+    const Files files(bare_llama().weights("t", F16, {256, 4}));
     const Model model = must(Model::open(files.in));
     bool worked = false;
     const auto note = [&](const Progress&) { worked = true; };
@@ -248,13 +248,13 @@ TEST_CASE("execute: a type without a quantizer is refused before anything is wri
 }
 
 TEST_CASE("execute: rows that fit the memory of a few workers, and one that fits none") {
-    const MadeModel source = MadeModel().add("t", F16, {1 << 20, 3});
+    const SmallModel source = bare_llama().weights("t", F16, {1 << 20, 3});
     const Files files(source);
     const Model model = must(Model::open(files.in));
     REQUIRE(execute(model, plan_for(model, {{"t", Q8_0}}), files.out, {.threads = 64}));
-    CHECK(read_file(files.out) == source.requantized({{"t", Q8_0}}).bytes());
+    CHECK(read_bytes(files.out) == source.requantized({{"t", Q8_0}}).bytes());
 
-    const Files too_long(MadeModel().add("t", I8, {16 << 20}));
+    const Files too_long(bare_llama().weights("t", I8, {16 << 20}));
     const Model long_model = must(Model::open(too_long.in));
     CHECK(refusal(too_long, long_model, plan_for(long_model, {{"t", F32}})).code == Errc::unsupported);
     CHECK(execute(long_model, plan_for(long_model), too_long.out));  // a copy is not made by rows
@@ -264,13 +264,7 @@ TEST_CASE("execute: no room for the output is known before any work") {
     const TemporaryFolder folder;
     // More than there will be, whatever others delete meanwhile: for what is there, room would be taken, and written to.
     const std::uint64_t size = fs::space(folder.path()).capacity / 4096 * 4096;
-    MadeModel source;
-    source.add("t", I8, {32});
-    source.header.tensors[0].ne[0] = size;
-    const Layout layout = must(make_layout(source.header));
-    write_file(folder / "in.gguf", layout.header);
-    fs::resize_file(folder / "in.gguf", layout.file_bytes);  // a hole
-
+    HeaderModel("llama").tensor("t", {size}, I8).save(folder / "in.gguf");
     const Model model = must(Model::open(folder / "in.gguf"));
     bool worked = false;
     const auto result =
@@ -282,22 +276,22 @@ TEST_CASE("execute: no room for the output is known before any work") {
 }
 
 TEST_CASE("execute: the output is not the input, and an existing one stays unless it may go") {
-    const MadeModel source = mixed_model(ByteOrder::little, 32);
+    const SmallModel source = mixed_model(ByteOrder::little, 32);
     const Files files(source);
     const Model model = must(Model::open(files.in));
     const auto same = execute(model, plan_for(model, mixed_types), files.in, {.overwrite = true});
     REQUIRE_FALSE(same);
     CHECK(same.error().code == Errc::io_same_file);
-    CHECK(read_file(files.in) == source.bytes());
+    CHECK(read_bytes(files.in) == source.bytes());
 
     const std::vector<std::byte> old(5, std::byte{'x'});
     write_file(files.out, old);
     const auto existing = execute(model, plan_for(model), files.out);
     REQUIRE_FALSE(existing);
     CHECK(existing.error().code == Errc::io_exists);
-    CHECK(read_file(files.out) == old);
+    CHECK(read_bytes(files.out) == old);
     CHECK(execute(model, plan_for(model), files.out, {.overwrite = true}));
-    CHECK(read_file(files.out) == source.bytes());
+    CHECK(read_bytes(files.out) == source.bytes());
 }
 
 TEST_CASE("execute: progress starts at nothing, never goes back, ends at everything") {
@@ -396,7 +390,7 @@ std::uint64_t bytes_read() {
 
 TEST_CASE("execute: several outputs from one read, each as if it were alone") {
     for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
-        const MadeModel source = mixed_model(order, 64);
+        const SmallModel source = mixed_model(order, 64);
         const Types other_types{{"q8.large", Q4_K}, {"q4k.copied", F16}, {"f32.odd", BF16}};
         const Files files(source);
         const Model model = must(Model::open(files.in));
@@ -410,16 +404,16 @@ TEST_CASE("execute: several outputs from one read, each as if it were alone") {
             const auto result = execute(model, outputs, {.threads = threads, .overwrite = true, .progress = note});
             REQUIRE_MESSAGE(result, result.error().message());
             CHECK(total == plan.bytes_in());
-            CHECK(read_file(outputs[0].path) == source.requantized(mixed_types).bytes());
-            CHECK(read_file(outputs[1].path) == source.requantized(other_types).bytes());
-            CHECK(read_file(outputs[2].path) == source.bytes());
+            CHECK(read_bytes(outputs[0].path) == source.requantized(mixed_types).bytes());
+            CHECK(read_bytes(outputs[1].path) == source.requantized(other_types).bytes());
+            CHECK(read_bytes(outputs[2].path) == source.bytes());
         }
     }
 }
 
 TEST_CASE("execute: two outputs cost no more reading than one") {
-    MadeModel source;
-    source.add("a", Q8_0, {256, 8192}).add("b", F16, {512, 1024});
+    SmallModel source = bare_llama();
+    source.weights("a", Q8_0, {256, 8192}).weights("b", F16, {512, 1024});
     const Files files(source);
     const Model model = must(Model::open(files.in));
     const Plan plan = plan_for(model, {{"a", Q4_K}}), other = plan_for(model, {{"a", Q6_K}, {"b", Q8_0}});
@@ -454,11 +448,11 @@ TEST_CASE("execute: from every type that can be decoded, of every shape, in eith
         CAPTURE(format.name);
         const std::uint64_t ne0 = std::max<std::uint64_t>(256, format.block_elements);
         for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
-            MadeModel source(order, 128);
-            source.add("matrix", format.type(), {ne0, 7})
-                .add("stack", format.type(), {ne0, 5, 3})
-                .add("stacks", format.type(), {2 * ne0, 3, 2, 2})
-                .add("copied", format.type(), {ne0, 3});
+            SmallModel source = bare_llama(order, 128);
+            source.weights("matrix", format.type(), {ne0, 7})
+                .weights("stack", format.type(), {ne0, 5, 3})
+                .weights("stacks", format.type(), {2 * ne0, 3, 2, 2})
+                .weights("copied", format.type(), {ne0, 3});
             // Random blocks, of types that have no encoder, hold values that only a float can.
             const bool tame = can_quantize(format.type());
             const Types types{{"matrix", tame ? Q8_0 : F32}, {"stack", tame ? BF16 : F32}, {"stacks", F32}};
@@ -466,7 +460,7 @@ TEST_CASE("execute: from every type that can be decoded, of every shape, in eith
             const Model model = must(Model::open(files.in));
             const auto result = execute(model, plan_for(model, types, order), files.out);
             REQUIRE_MESSAGE(result, result.error().message());
-            CHECK(read_file(files.out) == source.requantized(types).bytes());
+            CHECK(read_bytes(files.out) == source.requantized(types).bytes());
         }
     }
 }

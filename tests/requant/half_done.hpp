@@ -7,24 +7,23 @@
 #include <cstdint>
 #include <filesystem>
 #include <ggufkit/requant.hpp>
-#include <iterator>
 #include <map>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "support/made_model.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/small_model.hpp"
 
 namespace ggufkit::test {
 
 // Some hundred pieces of work: enough to be killed in the middle of.
-inline MadeModel working_model() {
-    MadeModel model;
-    model.add("first", TensorType::Q8_0, {256, 4096})
-        .add("copied", TensorType::F16, {1024, 512})
-        .add("last", TensorType::Q8_0, {1024, 2048});
+inline SmallModel working_model() {
+    SmallModel model = bare_llama();
+    model.weights("first", TensorType::Q8_0, {256, 4096})
+        .weights("copied", TensorType::F16, {1024, 512})
+        .weights("last", TensorType::Q8_0, {1024, 2048});
     return model;
 }
 inline const std::map<std::string, TensorType> small{{"first", TensorType::Q4_K}, {"last", TensorType::IQ4_XS}};
@@ -34,12 +33,10 @@ struct Site {
     TemporaryFolder folder;
     std::string in = folder / "in.gguf", out = folder / "out.gguf", other = folder / "other.gguf";
 
-    explicit Site(const MadeModel& model = working_model()) { write_file(in, model.bytes()); }
+    explicit Site(const SmallModel& model = working_model()) { model.save(in); }
     std::filesystem::path journal() const { return out + ".ggufkit-journal"; }
     std::filesystem::path partial() const { return out + ".ggufkit-partial"; }
-    std::size_t count() const {
-        return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder.path()), {}));
-    }
+    std::size_t count() const { return names_in(folder.path()).size(); }
 };
 
 // Where a run that resumes begins.

@@ -10,6 +10,10 @@
 
 #include "requant/half_done.hpp"
 #include "requant/journal.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
+#include "support/small_model.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
@@ -19,11 +23,11 @@ using requant::Journal;
 namespace {
 
 // With padding behind the first tensor and behind the last one.
-MadeModel padded_model() {
-    MadeModel model;
-    model.add("odd", TensorType::F32, {3});
-    model.add("first", TensorType::Q8_0, {256, 4096}).add("last", TensorType::Q8_0, {1024, 2048});
-    model.add("end", TensorType::F32, {5});
+SmallModel padded_model() {
+    SmallModel model = bare_llama();
+    model.weights("odd", TensorType::F32, {3});
+    model.weights("first", TensorType::Q8_0, {256, 4096}).weights("last", TensorType::Q8_0, {1024, 2048});
+    model.weights("end", TensorType::F32, {5});
     return model;
 }
 
@@ -75,7 +79,7 @@ TEST_CASE("resume: every byte of the result is written by this run or was proven
         REQUIRE_MESSAGE(result, result.error().message());
         CHECK((done_before > 0) == taken_up);
     }
-    CHECK(read_file(site.out) == expected);
+    CHECK(read_bytes(site.out) == expected);
     CHECK(site.count() == 2);
 }
 
@@ -85,7 +89,7 @@ TEST_CASE("resume: a finished output whose padding or header was changed since i
     const Plan plan = plan_for(model, small), other_plan = plan_for(model, large);
     const std::vector<Output> outputs{{&plan, site.out}, {&other_plan, site.other}};
     const auto spoil = [&](const Progress& progress) {
-        if (progress.done == progress.total) write_file(site.other, {});
+        if (progress.done == progress.total) write_file(site.other, "");
     };
     REQUIRE_FALSE(execute(model, outputs, {.progress = spoil, .resume = true}));
     REQUIRE(fs::exists(site.out));
@@ -100,8 +104,8 @@ TEST_CASE("resume: a finished output whose padding or header was changed since i
     CHECK(result.error().code == Errc::io_exists);
     CHECK(result.error().subject == site.out);
     REQUIRE(execute(model, outputs, {.overwrite = true, .resume = true}));
-    CHECK(read_file(site.out) == padded_model().requantized(small).bytes());
-    CHECK(read_file(site.other) == padded_model().requantized(large).bytes());
+    CHECK(read_bytes(site.out) == padded_model().requantized(small).bytes());
+    CHECK(read_bytes(site.other) == padded_model().requantized(large).bytes());
 }
 
 TEST_CASE("journal: what this program did not make is refused before any work, and stays as it is") {
@@ -109,7 +113,7 @@ TEST_CASE("journal: what this program did not make is refused before any work, a
     const Model model = must(Model::open(site.in));
     const Plan plan = plan_for(model, small);
     const fs::path victim = site.folder / "victim";
-    std::ofstream(victim) << "precious";
+    write_file(victim, "precious");
     for (const char* const suffix : {".ggufkit-journal", ".ggufkit-journal-new"}) {
         for (const char* const kind : {"FIFO", "hard link", "symbolic link"}) {
             for (const bool resumed : {false, true}) {
@@ -137,7 +141,7 @@ TEST_CASE("journal: one that was left half made is no obstacle, and goes with th
     const Site site;
     const Model model = must(Model::open(site.in));
     const Plan plan = plan_for(model, small);
-    std::ofstream(site.journal().string() + "-new") << "ggufkit-journal 1 of a run that was killed";
+    write_file(site.journal().string() + "-new", "ggufkit-journal 1 of a run that was killed");
     REQUIRE(execute(model, plan, site.out));
     CHECK(site.count() == 2);
 }
@@ -156,8 +160,8 @@ TEST_CASE("resume: file names as long as they can be, several of them with the s
         const auto [result, done_before] = resume(model, outputs);
         REQUIRE_MESSAGE(result, result.error().message());
         CHECK(done_before > 0);
-        CHECK(read_file(a) == working_model().requantized(small).bytes());
-        CHECK(read_file(b) == working_model().requantized(large).bytes());
+        CHECK(read_bytes(a) == working_model().requantized(small).bytes());
+        CHECK(read_bytes(b) == working_model().requantized(large).bytes());
         fs::remove(a);
         fs::remove(b);
         CHECK(site.count() == 1);
@@ -175,14 +179,14 @@ TEST_CASE("work that was kept is thrown away only where the caller says so") {
             CAPTURE(outputs->size());
             CAPTURE(resumed);
             run_half(model, *outputs);
-            const auto partial = read_file(site.partial());
+            const auto partial = read_bytes(site.partial());
             const auto refused = [&](const std::vector<Output>& wanted, const std::string& name) {
                 const auto done = execute(model, wanted);
                 REQUIRE_FALSE(done);
                 CHECK(done.error().code == Errc::io_exists);
                 CHECK(done.error().subject == name + ".ggufkit-partial");
                 CHECK(done.error().detail == "holds unfinished work of an earlier run");
-                CHECK(read_file(site.partial()) == partial);
+                CHECK(read_bytes(site.partial()) == partial);
                 CHECK(fs::exists(site.journal()));
             };
             refused(*outputs, site.out);
@@ -195,7 +199,7 @@ TEST_CASE("work that was kept is thrown away only where the caller says so") {
             } else {
                 REQUIRE(execute(model, *outputs, {.overwrite = true}));
             }
-            CHECK(read_file(site.out) == expected);
+            CHECK(read_bytes(site.out) == expected);
             CHECK(site.count() == 1 + outputs->size());
             fs::remove(site.out);
             fs::remove(site.other);
@@ -229,13 +233,13 @@ TEST_CASE("a partial file that nothing can be continued from is no obstacle") {
     const Model model = must(Model::open(site.in));
     const Plan plan = plan_for(model, small);
     SUBCASE("without a journal") {}
-    SUBCASE("with a journal of no mark") { std::ofstream(site.journal()) << "ggufkit-journal 1 cafe\n"; }
+    SUBCASE("with a journal of no mark") { write_file(site.journal(), "ggufkit-journal 1 cafe\n"); }
     SUBCASE("with a damaged journal") {
         REQUIRE(Journal(site.journal(), "cafe").append({10, 0x11}));
         fs::resize_file(site.journal(), fs::file_size(site.journal()) - 1);
     }
-    std::ofstream(site.partial()) << "stale";
+    write_file(site.partial(), "stale");
     REQUIRE(execute(model, plan, site.out));
-    CHECK(read_file(site.out) == working_model().requantized(small).bytes());
+    CHECK(read_bytes(site.out) == working_model().requantized(small).bytes());
     CHECK(site.count() == 2);
 }

@@ -5,8 +5,10 @@
 #include <ggufkit/requant.hpp>
 #include <limits>
 
-#include "support/made_model.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -14,29 +16,23 @@ using enum TensorType;
 
 namespace {
 
-void put(MadeModel& model, std::size_t tensor, std::size_t element, float value) {
-    std::memcpy(model.data[tensor].data() + element * sizeof value, &value, sizeof value);
+void put(SmallModel& model, std::size_t tensor, std::size_t element, float value) {
+    std::memcpy(model.tensors[tensor].bytes.data() + element * sizeof value, &value, sizeof value);
 }
 
 struct Opened {
     TemporaryFolder folder;
     std::string path = folder / "in.gguf";
     Model model;
-    explicit Opened(const MadeModel& source) : model(saved(source, path)) {}
-
-  private:
-    static Model saved(const MadeModel& source, const std::string& path) {
-        write_file(path, source.bytes());
-        return must(Model::open(path));
-    }
+    explicit Opened(const SmallModel& source) : model(saved(source, path)) {}
 };
 
 }  // namespace
 
 TEST_CASE("misfits: all of them are found, with the first bad row and the largest value") {
-    MadeModel source;
+    SmallModel source = bare_llama();
     for (const char* name : {"fits", "two", "copied", "large-but-fits", "experts", "f32"}) {
-        source.add(name, F32, {256, 300, std::string_view(name) == "experts" ? 3u : 1u});
+        source.weights(name, F32, {256, 300, std::string_view(name) == "experts" ? 3u : 1u});
     }
     put(source, 1, 256 * 17 + 3, -4e9f);
     put(source, 1, 256 * 250, 9e9f);
@@ -61,8 +57,8 @@ TEST_CASE("misfits: all of them are found, with the first bad row and the larges
 }
 
 TEST_CASE("misfits: NVFP4 ends at 2688") {
-    MadeModel source;
-    source.add("at", F32, {64, 4}).add("above", F32, {64, 4});
+    SmallModel source = bare_llama();
+    source.weights("at", F32, {64, 4}).weights("above", F32, {64, 4});
     put(source, 0, 70, -2688);
     put(source, 1, 70, 2689);
     const Opened opened(source);
@@ -77,8 +73,8 @@ TEST_CASE("misfits: NVFP4 ends at 2688") {
 }
 
 TEST_CASE("misfits: a source that is broken is an error") {
-    MadeModel source;
-    source.add("t", F32, {256, 4});
+    SmallModel source = bare_llama();
+    source.weights("t", F32, {256, 4});
     put(source, 0, 300, std::numeric_limits<float>::quiet_NaN());
     const Opened opened(source);
     const auto misfits = find_misfits(opened.model, plan_for(opened.model, {{"t", Q4_K}}));

@@ -11,9 +11,11 @@
 #include "plan/place.hpp"
 #include "quant/simd/target.hpp"
 #include "requant/quality.hpp"
-#include "support/made_model.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
 #include "support/random_blocks.hpp"
-#include "support/temporary.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -245,11 +247,11 @@ namespace {
 // Stacks of matrices that begin and end within pieces, each with an importance of its own; what the model and the plans
 // borrow from stays here.
 struct Stacks {
-    MadeModel source = MadeModel()
-                           .add("stack", F16, {256, 37, 13})
-                           .add("copied", F32, {100})
-                           .add("wide", F16, {5120, 600})
-                           .add("flat", Q8_0, {256, 1100});
+    SmallModel source = bare_llama()
+                            .weights("stack", F16, {256, 37, 13})
+                            .weights("copied", F32, {100})
+                            .weights("wide", F16, {5120, 600})
+                            .weights("flat", Q8_0, {256, 1100});
     const std::map<std::string, TensorType> small{{"stack", Q4_K}, {"wide", Q3_K}, {"flat", Q6_K}};
     const std::map<std::string, TensorType> large{{"stack", Q8_0}, {"wide", BF16}};
     std::vector<float> importance;
@@ -257,7 +259,7 @@ struct Stacks {
     std::string in = folder / "in.gguf", out = folder / "out.gguf", other = folder / "other.gguf";
 
     Stacks() {
-        write_file(in, source.bytes());
+        source.save(in);
         Random random(5);
         for (int i = 0; i < 256 * 13; ++i) importance.push_back(random.unit() * 10);
     }
@@ -298,7 +300,7 @@ TEST_CASE("quality: execute() reports each of several outputs, whatever the thre
         CHECK(equal(reports[0], first[0]));
         CHECK(equal(reports[1], first[1]));
     }
-    const MadeModel made = stacks.source.requantized(stacks.small, {{"stack", stacks.importance}});
+    const SmallModel made = stacks.source.requantized(stacks.small, {{"stack", stacks.importance}});
     for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
         const PlannedTensor& tensor = plan.tensors[i];
         CAPTURE(tensor.name);
@@ -306,7 +308,8 @@ TEST_CASE("quality: execute() reports each of several outputs, whatever the thre
         CHECK(quality.measured == (tensor.name != "copied"));
         if (!quality.measured) continue;
         CHECK(quality.seconds > 0);
-        const auto before = decoded(tensor.from, stacks.source.data[i]), after = decoded(tensor.to, made.data[i]);
+        const auto before = decoded(tensor.from, stacks.source.tensors[i].bytes),
+                   after = decoded(tensor.to, made.tensors[i].bytes);
         Rows rows{.ne0 = before.size(), .values = before, .importance = {}, .decoded = after};
         if (tensor.name == "stack") {  // as one row with a weight for every value
             for (std::size_t at = 0; at < before.size(); ++at) {

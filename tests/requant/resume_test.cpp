@@ -16,9 +16,10 @@
 
 #include "requant/checkpoints.hpp"
 #include "requant/half_done.hpp"
-#include "support/made_model.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
 #include "support/random_blocks.hpp"
-#include "support/temporary.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
@@ -86,8 +87,8 @@ TEST_CASE("resume: killed at any moment, again and again, one output or two: the
             REQUIRE_MESSAGE(result, result.error().message());
             taken_up += done_before > 0;
         }
-        REQUIRE(read_file(site.out) == expected);
-        if (outputs.size() > 1) REQUIRE(read_file(site.other) == expected_other);
+        REQUIRE(read_bytes(site.out) == expected);
+        if (outputs.size() > 1) REQUIRE(read_bytes(site.other) == expected_other);
     }
     CHECK(taken_up > 0);
 }
@@ -101,7 +102,7 @@ TEST_CASE("resume: what was durable is not done again") {
     const auto [result, done_before] = resume(model, {{&plan, site.out}});
     REQUIRE(result);
     CHECK(done_before * 2 >= plan.bytes_in());
-    CHECK(read_file(site.out) == working_model().requantized(small).bytes());
+    CHECK(read_bytes(site.out) == working_model().requantized(small).bytes());
     CHECK(site.count() == 2);
 }
 
@@ -130,7 +131,7 @@ TEST_CASE("resume: what is not as the journal says is done again from there") {
     const auto [result, done_before] = resume(model, {{&plan, site.out}});
     REQUIRE_MESSAGE(result, result.error().message());
     CHECK((done_before > 0) == (least > 0));
-    CHECK(read_file(site.out) == expected);
+    CHECK(read_bytes(site.out) == expected);
     CHECK(site.count() == 2);
 }
 
@@ -158,7 +159,7 @@ TEST_CASE("resume: work of another plan, input or effort is kept, unless it may 
     };
     REQUIRE(execute(model, plan, site.out, {.overwrite = true, .progress = look, .resume = true}));
     CHECK(done_before == 0);
-    if (effort == Effort::normal) CHECK(read_file(site.out) == working_model().requantized(types).bytes());
+    if (effort == Effort::normal) CHECK(read_bytes(site.out) == working_model().requantized(types).bytes());
     CHECK(site.count() == 2);
 }
 
@@ -191,7 +192,7 @@ TEST_CASE("resume: of several outputs, those that have their names already are d
     const std::vector<Output> outputs{{&plan, site.out}, {&other_plan, site.other}};
     // Another file takes the second name when all work is done.
     const auto spoil = [&](const Progress& progress) {
-        if (progress.done == progress.total) write_file(site.other, {});
+        if (progress.done == progress.total) write_file(site.other, "");
     };
     const auto failed = execute(model, outputs, {.progress = spoil, .resume = true});
     REQUIRE_FALSE(failed);
@@ -204,12 +205,12 @@ TEST_CASE("resume: of several outputs, those that have their names already are d
         const auto [result, done_before] = resume(model, outputs);
         REQUIRE_MESSAGE(result, result.error().message());
         CHECK(done_before == plan.bytes_in());
-        CHECK(read_file(site.out) == working_model().requantized(small).bytes());
-        CHECK(read_file(site.other) == working_model().requantized(large).bytes());
+        CHECK(read_bytes(site.out) == working_model().requantized(small).bytes());
+        CHECK(read_bytes(site.other) == working_model().requantized(large).bytes());
         CHECK(site.count() == 3);
     }
     SUBCASE("but not where they were changed since") {
-        auto changed = read_file(site.out);
+        auto changed = read_bytes(site.out);
         changed.back() ^= std::byte{1};
         write_file(site.out, changed);
         const auto [result, done_before] = resume(model, outputs);
@@ -217,12 +218,12 @@ TEST_CASE("resume: of several outputs, those that have their names already are d
         CHECK(result.error().code == Errc::io_exists);
         CHECK(result.error().subject == site.out);
         CHECK(result.error().detail.starts_with("exists already, and what the run before left was changed since"));
-        CHECK(read_file(site.out) == changed);
+        CHECK(read_bytes(site.out) == changed);
         CHECK(site.count() == 5);
         const auto replaced = execute(model, outputs, {.overwrite = true, .resume = true});
         REQUIRE_MESSAGE(replaced, replaced.error().message());
-        CHECK(read_file(site.out) == working_model().requantized(small).bytes());
-        CHECK(read_file(site.other) == working_model().requantized(large).bytes());
+        CHECK(read_bytes(site.out) == working_model().requantized(small).bytes());
+        CHECK(read_bytes(site.other) == working_model().requantized(large).bytes());
         CHECK(site.count() == 3);
     }
 }
@@ -231,7 +232,7 @@ TEST_CASE("checkpoints: a look back that is broken off says nothing of what is o
     TemporaryFolder folder;
     const std::string path = folder / "journal";
     REQUIRE(Journal(path, "cafe").append({10, 0x11}));
-    const auto before = read_file(path);
+    const auto before = read_bytes(path);
 
     requant::Checkpoints checkpoints({path, "cafe"}, 10);
     const auto broken_off = [](std::size_t piece, unsigned) -> Result<std::uint64_t> {
@@ -242,7 +243,7 @@ TEST_CASE("checkpoints: a look back that is broken off says nothing of what is o
     REQUIRE_FALSE(sound);
     CHECK(sound.error().code == Errc::cancelled);
     CHECK(checkpoints.mark());
-    CHECK(read_file(path) == before);
+    CHECK(read_bytes(path) == before);
 }
 
 TEST_CASE("checkpoints: after a failure to bring data to disk nothing more is marked") {
@@ -282,7 +283,7 @@ TEST_CASE("journal: gives back what was appended, up to the first line that is n
     CHECK(must(Journal(path, "beef").read()).empty());
 
     // Any changed byte, and any cut: a prefix of the marks.
-    const auto bytes = read_file(path);
+    const auto bytes = read_bytes(path);
     for (std::size_t at = 0; at < bytes.size(); ++at) {
         auto changed = bytes;
         changed[at] ^= std::byte{1};
@@ -293,6 +294,6 @@ TEST_CASE("journal: gives back what was appended, up to the first line that is n
         write_file(path, std::span(bytes).first(at));
         CHECK(must(Journal(path, "cafe").read()).size() < all.size());
     }
-    write_file(path, {});
+    write_file(path, "");
     CHECK(must(Journal(path, "cafe").read()).empty());
 }

@@ -14,9 +14,10 @@
 #include <ggufkit/model.hpp>
 
 #include "streams/frames.hpp"
-#include "support/made_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/programs.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -51,7 +52,7 @@ std::vector<Packer> packers() {
 }
 
 Content small_model() {
-    return MadeModel().add("a", Q8_0, {64, 50}).add("b", F32, {333}).add("c", F16, {32, 20}).bytes();
+    return bare_llama().weights("a", Q8_0, {64, 50}).weights("b", F32, {333}).weights("c", F16, {32, 20}).bytes();
 }
 
 Result<Model> open(std::span<const std::byte> bytes, const OpenOptions& options = {}) {
@@ -106,7 +107,7 @@ TEST_CASE("gzip, bzip2 and xz: the same model, in one member or in several, unde
 }
 
 TEST_CASE("gzip, bzip2 and xz: a file of many reads and writes") {
-    const Content content = MadeModel().add("a", Q8_0, {4096, 300}).bytes();
+    const Content content = bare_llama().weights("a", Q8_0, {4096, 300}).bytes();
     for (const Packer& packer : packers()) {
         CAPTURE(packer.name);
         std::uint64_t last = 0, all = 0;
@@ -139,7 +140,7 @@ TEST_CASE("gzip, bzip2 and xz: a file that is cut anywhere is an error that says
 }
 
 TEST_CASE("gzip, bzip2 and xz: a file that is damaged anywhere is an error or the same model") {
-    const Content content = MadeModel().add("a", Q8_0, {64, 500}).add("b", F32, {333}).bytes();
+    const Content content = bare_llama().weights("a", Q8_0, {64, 500}).weights("b", F32, {333}).bytes();
     for (const Packer& packer : packers()) {
         CAPTURE(packer.name);
         Content file = packer.compress(content);
@@ -212,15 +213,15 @@ TEST_CASE("gzip: a name without end is not kept; xz: a dictionary that takes too
 }
 
 TEST_CASE("gzip, bzip2 and xz: shards of a split model") {
-    std::vector<MadeModel> shards(2);
-    shards[0].add("a", Q8_0, {64, 5});
-    shards[1].add("b", F16, {64, 7});
+    std::vector<SmallModel> shards(2, bare_llama());
+    shards[0].weights("a", Q8_0, {64, 5});
+    shards[1].weights("b", F16, {64, 7});
     for (const Packer& packer : packers()) {
         CAPTURE(packer.name);
         const TemporaryFolder folder;
         for (std::size_t i = 0; i < 2; ++i) {
-            shards[i].header.set("split.no", Value::of_unsigned(ValueType::uint16, i));
-            shards[i].header.set("split.count", Value::of_unsigned(ValueType::uint16, 2));
+            shards[i].set("split.no", Value::of_unsigned(ValueType::uint16, i));
+            shards[i].set("split.count", Value::of_unsigned(ValueType::uint16, 2));
             write_file(folder / ("m-0000" + std::to_string(i + 1) + "-of-00002.gguf" + packer.suffix),
                        packer.compress(shards[i].bytes()));
         }
@@ -240,7 +241,7 @@ TEST_CASE("gzip, bzip2 and xz: every program reads them") {
     REQUIRE(shell("gguf-requant $M plain.gguf Q4_K_M").exit_code == 0);
     for (const Packer& packer : packers()) {
         CAPTURE(packer.name);
-        const Content file = packer.compress(read_file(model));
+        const Content file = packer.compress(read_bytes(model));
         const std::string name = "m-Q8_0.gguf" + packer.suffix;
         write_file(folder / name, file);
         CHECK(shell("gguf-info --tensors " + name).text() == shell("gguf-info --tensors $M").text());

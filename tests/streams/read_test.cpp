@@ -11,9 +11,11 @@
 #include <thread>
 
 #include "streams/frames.hpp"
-#include "support/made_model.hpp"
-#include "support/oracle.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
+#include "support/programs.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -22,14 +24,16 @@ namespace fs = std::filesystem;
 
 namespace {
 
-MadeModel small_model() { return MadeModel().add("a", Q8_0, {64, 50}).add("b", F32, {333}).add("c", F16, {32, 20}); }
+SmallModel small_model() {
+    return bare_llama().weights("a", Q8_0, {64, 50}).weights("b", F32, {333}).weights("c", F16, {32, 20});
+}
 
 // A header of about `bytes`.
-MadeModel with_vocabulary(std::size_t bytes) {
-    MadeModel model = small_model();
+SmallModel with_vocabulary(std::size_t bytes) {
+    SmallModel model = small_model();
     std::vector<std::string> tokens;
     for (std::size_t i = 0; i < bytes / 20; ++i) tokens.push_back("token " + std::to_string(1'000'000 + i));
-    model.header.set("tokenizer.ggml.tokens", Value::of_strings(tokens));
+    model.set("tokenizer.ggml.tokens", Value::of_strings(tokens));
     return model;
 }
 
@@ -166,7 +170,7 @@ TEST_CASE("progress comes to all there is") {
 
 TEST_CASE("a header alone is unpacked where that is all that is wanted, be it in one frame or in several") {
     for (const std::size_t header : {1000u, 300'000u}) {
-        const MadeModel made = with_vocabulary(header);
+        const SmallModel made = with_vocabulary(header);
         const Content content = made.bytes();
         Content file = seekable(content, 10'000);
         const std::size_t data = must(parse(content)).data_offset();
@@ -339,12 +343,12 @@ TEST_CASE("temporary files have no name, lie where TMPDIR says, and their lack i
 
 TEST_CASE("shards that are compressed are a split model") {
     const TemporaryFolder folder;
-    std::vector<MadeModel> shards(2);
-    shards[0].add("a", Q8_0, {64, 5});
-    shards[1].add("b", F16, {64, 7});
+    std::vector<SmallModel> shards(2, bare_llama());
+    shards[0].weights("a", Q8_0, {64, 5});
+    shards[1].weights("b", F16, {64, 7});
     for (std::size_t i = 0; i < 2; ++i) {
-        shards[i].header.set("split.no", Value::of_unsigned(ValueType::uint16, i));
-        shards[i].header.set("split.count", Value::of_unsigned(ValueType::uint16, 2));
+        shards[i].set("split.no", Value::of_unsigned(ValueType::uint16, i));
+        shards[i].set("split.count", Value::of_unsigned(ValueType::uint16, 2));
         write_file(folder / ("m-0000" + std::to_string(i + 1) + "-of-00002.gguf.zst"),
                    seekable(shards[i].bytes(), 300));
     }
@@ -352,7 +356,7 @@ TEST_CASE("shards that are compressed are a split model") {
         const Model model = must(Model::open(folder / shard));
         CHECK(model.shard_count() == 2);
         CHECK(model.shard_path(1) == folder / "m-00002-of-00002.gguf.zst");
-        CHECK(std::ranges::equal(must(model.data(*model.find_tensor("b"))), shards[1].data[0]));
+        CHECK(std::ranges::equal(must(model.data(*model.find_tensor("b"))), shards[1].tensors[0].bytes));
     }
     fs::resize_file(folder / "m-00002-of-00002.gguf.zst", 50);
     const auto cut = Model::open(folder / "m-00001-of-00002.gguf.zst");
@@ -399,9 +403,9 @@ TEST_CASE("a model from a pipe, compressed or not, and from an open file") {
 }
 
 TEST_CASE("requantizing a compressed model gives the bytes that the model gives") {
-    const MadeModel source = small_model();
+    const SmallModel source = small_model();
     const File file(seekable(source.bytes(), 700));
     const Model model = must(Model::open(file.path));
     REQUIRE(execute(model, plan_for(model, {{"a", F16}}), file.folder / "out.gguf"));
-    CHECK(read_file(file.folder / "out.gguf") == source.requantized({{"a", F16}}).bytes());
+    CHECK(read_bytes(file.folder / "out.gguf") == source.requantized({{"a", F16}}).bytes());
 }

@@ -5,8 +5,8 @@
 #include <ggufkit/model.hpp>
 
 #include "streams/frames.hpp"
-#include "support/made_model.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t most_frames = 1 << 20;
 
 Content small_content() {
-    return MadeModel().add("a", TensorType::Q8_0, {64, 50}).add("b", TensorType::F32, {333}).bytes();
+    return bare_llama().weights("a", TensorType::Q8_0, {64, 50}).weights("b", TensorType::F32, {333}).bytes();
 }
 
 // Such a table took 16 seconds where each frame was unpacked alone.

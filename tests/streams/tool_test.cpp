@@ -5,13 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
 
 #include "streams/frames.hpp"
-#include "support/made_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -57,7 +57,7 @@ TEST_CASE("OUTPUT - is the file's bytes and nothing else, INPUT - is read from a
     const TemporaryFolder folder;
     const CommandResult made = shell(folder, "gguf-requant $M out.gguf Q4_K_M");
     REQUIRE(made.exit_code == 0);
-    const Content file = read_file(folder / "out.gguf");
+    const Content file = read_bytes(folder / "out.gguf");
     for (const char* script :
          {"gguf-requant $M - Q4_K_M", "gguf-requant $M - Q4_K_M 3 | cat", "cat $M | gguf-requant - - Q4_K_M",
           "gguf-requant - - Q4_K_M < $M", "gguf-requant $M - Q4_K_M --zstd-level 1 | gguf-requant - - COPY"}) {
@@ -71,7 +71,7 @@ TEST_CASE("OUTPUT - is the file's bytes and nothing else, INPUT - is read from a
     CHECK(content_of(level.out) == file);
     const CommandResult named = shell(folder, "cat $M | gguf-requant - named.gguf Q4_K_M");
     CHECK(named.exit_code == 0);
-    CHECK(read_file(folder / "named.gguf") == file);
+    CHECK(read_bytes(folder / "named.gguf") == file);
 }
 
 TEST_CASE("NAME.gguf.zst as output and input, and the names made from it") {
@@ -80,7 +80,7 @@ TEST_CASE("NAME.gguf.zst as output and input, and the names made from it") {
     CHECK(made.exit_code == 0);
     CHECK(made.text().find("\ncompressed to ") != std::string::npos);
     REQUIRE(shell(folder, "gguf-requant $M m.gguf Q4_K_M").exit_code == 0);
-    CHECK(content_of(read_file(folder / "m-Q4_K_M.gguf.zst")) == read_file(folder / "m.gguf"));
+    CHECK(content_of(read_bytes(folder / "m-Q4_K_M.gguf.zst")) == read_bytes(folder / "m.gguf"));
 
     CHECK(shell(folder, "gguf-diff m.gguf m-Q4_K_M.gguf.zst").exit_code == 0);
     CHECK(shell(folder, "gguf-diff - m.gguf < m-Q4_K_M.gguf.zst").exit_code == 0);
@@ -90,7 +90,7 @@ TEST_CASE("NAME.gguf.zst as output and input, and the names made from it") {
     const CommandResult report = shell(folder, "gguf-requant $M x.zst Q4_K_M --json --zstd-level 19");
     CHECK(json_of(report).at("compressed_bytes").to_number<std::uint64_t>() == fs::file_size(folder / "x.zst"));
     CHECK(json_of(report).at("bytes_out").to_number<std::uint64_t>() == fs::file_size(folder / "m.gguf"));
-    CHECK(read_file(folder / "x.zst") != read_file(folder / "m-Q4_K_M.gguf.zst"));
+    CHECK(read_bytes(folder / "x.zst") != read_bytes(folder / "m-Q4_K_M.gguf.zst"));
     CHECK(json_of(shell(folder, "gguf-requant $M y.gguf Q4_K_M --json")).at("compressed_bytes").is_null());
     CHECK(json_of(shell(folder, "gguf-requant $M y.zst Q4_K_M --json --dry-run")).at("compressed_bytes").is_null());
 }
@@ -104,7 +104,7 @@ TEST_CASE("a compressed input is not replaced by what is made of it") {
         CHECK(result.exit_code == 1);
         CHECK(result.err.find("is an input of the same command") != std::string::npos);
     }
-    CHECK(read_file(folder / "m.gguf.zst") == read_file(folder / "plain-name"));
+    CHECK(read_bytes(folder / "m.gguf.zst") == read_bytes(folder / "plain-name"));
 }
 
 TEST_CASE("gguf-info and gguf-diff read standard input") {
@@ -131,7 +131,7 @@ TEST_CASE("gguf-info and gguf-diff read standard input") {
 TEST_CASE("a damaged compressed model is an error that names file, place and kind") {
     const TemporaryFolder folder;
     REQUIRE(shell(folder, "gguf-requant $M m.gguf.zst Q4_K_M").exit_code == 0);
-    Content file = read_file(folder / "m.gguf.zst");
+    Content file = read_bytes(folder / "m.gguf.zst");
     file[file.size() / 2] ^= std::byte{1};
     write_file(folder / "m.gguf.zst", file);
     for (const char* script : {"gguf-info m.gguf.zst --check --json", "gguf-info m.gguf.zst --check"}) {

@@ -11,9 +11,11 @@
 
 #include "io/write_all.hpp"
 #include "streams/frames.hpp"
-#include "support/made_model.hpp"
-#include "support/oracle.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
+#include "support/programs.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -22,33 +24,30 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Types = std::map<std::string, TensorType>;
-
 // Tensors of many stretches and of parts of one; vectors, nothing, a last one that needs padding.
-MadeModel mixed_model(ByteOrder order = ByteOrder::little, std::uint32_t alignment = 32) {
-    MadeModel model(order, alignment);
-    model.add("q8.large", Q8_0, {256, 5000})
-        .add("f16.stack", F16, {96, 11, 5})
-        .add("f32.copied", F32, {700'001})
-        .add("empty", F16, {64, 0, 3})
-        .add("scalar", F32, {})
-        .add("q4k.copied", Q4_K, {256, 3, 2})
-        .add("bf16.stack", BF16, {64, 40, 3, 2})
-        .add("f32.odd", F32, {7, 3});
+SmallModel stretched_model(ByteOrder order = ByteOrder::little, std::uint32_t alignment = 32) {
+    SmallModel model = bare_llama(order, alignment);
+    model.weights("q8.large", Q8_0, {256, 5000})
+        .weights("f16.stack", F16, {96, 11, 5})
+        .weights("f32.copied", F32, {700'001})
+        .weights("empty", F16, {64, 0, 3})
+        .weights("scalar", F32, {})
+        .weights("q4k.copied", Q4_K, {256, 3, 2})
+        .weights("bf16.stack", BF16, {64, 40, 3, 2})
+        .weights("f32.odd", F32, {7, 3});
     return model;
 }
 
-const Types mixed_types{{"q8.large", F16}, {"f16.stack", Q8_0}, {"empty", Q8_0}, {"bf16.stack", F32}, {"f32.odd", F16}};
+const Types stretched_types{
+    {"q8.large", F16}, {"f16.stack", Q8_0}, {"empty", Q8_0}, {"bf16.stack", F32}, {"f32.odd", F16}};
 
 struct Files {
     TemporaryFolder folder;
     std::string in = folder / "in.gguf";
     std::string out = folder / "out.gguf.zst";
 
-    explicit Files(const MadeModel& model) { write_file(in, model.bytes()); }
-    std::size_t count() const {
-        return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder.path()), {}));
-    }
+    explicit Files(const SmallModel& model) { model.save(in); }
+    std::size_t count() const { return names_in(folder.path()).size(); }
 };
 
 // What the sink gets, all of it.
@@ -68,11 +67,11 @@ TEST_CASE("execute_to: the bytes of the file that execute() writes, for any numb
     for (const auto& [from, to, alignment] :
          {std::tuple{ByteOrder::little, ByteOrder::little, 32u}, std::tuple{ByteOrder::little, ByteOrder::big, 4096u},
           std::tuple{ByteOrder::big, ByteOrder::little, 64u}}) {
-        const Files files(mixed_model(from, alignment));
+        const Files files(stretched_model(from, alignment));
         const Model model = must(Model::open(files.in));
-        const Plan plan = plan_for(model, mixed_types, to);
+        const Plan plan = plan_for(model, stretched_types, to);
         REQUIRE(execute(model, plan, files.out));
-        const Content expected = read_file(files.out);
+        const Content expected = read_bytes(files.out);
         for (const unsigned threads : {0u, 1u, 2u, 3u, 8u}) {
             CAPTURE(threads);
             REQUIRE(must(streamed(model, plan, {.threads = threads})) == expected);
@@ -81,11 +80,12 @@ TEST_CASE("execute_to: the bytes of the file that execute() writes, for any numb
 }
 
 TEST_CASE("execute_to: a model without tensors, and padding of mebibytes") {
-    const Files nothing((MadeModel()));
+    const Files nothing(bare_llama());
     const Model no_tensors = must(Model::open(nothing.in));
-    CHECK(must(streamed(no_tensors, plan_for(no_tensors))) == read_file(nothing.in));
+    CHECK(must(streamed(no_tensors, plan_for(no_tensors))) == read_bytes(nothing.in));
 
-    const Files files(MadeModel(ByteOrder::little, 4 << 20).add("a", F32, {3}).add("b", F16, {5}).add("c", F32, {1}));
+    const Files files(
+        bare_llama(ByteOrder::little, 4 << 20).weights("a", F32, {3}).weights("b", F16, {5}).weights("c", F32, {1}));
     const Model model = must(Model::open(files.in));
     std::size_t longest = 0;
     Content bytes;
@@ -95,12 +95,12 @@ TEST_CASE("execute_to: a model without tensors, and padding of mebibytes") {
         return {};
     };
     REQUIRE(execute_to(model, plan_for(model), sink));
-    CHECK(bytes == read_file(files.in));
+    CHECK(bytes == read_bytes(files.in));
     CHECK(longest <= 2 << 20);  // never held as a whole
 }
 
 TEST_CASE("execute_to: an error of the sink, a stop, a fault of the source, a plan that makes no stream") {
-    MadeModel source = mixed_model();
+    SmallModel source = stretched_model();
     const Files files(source);
     const Model model = must(Model::open(files.in));
     std::uint64_t taken = 0;
@@ -128,19 +128,19 @@ TEST_CASE("execute_to: an error of the sink, a stop, a fault of the source, a pl
     std::swap(plan.tensors[1], plan.tensors[2]);
     CHECK(streamed(model, plan).error().code == Errc::bad_argument);
 
-    source.data[0][3333 * 272 + 1] = std::byte{0x7c};  // a scale of row 3333: infinity
+    source.tensors[0].bytes[3333 * 272 + 1] = std::byte{0x7c};  // a scale of row 3333: infinity
     const Files faulty(source);
     const Model bad = must(Model::open(faulty.in));
-    const auto fault = streamed(bad, plan_for(bad, mixed_types));
+    const auto fault = streamed(bad, plan_for(bad, stretched_types));
     REQUIRE_FALSE(fault);
     CHECK(fault.error().code == Errc::bad_quant);
     CHECK(fault.error().detail.starts_with("row 3333:"));
 }
 
 TEST_CASE("execute_to: progress begins at nothing and ends at everything") {
-    const Files files(mixed_model());
+    const Files files(stretched_model());
     const Model model = must(Model::open(files.in));
-    const Plan plan = plan_for(model, mixed_types);
+    const Plan plan = plan_for(model, stretched_types);
     std::vector<std::uint64_t> seen;
     const auto note = [&](const Progress& progress) {
         CHECK(progress.total == plan.bytes_in());
@@ -153,20 +153,20 @@ TEST_CASE("execute_to: progress begins at nothing and ends at everything") {
 }
 
 TEST_CASE("execute_to: rows that fit no memory") {
-    const Files too_long(MadeModel().add("t", I8, {16 << 20}));
+    const Files too_long(bare_llama().weights("t", I8, {16 << 20}));
     const Model model = must(Model::open(too_long.in));
     CHECK(streamed(model, plan_for(model, {{"t", F32}})).error().code == Errc::unsupported);
-    CHECK(must(streamed(model, plan_for(model))) == read_file(too_long.in));  // a copy is not made by rows
+    CHECK(must(streamed(model, plan_for(model))) == read_bytes(too_long.in));  // a copy is not made by rows
 }
 
 TEST_CASE("execute_compressed: decompressed it is the file, and no frame has bytes of two tensors") {
-    const Files files(mixed_model());
+    const Files files(stretched_model());
     const Model model = must(Model::open(files.in));
-    const Plan plan = plan_for(model, mixed_types);
+    const Plan plan = plan_for(model, stretched_types);
     REQUIRE(execute(model, plan, files.folder / "plain.gguf"));
-    const Content plain = read_file(files.folder / "plain.gguf");
+    const Content plain = read_bytes(files.folder / "plain.gguf");
     REQUIRE(execute_compressed(model, plan, files.out, 3));
-    const Content file = read_file(files.out);
+    const Content file = read_bytes(files.out);
     CHECK(content_of(file) == plain);
 
     std::size_t at = 0, begin = 0;
@@ -196,23 +196,23 @@ TEST_CASE("execute_compressed: decompressed it is the file, and no frame has byt
 }
 
 TEST_CASE("execute_compressed: the same bytes for any number of threads and at every run, the level matters") {
-    const Files files(mixed_model());
+    const Files files(stretched_model());
     const Model model = must(Model::open(files.in));
-    const Plan plan = plan_for(model, mixed_types);
+    const Plan plan = plan_for(model, stretched_types);
     Content first;
     for (const unsigned threads : {1u, 2u, 3u, 8u, 8u}) {
         REQUIRE(execute_compressed(model, plan, files.out, 1, {.threads = threads, .overwrite = true}));
-        if (first.empty()) first = read_file(files.out);
-        CHECK(read_file(files.out) == first);
+        if (first.empty()) first = read_bytes(files.out);
+        CHECK(read_bytes(files.out) == first);
     }
     CHECK(must(streamed(model, plan, {.zstd_level = 1})) == first);
     REQUIRE(execute_compressed(model, plan, files.out, 9, {.overwrite = true}));
-    CHECK(read_file(files.out) != first);
-    CHECK(content_of(read_file(files.out)) == content_of(first));
+    CHECK(read_bytes(files.out) != first);
+    CHECK(content_of(read_bytes(files.out)) == content_of(first));
 }
 
 TEST_CASE("execute_compressed: whole or not at all, and never in place of an input") {
-    MadeModel source = mixed_model();
+    SmallModel source = stretched_model();
     const Files files(source);
     const Model model = must(Model::open(files.in));
     CHECK(execute_compressed(model, plan_for(model), files.out, 0).error().code == Errc::bad_argument);
@@ -225,7 +225,7 @@ TEST_CASE("execute_compressed: whole or not at all, and never in place of an inp
     const auto same = execute_compressed(compressed, plan_for(compressed), files.out, 3, {.overwrite = true});
     CHECK(same.error().code == Errc::io_same_file);
 
-    source.data[0][4999 * 272 + 1] = std::byte{0x7c};
+    source.tensors[0].bytes[4999 * 272 + 1] = std::byte{0x7c};
     const Files faulty(source);
     const Model bad = must(Model::open(faulty.in));
     CHECK(execute_compressed(bad, plan_for(bad), faulty.out, 3).error().code == Errc::bad_quant);
@@ -241,7 +241,7 @@ TEST_CASE("write_all: short writes, interruptions, a pipe that would block, a re
     struct sigaction action {};
     action.sa_handler = [](int) {};  // without SA_RESTART: writes are interrupted
     ::sigaction(SIGALRM, &action, nullptr);
-    const Content bytes = MadeModel().add("t", F32, {300'000}).bytes();
+    const Content bytes = bare_llama().weights("t", F32, {300'000}).bytes();
     for (const int flags : {0, O_NONBLOCK}) {
         int ends[2];
         REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);

@@ -4,12 +4,12 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "support/oracle.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 
 namespace ggufkit::test {
 
-bool have_browser() { return run_command({"/bin/sh", "-c", "command -v chromium"}).exit_code == 0; }
+bool have_browser() { return have_program("chromium"); }
 
 void skip_without_browser() {
     const bool required = std::getenv("CI") != nullptr;

@@ -1,9 +1,78 @@
 #include "support/goldens.hpp"
 
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include "support/files.hpp"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace ggufkit::test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool updating() { return std::getenv("GGUFKIT_UPDATE_GOLDENS") != nullptr; }
+
+fs::path full(const std::string& path) { return fs::path(GGUFKIT_SOURCE_DIR) / path; }
+
+std::string screen_path(const std::string& stem, int columns) { return fmt::format("{}-{}.txt", stem, columns); }
+
+// The widest screen that has a file and is no wider than this.
+std::optional<int> widest(const std::string& stem, int columns) {
+    for (; columns > 0; --columns) {
+        if (fs::exists(full(screen_path(stem, columns)))) return columns;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::string golden(const std::string& path) { return read_text(full(path)); }
+
+std::string golden(const std::string& path, std::string_view found) {
+    if (updating()) write_file(full(path), found);
+    return golden(path);
+}
+
+std::string golden_screen(const std::string& stem, int columns, std::string_view found) {
+    if (updating()) {
+        fs::remove(full(screen_path(stem, columns)));
+        const auto narrower = widest(stem, columns);
+        if (!narrower || golden(screen_path(stem, *narrower)) != found) {
+            write_file(full(screen_path(stem, columns)), found);
+        }
+    }
+    const auto kept = widest(stem, columns);
+    REQUIRE_MESSAGE(kept, screen_path(stem, columns));
+    return golden(screen_path(stem, *kept));
+}
+
+void check_golden_folder(const std::string& folder, const std::map<std::string, std::string>& files) {
+    for (const auto& [name, content] : files) {
+        CAPTURE(name);
+        CHECK((golden(folder + "/" + name, content) == content));
+    }
+    for (const std::string& name : names_in(full(folder))) {
+        CAPTURE(name);
+        CHECK((files.contains(name) || name.starts_with("found-")));
+    }
+}
+
+std::uint64_t hash_of(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+void check_goldens(std::span<const Golden> goldens, const std::function<std::vector<std::byte>(TensorType)>& bytes) {
+    for (const auto& [type, hash] : goldens) {
+        const std::uint64_t found = hash_of(bytes(type));
+        CHECK_MESSAGE(found == hash, fmt::format("{{{}, {:#018x}}}", format_of(type).name, found));
+    }
+}
 
 std::span<const Golden> dequantize_goldens() {
     using enum TensorType;
@@ -21,7 +90,5 @@ std::span<const Golden> dequantize_goldens() {
     };
     return goldens;
 }
-
-std::uint64_t hash_of(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 }  // namespace ggufkit::test

@@ -4,10 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <map>
-#include <regex>
 #include <set>
 
 namespace ggufkit::test {
@@ -20,13 +17,15 @@ struct ShortName {
 };
 
 ShortName shorten(const std::string& name) {
-    static const std::regex block("blk\\.([0-9]+)\\.");
+    constexpr std::string_view block = "blk.", ending = ".weight", digits = "0123456789";
     ShortName result{name, std::nullopt};
-    if (std::smatch match; std::regex_search(name, match, block)) {
-        result.layer = static_cast<unsigned>(std::stoul(match[1]));
-        result.text = match.prefix().str() + match.suffix().str();
+    for (std::size_t at = name.find(block); at != name.npos; at = name.find(block, at + 1)) {
+        const std::size_t begin = at + block.size(), end = name.find_first_not_of(digits, begin);
+        if (end == begin || end == name.npos || name[end] != '.') continue;
+        result.layer = static_cast<unsigned>(std::stoul(name.substr(begin, end - begin)));
+        result.text.erase(at, end + 1 - at);
+        break;
     }
-    constexpr std::string_view ending = ".weight";
     if (result.text.ends_with(ending)) result.text.resize(result.text.size() - ending.size());
     return result;
 }
@@ -157,15 +156,6 @@ std::string types_text(const ChosenTypes& chosen) {
     return text;
 }
 
-std::string golden_path(std::string_view shape) {
-    return fmt::format("{}/tests/plan/golden/{}.txt", GGUFKIT_SOURCE_DIR, shape);
-}
-
-std::string read_golden(std::string_view shape) { return read_text(golden_path(shape)); }
-
-std::string read_text(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
+std::string mix_path(std::string_view shape) { return fmt::format("tests/plan/golden/{}.txt", shape); }
 
 }  // namespace ggufkit::test

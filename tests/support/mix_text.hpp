@@ -36,9 +36,7 @@ ChosenTypes types_of(const Plan& plan);
 // The types of make_plan(). Borrows the model.
 ChooseTypes planned_types(const Model& model);
 
-// tests/plan/golden/SHAPE.txt: what llama.cpp chooses for that shape, with F16 weights.
-std::string golden_path(std::string_view shape);
-std::string read_golden(std::string_view shape);
-std::string read_text(const std::string& path);
+// The golden file of what llama.cpp chooses for a shape, with F16 weights.
+std::string mix_path(std::string_view shape);
 
 }  // namespace ggufkit::test

@@ -129,7 +129,7 @@ std::string wishes_text(std::string_view architecture, const std::function<Chose
 }
 
 std::string wishes_path(std::string_view shape) {
-    return fmt::format("{}/tests/plan/golden/wishes/{}.txt", GGUFKIT_SOURCE_DIR, shape);
+    return fmt::format("tests/plan/golden/wishes/{}.txt", shape);
 }
 
 }  // namespace ggufkit::test

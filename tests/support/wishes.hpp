@@ -26,13 +26,13 @@ Recipe recipe_of(const Wish& wish, const Imatrix& imatrix);
 // Wishes that fork in the code, for a model of this architecture with seven layers or more.
 std::vector<Wish> wishes(std::string_view architecture);
 
-// The shapes (see synthetic_model.hpp) that wishes are tried on.
+// The shapes (see header_model.hpp) that wishes are tried on.
 const std::vector<std::string_view>& wish_shapes();
 
 // A line for each wish and what becomes of it.
 std::string wishes_text(std::string_view architecture, const std::function<ChosenTypes(const Wish&)>& choose);
 
-// tests/plan/golden/wishes/SHAPE.txt: a line a wish, what llama.cpp chooses.
+// The golden file of what llama.cpp makes of the wishes, a line for each.
 std::string wishes_path(std::string_view shape);
 
 }  // namespace ggufkit::test

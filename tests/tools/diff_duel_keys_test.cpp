@@ -2,13 +2,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <string>
 #include <vector>
 
 #include "support/browser.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

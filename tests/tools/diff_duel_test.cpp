@@ -1,12 +1,13 @@
 // gguf-diff BASE A B: which is nearer in one line, limits for both, tensors that are not in all three, numbers that are none.
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
 #include <cstring>
 #include <limits>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

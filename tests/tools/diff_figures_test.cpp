@@ -1,20 +1,24 @@
 // gguf-diff: one figure for one pair, factors in NAME.scale, models made with an importance matrix, Ctrl-C.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <ggufkit/quantize.hpp>
 #include <thread>
 
+#include "support/files.hpp"
+#include "support/header_model.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 #include "tools/different_models.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -97,19 +101,10 @@ namespace {
 
 // Enough to compare for a while, mostly holes on disk.
 std::string big_model(const TemporaryFolder& folder, const std::string& name) {
-    SmallModel model = small_llama();
-    const std::string path = model.save(folder / name);
-    Header header;
-    header.set("general.architecture", Value::of_string("llama"));
-    for (int i = 0; i < 8; ++i) {
-        Header::Tensor tensor{.name = "t" + std::to_string(i) + ".weight", .n_dims = 2, .type = TensorType::Q4_K};
-        tensor.ne = {4096, 1 << 17, 1, 1};
-        header.tensors.push_back(tensor);
-    }
-    const auto layout = make_layout(header);
-    REQUIRE(layout);
-    write_bytes(path, layout->header);
-    std::filesystem::resize_file(path, layout->file_bytes);
+    const std::string path = folder / name;
+    HeaderModel model("llama");
+    for (int i = 0; i < 8; ++i) model.tensor(fmt::format("t{}.weight", i), {4096, 1 << 17}, TensorType::Q4_K);
+    model.save(path);
     return path;
 }
 
@@ -145,7 +140,7 @@ TEST_CASE("gguf-diff says so when it is stopped") {
         REQUIRE(::waitpid(child, &status, 0) == child);
         REQUIRE(WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == 130);
-        const auto bytes = bytes_of_file(err);
+        const auto bytes = read_bytes(err);
         CHECK(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) == "gguf-diff: cancelled\n");
     }
 }

@@ -2,26 +2,21 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cstring>
-#include <filesystem>
 #include <ggufkit/model.hpp>
 
 #include "support/bytes.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/seeds.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
 namespace json = boost::json;
 
 namespace {
-
-std::string read_text(const std::string& path) {
-    const auto bytes = bytes_of_file(path);
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 // One sentence on standard error, nothing else.
 void check_refused(const CommandResult& result, const std::string& file) {
@@ -51,7 +46,7 @@ TEST_CASE("gguf-diff of a malformed file, on any side, is one sentence and exit 
     std::size_t refused = 0;
     for (const Seed& seed : seeds()) {
         CAPTURE(seed.name);
-        write_bytes(bad, seed.bytes);
+        write_file(bad, seed.bytes);
         if (Model::open(bad)) {
             // It can be read: then it can be compared.
             CHECK(run_tool("gguf-diff", {bad, bad}).exit_code == 0);
@@ -191,7 +186,7 @@ TEST_CASE("gguf-diff of long values takes no multiple of them as memory") {
         file.key("bools", ValueType::array);
         file.array(ValueType::boolean, size);
         file.fill(size - 1).u8(last % 2);
-        write_bytes(folder / name, file);
+        write_file(folder / name, file);
         return std::string(folder / name);
     };
     const std::string a = model("a", 'a'), b = model("b", 'b');

@@ -2,13 +2,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
+
+#include <boost/json.hpp>
 
 #include "support/browser.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -19,12 +19,6 @@ namespace {
 const std::string f16 = GGUFKIT_TEST_DATA "/tiny-llama-f16.gguf";
 const std::string q8_0 = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf";
 const std::string matrix = GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf";
-
-std::string read(const std::string& path) {
-    std::stringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-}
 
 json::value data_of(const std::string& page) {
     const std::string_view begin = "id=\"data\">";
@@ -43,7 +37,7 @@ TEST_CASE("gguf-diff --html is one file with the differences in it, that loads n
     const std::string path_a = a.save(folder / "a.gguf"), path_b = b.save(folder / ("<b>.gguf"));
     const std::string page = folder / "d.html";
     CHECK(run_tool("gguf-diff", {path_a, path_b, "--html", page}).exit_code == 1);
-    const std::string text = read(page);
+    const std::string text = read_text(page);
     json::object document = json_of(run_tool("gguf-diff", {path_a, path_b, "--json"}));
     CHECK(data_of(text).at("metadata") == document.at("metadata"));
     CHECK(data_of(text).at("total") == document.at("total"));
@@ -71,7 +65,7 @@ TEST_CASE("gguf-diff BASE A B --html has what --json says") {
                       path_b = b.save(folder / "<b>.gguf"), page = folder / "d.html";
     CHECK(run_tool("gguf-diff", {path, path_a, path_b, "--html", page}).exit_code == 1);
     const json::object document = json_of(run_tool("gguf-diff", {path, path_a, path_b, "--json"}));
-    const std::string text = read(page);
+    const std::string text = read_text(page);
     CHECK(data_of(text) == json::value(document));
     CHECK(text.find("<title>a.gguf or &lt;b>.gguf: which is nearer to base.gguf</title>") != text.npos);
     for (const char* loading : {"http:", "https:", " src=", "@import", "url("}) CHECK(text.find(loading) == text.npos);

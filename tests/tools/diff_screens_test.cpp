@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "tools/different_models.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

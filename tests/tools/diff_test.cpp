@@ -2,12 +2,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <sstream>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
 #include "tools/different_models.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -145,7 +146,7 @@ TEST_CASE("gguf-diff exits with 0 for the same model, in whatever files") {
 TEST_CASE("gguf-diff says what to do with a patch, and what a patch takes") {
     const TemporaryFolder folder;
     const std::string good = small_llama().save(folder / "good.gguf"), patch = folder / "p.ggufpatch";
-    write_bytes(patch, std::as_bytes(std::span(std::string_view("GGUFPTCH and so on"))));
+    write_file(patch, "GGUFPTCH and so on");
     const std::string said =
         "gguf-diff: " + patch +
         ": magic @0x0: BAD_MAGIC GGUF-R002 this is a patch, not a GGUF file; apply it with 'gguf-diff --apply'\n";
@@ -158,7 +159,7 @@ TEST_CASE("gguf-diff says what to do with a patch, and what a patch takes") {
         CHECK(result.exit_code == 2);
         CHECK(result.err == said);
     }
-    write_bytes(patch, std::as_bytes(std::span(std::string_view("GGUFxxxx and so on"))));
+    write_file(patch, "GGUFxxxx and so on");
     CHECK(run_tool("gguf-diff", {patch, good}).err.find("GGUF-R003") != std::string::npos);
     for (const auto& arguments : std::vector<std::vector<std::string>>{{"--apply", patch}, {"--apply", patch, good}}) {
         CHECK(run_tool("gguf-diff", arguments)
@@ -170,9 +171,9 @@ TEST_CASE("gguf-diff says what to do with a patch, and what a patch takes") {
 TEST_CASE("gguf-diff exits with 2 where it cannot say") {
     const TemporaryFolder folder;
     const std::string good = small_llama().save(folder / "good.gguf"), bad = folder / "bad.gguf";
-    auto bytes = small_llama().file({});
+    auto bytes = small_llama().bytes();
     bytes.resize(bytes.size() / 2);
-    write_bytes(bad, bytes);
+    write_file(bad, bytes);
     for (const auto& arguments :
          std::vector<std::vector<std::string>>{{good},
                                                {good, good, good, good},

@@ -2,12 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -15,11 +15,6 @@ using namespace ggufkit::test;
 namespace {
 
 const std::string trained = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf";
-
-std::string read(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 bool is_ascii(const std::string& text) {
     return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
@@ -176,7 +171,7 @@ TEST_CASE("control characters in names of files reach no screen and break no man
     CHECK(std::ranges::count(run_tool("gguf-info", {path, trained}).text(), '\n') == 3);
     const std::string manifest = folder / "m.sha256";
     CHECK(run_tool("gguf-info", {path, "--manifest", manifest}).exit_code == 0);
-    const std::string text = read(manifest);
+    const std::string text = read_text(manifest);
     CHECK(calm(text));
     CHECK(std::ranges::count(text, '\n') ==
           std::ranges::count(run_tool("gguf-info", {trained, "--hash"}).text(), '\n'));

@@ -2,16 +2,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 
 #include "support/bytes.hpp"
+#include "support/files.hpp"
 #include "support/foreign_files.hpp"
-#include "support/made_model.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -54,7 +53,7 @@ TEST_CASE("what is no GGUF file is called what it is, by every program, in place
     for (const ForeignFile& file : foreign_files()) {
         CAPTURE(file.name);
         const std::string path = folder / "what.gguf";
-        std::ofstream(path, std::ios::binary | std::ios::trunc) << file.bytes;
+        write_file(path, file.bytes);
         const std::string what = "this is " + std::string(file.what) + ", not ";
         const std::string as_model =
             file.compressed ? "TRUNCATED ends within " + std::string(file.what) + " data\n" : what + "a GGUF file; ";
@@ -68,7 +67,7 @@ TEST_CASE("what is no GGUF file is called what it is, by every program, in place
                    what + "an importance matrix; ");
         check_says(run_tool("gguf-diff", {sound, sound, "--imatrix", path}), 2, what + "an importance matrix; ");
     }
-    std::ofstream(folder / "page.gguf") << "<html>";
+    write_file(folder / "page.gguf", "<html>");
     check_model(folder, folder / "page.gguf", "this is an HTML page, not a GGUF file; ");
 }
 
@@ -195,7 +194,7 @@ TEST_CASE("tensors that overlap: no program reads more than the file is long") {
     file.pad().fill(32 * count);
     const TemporaryFolder folder;
     const std::string path = folder / "overlaps.gguf", out = folder / "out";
-    write_bytes(path, file);
+    write_file(path, file);
     const std::string sound = small_llama().save(folder / "sound.gguf").string();
 
     const auto start = std::chrono::steady_clock::now();

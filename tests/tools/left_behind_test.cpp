@@ -4,14 +4,14 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "requant/journal.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
@@ -19,29 +19,19 @@ using namespace ggufkit::test;
 
 namespace {
 
-std::vector<std::string> names_in(const TemporaryFolder& folder) {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder.path())) names.push_back(entry.path().filename().string());
-    std::ranges::sort(names);
-    return names;
-}
-
 using Names = std::vector<std::string>;
 
 // As a run that was killed leaves it.
 void leave_work(const std::string& output) {
-    std::ofstream(output + ".ggufkit-partial") << "half a model";
+    write_file(output + ".ggufkit-partial", "half a model");
     REQUIRE(requant::Journal(output + ".ggufkit-journal", "cafe").append({10, 0x11}));
 }
 
 // A model of zeros that takes no room but has to be read.
 void save_hole(const fs::path& path, const char* name) {
-    Header header;
-    header.set("general.name", Value::of_string(name));
-    header.tensors.push_back({.name = "t", .n_dims = 2, .ne = {1 << 16, 1 << 10, 1, 1}, .type = TensorType::F32});
-    const auto layout = make_layout(header);
-    write_bytes(path, layout->header);
-    fs::resize_file(path, layout->file_bytes);
+    HeaderModel model("llama");
+    model.header().set("general.name", Value::of_string(name));
+    model.tensor("t", {1 << 16, 1 << 10}, TensorType::F32).save(path);
 }
 
 // Runs gguf-diff in `folder` and cuts `input` short once `output` is being written. Returns its exit code and messages.
@@ -87,9 +77,9 @@ TEST_CASE("gguf-requant: unfinished work of an earlier run is continued or throw
     const CommandResult forced = run({"--force"});
     CHECK(forced.exit_code == 0);
     CHECK(forced.err == "");
-    CHECK(names_in(folder).size() == 1 + files);
+    CHECK(names_in(folder.path()).size() == 1 + files);
 
-    for (const std::string& name : names_in(folder)) {
+    for (const std::string& name : names_in(folder.path())) {
         if (name != "m.gguf") fs::remove(folder / name);
     }
     leave_work(first);
@@ -103,7 +93,7 @@ TEST_CASE("gguf-requant: unfinished work of an earlier run is continued or throw
     CHECK(fs::exists(first + ".ggufkit-journal"));
     CHECK(run({"--resume", "--force"}).exit_code == 0);
     CHECK(fs::exists(first));
-    CHECK(names_in(folder).size() == 1 + files);
+    CHECK(names_in(folder.path()).size() == 1 + files);
 }
 
 TEST_CASE("gguf-requant: one descriptor a shard, shards of names as long as they can be") {
@@ -117,7 +107,7 @@ TEST_CASE("gguf-requant: one descriptor a shard, shards of names as long as they
                               "--split-max-tensors 1 2>&1",
                               folder.path().string(), stem));
     CHECK_MESSAGE(result.exit_code == 0, result.text());
-    const Names names = names_in(folder);
+    const Names names = names_in(folder.path());
     CHECK(names.size() == 51);
     CHECK(std::ranges::count_if(names, [&](const auto& name) { return name.ends_with("-of-00050.gguf"); }) == 50);
 }
@@ -129,18 +119,18 @@ TEST_CASE("gguf-diff --patch and --apply leave nothing behind when an input beco
     SUBCASE("--patch, the old file") {
         const std::string said = diff_while_shrinking(folder, "old.gguf new.gguf --patch p", "old.gguf", "p");
         CHECK(said.starts_with("exit 2\ngguf-diff: "));
-        CHECK(names_in(folder) == Names{"new.gguf", "old.gguf"});
+        CHECK(names_in(folder.path()) == Names{"new.gguf", "old.gguf"});
     }
     SUBCASE("--patch, the new file") {
         const std::string said = diff_while_shrinking(folder, "old.gguf new.gguf --patch p", "new.gguf", "p");
         CHECK(said.starts_with("exit 2\ngguf-diff: "));
-        CHECK(names_in(folder) == Names{"new.gguf", "old.gguf"});
+        CHECK(names_in(folder.path()) == Names{"new.gguf", "old.gguf"});
     }
     SUBCASE("--apply") {
         REQUIRE(run_tool("gguf-diff", {folder / "old.gguf", folder / "new.gguf", "--patch", folder / "p"}).exit_code ==
                 0);
         const std::string said = diff_while_shrinking(folder, "--apply p old.gguf made.gguf", "old.gguf", "made.gguf");
         CHECK(said.starts_with("exit 2\ngguf-diff: "));
-        CHECK(names_in(folder) == Names{"new.gguf", "old.gguf", "p"});
+        CHECK(names_in(folder.path()) == Names{"new.gguf", "old.gguf", "p"});
     }
 }

@@ -3,13 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -57,12 +56,12 @@ TEST_CASE("with closed standard streams no message gets into a file") {
     const std::string run = "cd '" + folder.path().string() + "' && \"$BIN/gguf-requant\" '" + tiny +
                             "' out.gguf Q8_0 --tensor-type nothing=Q8_0 --force --threads 1";
     REQUIRE(run_shell(run).exit_code == 0);
-    const auto expected = bytes_of_file(folder / "out.gguf");
+    const auto expected = read_bytes(folder / "out.gguf");
     for (const char* closed : {"2>&-", ">&- 2>&-", "<&- >&- 2>&-", "<&- 2>&-"}) {
         CAPTURE(closed);
         const bool without_output = std::string_view(closed).find(">&- 2") != std::string_view::npos;
         CHECK(run_shell(run + " " + closed).exit_code == (without_output ? 1 : 0));  // the summary is lost
-        CHECK(bytes_of_file(folder / "out.gguf") == expected);
+        CHECK(read_bytes(folder / "out.gguf") == expected);
     }
 }
 

@@ -1,11 +1,12 @@
 // gguf-diff --patch and --apply as a user has them.
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
 #include <filesystem>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 namespace fs = std::filesystem;
 using namespace ggufkit;
@@ -68,8 +69,8 @@ TEST_CASE("gguf-diff --apply refuses a patch for another file, and what is no pa
     CHECK(none.exit_code == 2);
     CHECK(files.short_text(none.err) == "gguf-diff: old.gguf: is no ggufpatch\n");
     CHECK_FALSE(fs::exists(files.made));
-    const auto whole = bytes_of_file(files.old_file);
-    write_bytes(files.old_file, std::span(whole).first(300));
+    const auto whole = read_bytes(files.old_file);
+    write_file(files.old_file, std::span(whole).first(300));
     const auto cut = files.diff({files.old_file, files.new_file, "--patch", files.made});
     CHECK(cut.exit_code == 2);
     CHECK(files.short_text(cut.err).starts_with("gguf-diff: old.gguf: "));
@@ -132,13 +133,13 @@ TEST_CASE("gguf-diff --apply of a file that a run in place left half rewritten s
     const Files files(as_long);
     files.make();
     // What a run that was killed leaves: a file between the two, and a note.
-    auto bytes = bytes_of_file(files.old_file);
+    auto bytes = read_bytes(files.old_file);
     bytes.back() ^= std::byte{1};
-    write_bytes(files.old_file, bytes);
+    write_file(files.old_file, bytes);
     const auto without = files.diff({"--apply", files.patch, files.old_file, files.made});
     CHECK(without.exit_code == 2);
     CHECK(without.err.find("--in-place") == std::string::npos);
-    write_bytes(files.old_file + ".ggufkit-redo", bytes);
+    write_file(files.old_file + ".ggufkit-redo", bytes);
     const auto with = files.diff({"--apply", files.patch, files.old_file, files.made});
     CHECK(with.exit_code == 2);
     CHECK(files.short_text(with.err).find("old.gguf: is not the file that the patch was made for: its bytes differ; "

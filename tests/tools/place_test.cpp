@@ -3,16 +3,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -24,25 +23,15 @@ const std::string source = GGUFKIT_TEST_DATA "/tiny-llama-f16.gguf";
 const std::string other = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf";
 const std::string matrix = GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf";
 
-std::string read(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 struct Place {
     TemporaryFolder folder;
 
     CommandResult run(const std::string& command) const {
         return run_shell("cd '" + folder.path().string() + "' && \"$BIN\"/" + command);
     }
-    void write(const std::string& name, std::string_view text) const { std::ofstream(folder / name) << text; }
+    void write(const std::string& name, std::string_view text) const { write_file(folder / name, text); }
     void copy(const std::string& from, const std::string& name) const { fs::copy_file(from, folder / name); }
-    std::vector<std::string> files() const {
-        std::vector<std::string> names;
-        for (const auto& entry : fs::directory_iterator(folder.path())) names.push_back(entry.path().filename());
-        std::ranges::sort(names);
-        return names;
-    }
+    std::vector<std::string> files() const { return names_in(folder.path()); }
 };
 
 }  // namespace
@@ -88,12 +77,12 @@ TEST_CASE("with --force too, no output replaces a file that the same command rea
     };
     for (const auto& [file, command] : commands) {
         CAPTURE(command);
-        const std::string before = read(place.folder / file);
+        const std::string before = read_text(place.folder / file);
         const CommandResult result = place.run(command + " --force");
         CAPTURE(result.err);
         CHECK((result.exit_code == 2 || (result.exit_code == 1 && !command.starts_with("gguf-diff"))));
         CHECK(result.text() == "");
-        CHECK(read(place.folder / file) == before);
+        CHECK(read_text(place.folder / file) == before);
         CHECK(place.files() == files);
     }
 }
@@ -111,7 +100,7 @@ TEST_CASE("a shard too replaces no file that the same command reads") {
         place.run("gguf-requant a.gguf s.gguf Q4_K_M --split-max-tensors 12 --force --imatrix " + shard);
     CHECK(result.exit_code == 1);
     CHECK(result.err == "gguf-requant: " + shard + ": is an input of the same command\n");
-    CHECK(read(place.folder / shard) == read(matrix));
+    CHECK(read_text(place.folder / shard) == read_text(matrix));
     CHECK(place.files() == files);
 }
 
@@ -123,12 +112,12 @@ TEST_CASE("--manifest replaces no file without --force") {
             0);
     REQUIRE(place.run("gguf-info a.gguf --manifest a.sha256").exit_code == 0);
     for (const char* name : {"SHA256SUMS", "a.sha256"}) {
-        const std::string before = read(place.folder / name);
+        const std::string before = read_text(place.folder / name);
         const CommandResult result = place.run(std::string("gguf-info b.gguf --manifest ") + name);
         CHECK(result.exit_code == 1);
         CHECK(result.err == std::string("gguf-info: ") + name +
                                 ": exists already; use --force to replace it, --verify to compare with it\n");
-        CHECK(read(place.folder / name) == before);
+        CHECK(read_text(place.folder / name) == before);
     }
     REQUIRE(place.run("gguf-info b.gguf --manifest a.sha256 --force").exit_code == 0);
     CHECK(place.run("gguf-info b.gguf --verify a.sha256").exit_code == 0);
@@ -182,10 +171,10 @@ TEST_CASE("gguf-diff --patch - and --apply PATCH OLD - write to standard output"
     REQUIRE(place.run("gguf-diff old.gguf new.gguf --patch fix").exit_code == 0);
     const auto files = place.files();
     const CommandResult patch = place.run("gguf-diff old.gguf new.gguf --patch - | cat");
-    CHECK(patch.out == bytes_of_file(place.folder / "fix"));
+    CHECK(patch.out == read_bytes(place.folder / "fix"));
     CHECK(patch.err == "");
     const CommandResult applied = place.run("gguf-diff --apply fix old.gguf - | cat");
-    CHECK(applied.out == bytes_of_file(place.folder / "new.gguf"));
+    CHECK(applied.out == read_bytes(place.folder / "new.gguf"));
     CHECK(applied.err == "");
     CHECK(place.run("gguf-diff --apply fix old.gguf - > /dev/full").exit_code == 2);
     CHECK(place.run("gguf-diff old.gguf new.gguf --patch - > /dev/full").exit_code == 2);

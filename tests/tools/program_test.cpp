@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "quant/simd/target.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

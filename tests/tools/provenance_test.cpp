@@ -1,11 +1,12 @@
 // gguf-requant --provenance and gguf-info --verify.
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
 #include <filesystem>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

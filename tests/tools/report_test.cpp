@@ -1,19 +1,18 @@
 // gguf-requant --report: its numbers, its page, and what it refuses.
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <ggufkit/imatrix.hpp>
 #include <ggufkit/quantize.hpp>
 #include <map>
 #include <set>
-#include <sstream>
 
 #include "support/browser.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
@@ -25,15 +24,9 @@ namespace {
 const std::string tiny = GGUFKIT_TEST_DATA "/tiny-llama-f16.gguf";
 const std::string imatrix = GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf";
 
-std::string read(const fs::path& path) {
-    std::stringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-}
-
 CommandResult requant(std::vector<std::string> arguments) { return run_tool("gguf-requant", std::move(arguments)); }
 
-json::object report_of(const std::string& path) { return json::parse(read(path)).as_object(); }
+json::object report_of(const std::string& path) { return json::parse(read_text(path)).as_object(); }
 
 std::vector<float> decoded(const Model& model, const ModelTensor& tensor) {
     std::vector<float> values(*tensor.info->elements());
@@ -233,11 +226,11 @@ TEST_CASE("--report refuses before the work what it could not do after it") {
     refused(2, "it would be written twice", {"--report", page, "--report", folder / "./r.html"});
     refused(2, "a dry run has no quality", {"--report", page, "--dry-run"});
     refused(1, "its folder does not exist", {"--report", folder / "no/r.html"});
-    std::ofstream(page) << "mine";
+    write_file(page, "mine");
     refused(1, "--force replaces", {"--report", page});
-    CHECK(read(page) == "mine");
+    CHECK(read_text(page) == "mine");
     CHECK(requant({tiny, out, "Q8_0", "--force", "--report", page}).exit_code == 0);
-    CHECK(read(page).starts_with("<!doctype html>"));
+    CHECK(read_text(page).starts_with("<!doctype html>"));
 
     const CommandResult output = requant({tiny, folder / "m.json", "Q8_0", "--report", folder / "m.json"});
     CHECK(output.exit_code == 2);
@@ -256,7 +249,7 @@ TEST_CASE("--report of several outputs: one each, named after it") {
         const json::object report = report_of(name + ".json");
         CHECK(text_of(report.at("output")) == folder / output + ".gguf");
         CHECK(report.at("file_type") == type);
-        CHECK(data_of(read(name + ".html")) == json::value(report));
+        CHECK(data_of(read_text(name + ".html")) == json::value(report));
         REQUIRE(requant({tiny, folder / "m.gguf", type, "--force", "--report", folder / "alone.json"}).exit_code == 0);
         CHECK(report_of(folder / "alone.json").at("total").at("error") == report.at("total").at("error"));
     }
@@ -274,7 +267,7 @@ TEST_CASE("--report x.html is one file with the report in it, that loads nothing
     const std::string out = folder / ("<b>&{{title}}.gguf");
     REQUIRE(requant({folder / "m.gguf", out, "Q8_0", "--report", folder / "r.html", "--report", folder / "r.json"})
                 .exit_code == 0);
-    const std::string page = read(folder / "r.html");
+    const std::string page = read_text(folder / "r.html");
     CHECK(data_of(page) == json::value(report_of(folder / "r.json")));
     CHECK(page.find(evil) == page.npos);
     CHECK(page.find("<title>&lt;b>&amp;{{title}}.gguf: quality</title>") != page.npos);
@@ -312,6 +305,6 @@ TEST_CASE("--report x.html draws itself in a browser without a word on the conso
     CHECK(drawn(load(SmallModel().tensor("a", TensorType::F32, {4}).save(folder / "copied.gguf"), "Q8_0", {})));
 
     // What this test would see of a page that is broken.
-    std::ofstream(folder / "broken.html") << "<html lang=\"en\"><script>nowhere();</script></html>";
+    write_file(folder / "broken.html", "<html lang=\"en\"><script>nowhere());</script></html>";
     CHECK(load_page(folder / "broken.html").console.find("nowhere is not defined") != std::string::npos);
 }

@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <ggufkit/model.hpp>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -45,8 +45,6 @@ struct Made {
         return *std::move(model);
     }
 };
-
-void write_text(const fs::path& path, std::string_view text) { write_bytes(path, std::as_bytes(std::span(text))); }
 
 }  // namespace
 
@@ -113,7 +111,7 @@ TEST_CASE("--set-kv KEY=TYPE:@FILE takes the file's bytes, line ends and all") {
     std::string text;
     while (text.size() < 200'000) text += "{{ bos_token }}\r\n\t@x ";
     text += "\n\n";
-    write_text(file, text);
+    write_file(file, text);
     const Model model = made.copy({"--set-kv", "tokenizer.chat_template=str:@" + file});
     CHECK((model.header().get_string("tokenizer.chat_template") == text));
     // The file is an input: no output replaces it, --force or not.
@@ -121,11 +119,11 @@ TEST_CASE("--set-kv KEY=TYPE:@FILE takes the file's bytes, line ends and all") {
         requant({made.in, file, "COPY", "--force"}, {"--set-kv", "tokenizer.chat_template=str:@" + file});
     CHECK(refused.exit_code != 0);
     CHECK(fs::file_size(file) == text.size());
-    write_text(file, {"\0\n\xff", 3});
+    write_file(file, {"\0\n\xff", 3});
     const Model bytes = made.copy({"--set-kv", "x=[u8]:@" + file});
     CHECK(bytes.header().get_array("x")->size() == 3);
     CHECK(bytes.header().get_array("x")->at(2)->as_unsigned() == 255);
-    write_text(file, "[1,\n 2]\n");
+    write_file(file, "[1,\n 2]\n");
     CHECK(made.copy({"--set-kv", "x=[i32]:@" + file}).header().get_array("x")->size() == 2);
 }
 
@@ -162,7 +160,7 @@ TEST_CASE("--byte-order makes the same model in the other order") {
     CHECK(Model::open(big)->header().byte_order() == ByteOrder::big);
     CHECK(run_tool("gguf-diff", {made.in, big}).exit_code == 0);
     REQUIRE(requant({made.in, made.out, "COPY"}).exit_code == 0);
-    CHECK(bytes_of_file(back) == bytes_of_file(made.out));
+    CHECK(read_bytes(back) == read_bytes(made.out));
     check_misuse({made.in, made.out, "COPY", "--byte-order", "middle"}, "--byte-order");
 }
 

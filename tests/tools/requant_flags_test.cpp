@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
 #include <ggufkit/model.hpp>
-#include <iterator>
 #include <map>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -45,13 +44,6 @@ std::map<std::string, std::string> types_of(const Words& flags) {
     }
     return types;
 }
-
-std::string read(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write(const fs::path& path, std::string_view text) { write_bytes(path, std::as_bytes(std::span(text))); }
 
 void check_misuse(const Words& words, std::string_view says) {
     const CommandResult result = requant(words);
@@ -93,14 +85,14 @@ TEST_CASE("what is wrong with the arguments is said of the one that it is wrong 
 TEST_CASE("--tensor-type-file: lines and blanks part its rows, which come after those of --tensor-type") {
     const TemporaryFolder folder;
     const std::string file = folder / "types";
-    write(file, "# values\nattn_v=Q8_0 attn_q=Q5_K\n\nattn=Q3_K # the rest\n");
+    write_file(file, "# values\nattn_v=Q8_0 attn_q=Q5_K\n\nattn=Q3_K # the rest\n");
     auto types = types_of({"--tensor-type-file", file, "--tensor-type", "attn_q=Q6_K"});
     CHECK(types["blk.3.attn_v.weight"] == "Q8_0");
     CHECK(types["blk.3.attn_q.weight"] == "Q6_K");
     CHECK(types["blk.3.attn_k.weight"] == "Q3_K");
-    write(file, "attn_v=Q8_0\nattn_q\n");
+    write_file(file, "attn_v=Q8_0\nattn_q\n");
     check_misuse({source, "Q4_K_M", "--tensor-type-file", file}, file + ", line 2: 'attn_q' is not REGEX=TYPE");
-    write(file, "file_type=Q4_K_M");
+    write_file(file, "file_type=Q4_K_M");
     check_misuse({source, "Q4_K_M", "--tensor-type-file", file}, "gives a file_type");
     const CommandResult missing = requant({source, "Q4_K_M", "--tensor-type-file", folder / "none"});
     CHECK(missing.exit_code == 1);
@@ -110,7 +102,7 @@ TEST_CASE("--tensor-type-file: lines and blanks part its rows, which come after 
 TEST_CASE("a pattern that fits no tensor is noted, with a plan and with work, and is no error") {
     const TemporaryFolder folder;
     const std::string file = folder / "m.recipe";
-    write(file, "file_type = Q4_K_M\nattn_q=Q8_0\n\nffn_dwn=Q6_K\n");
+    write_file(file, "file_type = Q4_K_M\nattn_q=Q8_0\n\nffn_dwn=Q6_K\n");
     const Words words{source,          folder / "out.gguf", "--recipe",      file,
                       "--tensor-type", "Attn_V=q8_0",       "--tensor-type", "FFN_Dwn=q6_k"};
     const std::string notes = "gguf-requant: note: --tensor-type 'FFN_Dwn' fits no tensor\n";
@@ -129,14 +121,14 @@ TEST_CASE("a pattern that fits no tensor is noted, with a plan and with work, an
                    {"detail", "fits no tensor"}}});
     }
     // Once, of several outputs; of a list as well.
-    write(file, "ffn_dwn=Q6_K\n");
+    write_file(file, "ffn_dwn=Q6_K\n");
     CHECK(requant({source, "Q4_K_M:" + folder / "a.gguf", "Q6_K:" + folder / "b.gguf", "--dry-run"},
                   {"--tensor-type-file", file})
               .err == "gguf-requant: note: m.recipe, line 1: 'ffn_dwn' fits no tensor\n");
     // A recipe of another model floods no screen.
     std::string rows;
     for (int i = 0; i < 30; ++i) rows += fmt::format("^blk\\.{}\\.ssm_in\\.weight$=Q6_K\n", i);
-    write(file, rows);
+    write_file(file, rows);
     const std::string many = requant({source, "Q4_K_M", "--dry-run", "--tensor-type-file", file}).err;
     CHECK(std::ranges::count(many, '\n') == 9);
     CHECK(many.ends_with("note: 22 more patterns change nothing; --json lists them\n"));
@@ -156,7 +148,7 @@ TEST_CASE("no file is asked to be two: the imatrix and the output, a recipe and 
     }
     check_misuse({source, folder / "out.gguf", "Q4_K_M", "--report", both, "--save-recipe", both},
                  ": --save-recipe and --report name the same file\n");
-    CHECK((read(own) == read(matrix)));
+    CHECK((read_text(own) == read_text(matrix)));
 }
 
 TEST_CASE("an output that may not grow so large is an error that leaves nothing") {
@@ -274,7 +266,7 @@ TEST_CASE("--split-max-size, --split-max-tensors, --keep-split, COPY makes one f
     CHECK(split.text().starts_with(folder / "m-00001-of-00003.gguf to 00003: "));
     for (const auto* first : {"m-00001-of-00003.gguf", "m-00003-of-00003.gguf"}) {
         REQUIRE(requant({folder / first, folder / "merged.gguf", "copy", "--force"}).exit_code == 0);
-        CHECK((read(folder / "merged.gguf") == read(folder / "whole.gguf")));
+        CHECK((read_text(folder / "merged.gguf") == read_text(folder / "whole.gguf")));
     }
     const json::object kept = plan_of({folder / "m-00002-of-00003.gguf", folder / "k.gguf", "COPY", "--keep-split"});
     CHECK(text_of(kept.at("file_type")) == "COPY");
@@ -343,7 +335,7 @@ TEST_CASE("more than a hundred shards, written and read") {
     CHECK(split->shard_count() == 120);
     REQUIRE(requant({folder / "m-00001-of-00120.gguf", folder / "merged.gguf", "COPY"}).exit_code == 0);
     REQUIRE(requant({folder / "whole.gguf", folder / "copy.gguf", "COPY"}).exit_code == 0);
-    CHECK((read(folder / "merged.gguf") == read(folder / "copy.gguf")));
+    CHECK((read_text(folder / "merged.gguf") == read_text(folder / "copy.gguf")));
 }
 
 TEST_CASE("--help has an example for every group of flags, within 80 columns") {

@@ -1,13 +1,14 @@
 // What gguf-requant says of plans that are not what one expects: values that do not fit, fallbacks, importance matrices.
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
 #include <cstring>
 #include <filesystem>
 
+#include "support/files.hpp"
 #include "support/imatrix_files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -37,7 +38,7 @@ void put(SmallModel& model, std::string_view name, std::size_t at, float value) 
 }
 
 std::string save_imatrix(const std::string& path, const std::vector<ImatrixRecord>& records) {
-    write_bytes(path, gguf_imatrix(records));
+    write_file(path, gguf_imatrix(records));
     return path;
 }
 

@@ -1,27 +1,31 @@
 // gguf-requant as a program: its arguments, what it prints, what it leaves behind.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <ggufkit/plan.hpp>
+#include <ggufkit/quantize.hpp>
 #include <map>
 #include <thread>
 #include <tuple>
 
 #include "io/mapped_file.hpp"
 #include "quant/simd/target.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
 #include "support/imatrix_files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -29,13 +33,6 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 namespace {
-
-std::vector<std::string> names_in(const TemporaryFolder& folder) {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder.path())) names.push_back(entry.path().filename().string());
-    std::ranges::sort(names);
-    return names;
-}
 
 using Names = std::vector<std::string>;
 
@@ -52,11 +49,6 @@ SmallModel f16_model() {
 
 CommandResult requant(std::vector<std::string> arguments, int columns = 80) {
     return run_tool("gguf-requant", std::move(arguments), columns);
-}
-
-std::string read(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
 }
 
 }  // namespace
@@ -85,7 +77,7 @@ TEST_CASE("the positional arguments of llama-quantize, and fewer") {
     CHECK(output_of({"./Q8_0", "Q4_0"}) == "Q8_0 Q4_0");  // an output that is called so
     CHECK(output_of({"--allow-requantize", "Q8_0"}) == "m-Q8_0.gguf Q8_0");
     CHECK(output_of({"--max-buffer-size", "2048", "Q8_0"}) == "m-Q8_0.gguf Q8_0");
-    CHECK(names_in(folder) == Names{"m-f16.gguf"});
+    CHECK(names_in(folder.path()) == Names{"m-f16.gguf"});
 }
 
 TEST_CASE("the name of the output takes the type's place in that of the input") {
@@ -150,10 +142,10 @@ TEST_CASE("misuse is told apart from failure") {
         CHECK(result.err.ends_with("Try 'gguf-requant --help'.\n"));
     }
     CHECK(requant({folder / "missing.gguf", output, "Q8_0"}).exit_code == 1);
-    write_bytes(folder / "garbage.gguf", std::vector<std::byte>(1000));
+    write_file(folder / "garbage.gguf", std::vector<std::byte>(1000));
     CHECK(requant({folder / "garbage.gguf", output, "Q8_0"}).exit_code == 1);
     CHECK(requant({input, folder / "no/such/folder/out.gguf", "Q8_0"}).exit_code == 1);
-    CHECK(names_in(folder) == Names{"garbage.gguf", "m.gguf"});
+    CHECK(names_in(folder.path()) == Names{"garbage.gguf", "m.gguf"});
 }
 
 TEST_CASE("--dry-run prints the plan and writes nothing, the size it gives is the real one") {
@@ -185,7 +177,7 @@ m-Q4_K_M.gguf: 276.6 KiB (283,232 bytes), 5.25 bits a weight; nothing was writte
     const json::object planned = json_of(requant({input, "Q4_K_M", "--dry-run", "--json"}));
     CHECK(planned.at("seconds").is_null());
     CHECK(planned.at("problem").is_null());
-    CHECK(names_in(folder) == Names{"m-f16.gguf"});
+    CHECK(names_in(folder.path()) == Names{"m-f16.gguf"});
 
     const CommandResult done = requant({input, "Q4_K_M", "--json"});
     CHECK(done.exit_code == 0);
@@ -226,7 +218,7 @@ TEST_CASE("a plan that cannot be carried out is shown, with its problem") {
     const CommandResult work = requant({input, "IQ1_S"});
     CHECK(work.exit_code == 1);
     CHECK(work.text() == "");
-    CHECK(names_in(folder) == Names{"m-f16.gguf"});
+    CHECK(names_in(folder.path()) == Names{"m-f16.gguf"});
 }
 
 TEST_CASE("the work, its summary, and its bytes whatever the number of threads") {
@@ -243,7 +235,7 @@ TEST_CASE("the work, its summary, and its bytes whatever the number of threads")
     CHECK(text.find(" in 0.") != text.npos);
     for (const char* threads : {"1", "2", "5"}) {
         CHECK(requant({input, folder / "again.gguf", "Q8_0", "--threads", threads, "--force"}).exit_code == 0);
-        CHECK(read(folder / "again.gguf") == read(folder / "m-Q8_0.gguf"));
+        CHECK(read_text(folder / "again.gguf") == read_text(folder / "m-Q8_0.gguf"));
     }
 }
 
@@ -293,7 +285,7 @@ TEST_CASE("the same bytes from every instruction set, for any number of threads,
             const CommandResult result =
                 run_tool("gguf-requant", with_threads, 80, {"GGUFKIT_SIMD=" + std::string(simd)});
             REQUIRE_MESSAGE(result.exit_code == 0, result.err);
-            const std::string written = read(folder / "out.gguf");
+            const std::string written = read_text(folder / "out.gguf");
             if (first.empty()) first = written;
             CHECK((written == first));
         }
@@ -314,7 +306,7 @@ TEST_CASE("--effort changes the bytes, not the types, the default has a name") {
         report.erase("seconds");
         const std::string effort = text_of(report.at("effort"));
         report.erase("effort");
-        return std::tuple(effort, read(folder / "out.gguf"), report);
+        return std::tuple(effort, read_text(folder / "out.gguf"), report);
     };
     const auto [usual, usual_bytes, usual_report] = made({});
     CHECK(usual == "default");
@@ -375,16 +367,16 @@ TEST_CASE(
           "gguf-requant: 42 tensors need an imatrix (Q2_K in the file type Q2_K_S), and there is no --imatrix: "
           "blk.0.attn_k.weight, blk.0.attn_output.weight, blk.0.attn_q.weight, blk.0.attn_v.weight and 38 more; "
           "--imatrix-missing warn makes them without, --tensor-type gives them other types\n");
-    CHECK(names_in(folder).empty());
+    CHECK(names_in(folder.path()).empty());
     const CommandResult warned = run({"--imatrix-missing", "warn"});
     CHECK(warned.exit_code == 0);
     CHECK(warned.err.starts_with("gguf-requant: note: made without importance, Q2_K needs an imatrix"));
     CHECK(warned.err.ends_with(" and 38 more\n"));
-    const std::string unweighed = read(output);
+    const std::string unweighed = read_text(output);
     CHECK(run({"--imatrix", GGUFKIT_TEST_DATA "/tiny-llama.imatrix.gguf"}).exit_code == 0);
-    CHECK((read(output) != unweighed));
+    CHECK((read_text(output) != unweighed));
 
-    write_bytes(folder / "half", gguf_imatrix({{"blk.0.attn_k.weight", std::vector<float>(128, 1), {1}}}));
+    write_file(folder / "half", gguf_imatrix({{"blk.0.attn_k.weight", std::vector<float>(128, 1), {1}}}));
     const CommandResult half = run({"--imatrix", folder / "half"});
     CHECK(half.exit_code == 1);
     CHECK(half.err.find("1 tensor has an entry of another size in " + (folder / "half") +
@@ -405,17 +397,17 @@ TEST_CASE("an existing output is only replaced with --force, an input never") {
     const TemporaryFolder folder;
     const std::string input = folder / "m.gguf", output = folder / "out.gguf";
     small_llama().save(input);
-    const std::string before = read(input);
-    std::ofstream(output) << "mine";
+    const std::string before = read_text(input);
+    write_file(output, "mine");
     const CommandResult refused = requant({input, output, "Q8_0"});
     CHECK(refused.exit_code == 1);
     CHECK(refused.err.find("--force") != refused.err.npos);
-    CHECK(read(output) == "mine");
+    CHECK(read_text(output) == "mine");
     CHECK(requant({input, output, "Q8_0", "--force"}).exit_code == 0);
     CHECK(Model::open(output));
     CHECK(requant({input, input, "Q8_0", "--force"}).exit_code == 1);
-    CHECK(read(input) == before);
-    CHECK(names_in(folder) == Names{"m.gguf", "out.gguf"});
+    CHECK(read_text(input) == before);
+    CHECK(names_in(folder.path()) == Names{"m.gguf", "out.gguf"});
 }
 
 TEST_CASE("where --force is of no help it is not recommended: another run is at work, a folder has the name") {
@@ -466,25 +458,17 @@ int interrupt(std::vector<std::string> arguments, const TemporaryFolder& folder,
 TEST_CASE("cancelled work leaves nothing behind and exits with 130") {
     const TemporaryFolder folder;
     const std::string input = folder / "m-f16.gguf";
-    {
-        Header header;  // of a hole of zeros that takes a while to convert
-        for (int i = 0; i < 16; ++i) {
-            header.tensors.push_back({.name = "blk." + std::to_string(i) + ".ffn_up.weight",
-                                      .n_dims = 2,
-                                      .ne = {4096, 4096, 1, 1},
-                                      .type = TensorType::F16});
-        }
-        const auto layout = make_layout(header);
-        write_bytes(input, layout->header);
-        fs::resize_file(input, layout->file_bytes);
-    }
+    HeaderModel slow("llama");  // zeros that take a while to convert
+    for (int i = 0; i < 16; ++i) slow.matrix(fmt::format("blk.{}.ffn_up.weight", i), {4096, 4096});
+    slow.save(input);
     for (const int signal : {SIGINT, SIGTERM}) {
         // It has begun as soon as there is a third file.
-        const int status = interrupt({input, "Q4_K_M"}, folder, signal, [&] { return names_in(folder).size() >= 3; });
+        const int status =
+            interrupt({input, "Q4_K_M"}, folder, signal, [&] { return names_in(folder.path()).size() >= 3; });
         CHECK(WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == 130);
-        CHECK(read(folder / "messages") == "gguf-requant: cancelled, nothing was written\n");
-        CHECK(names_in(folder) == Names{"m-f16.gguf", "messages"});
+        CHECK(read_text(folder / "messages") == "gguf-requant: cancelled, nothing was written\n");
+        CHECK(names_in(folder.path()) == Names{"m-f16.gguf", "messages"});
     }
 }
 
@@ -522,15 +506,15 @@ TEST_CASE("--resume: what a run left that was interrupted is gone on with, to th
         arguments = with_types(arguments);
         arguments.push_back("--resume");
         CHECK(WEXITSTATUS(interrupted(SIGINT)) == 130);
-        CHECK(read(folder / "messages") == "gguf-requant: cancelled; --resume goes on from here\n");
+        CHECK(read_text(folder / "messages") == "gguf-requant: cancelled; --resume goes on from here\n");
     }
     CHECK_FALSE(fs::exists(output));
     const CommandResult resumed = requant(with_types({input, output, "--resume"}));
     CHECK(resumed.exit_code == 0);
     CHECK(resumed.err.starts_with("gguf-requant: note: going on after "));
     REQUIRE(requant(with_types({input, folder / "whole.gguf"})).exit_code == 0);
-    CHECK(read(output) == read(folder / "whole.gguf"));
-    CHECK(names_in(folder) == Names{"m-f16.gguf", "messages", "out.gguf", "whole.gguf"});
+    CHECK(read_text(output) == read_text(folder / "whole.gguf"));
+    CHECK(names_in(folder.path()) == Names{"m-f16.gguf", "messages", "out.gguf", "whole.gguf"});
 }
 
 TEST_CASE("--resume: a finished output that was changed since is named, --force makes it again") {
@@ -544,11 +528,11 @@ TEST_CASE("--resume: a finished output that was changed since is named, --force 
     // While the run is at work, its second name is taken.
     const int status = interrupt(words, folder, 0, [&] {
         const bool begun = fs::exists(b + ".ggufkit-partial");
-        if (begun) std::ofstream(b) << "mine";
+        if (begun) write_file(b, "mine");
         return begun || fs::exists(b);
     });
     REQUIRE(WEXITSTATUS(status) == 1);
-    const std::string sound = read(a);
+    const std::string sound = read_text(a);
     fs::remove(b);
     std::fstream(a, std::ios::binary | std::ios::in | std::ios::out)
         .seekp(static_cast<std::streamoff>(sound.size()) - 1)
@@ -559,8 +543,8 @@ TEST_CASE("--resume: a finished output that was changed since is named, --force 
                              ": exists already, and what the run before left was changed since: all would be made "
                              "again; --force replaces a finished file\n");
     CHECK(run({"--force"}).exit_code == 0);
-    CHECK((read(a) == sound));
-    CHECK(names_in(folder) == Names{"a.gguf", "b.gguf", "messages"});
+    CHECK((read_text(a) == sound));
+    CHECK(names_in(folder.path()) == Names{"a.gguf", "b.gguf", "messages"});
 }
 
 TEST_CASE("several outputs from one command, each as from its own") {
@@ -573,7 +557,7 @@ TEST_CASE("several outputs from one command, each as from its own") {
     CHECK(both.text().find(b + ": ") != std::string::npos);
     for (const auto& [file, type] : {std::pair(a, "Q8_0"), std::pair(b, "Q4_K_M")}) {
         REQUIRE(requant({input, folder / "alone.gguf", type, "--force"}).exit_code == 0);
-        CHECK(read(file) == read(folder / "alone.gguf"));
+        CHECK(read_text(file) == read_text(folder / "alone.gguf"));
     }
     for (const std::vector<std::string>& bad : {std::vector{input, "Q8_0:" + a, "nonsense:" + b},
                                                 {input, "Q8_0:" + a, b},
@@ -584,7 +568,7 @@ TEST_CASE("several outputs from one command, each as from its own") {
     const CommandResult twice = requant({input, "Q8_0:" + folder / "c.gguf", "Q6_K:" + folder / "c.gguf"});
     CHECK(twice.exit_code == 2);
     CHECK(twice.err.find("c.gguf would be written twice") != std::string::npos);
-    CHECK(names_in(folder) == Names{"a.gguf", "alone.gguf", "b.gguf", "m-f16.gguf"});
+    CHECK(names_in(folder.path()) == Names{"a.gguf", "alone.gguf", "b.gguf", "m-f16.gguf"});
 }
 
 TEST_CASE("--list-types names every file type") {

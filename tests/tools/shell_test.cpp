@@ -1,13 +1,11 @@
 // What a shell and man(1) know of the tools comes from their flags, and those programs take it.
 #include <doctest/doctest.h>
 
-#include <fstream>
 #include <set>
 #include <sstream>
 
+#include "support/files.hpp"
 #include "support/programs.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -36,7 +34,7 @@ std::string script(const std::string& tool, const std::string& shell) {
 }
 
 std::string save(const TemporaryFolder& folder, const std::string& name, const std::string& text) {
-    std::ofstream(folder / name) << text;
+    write_file(folder / name, text);
     return folder / name;
 }
 

@@ -1,21 +1,23 @@
 // gguf-requant --shm and --shm-remove, run as a user would, by several processes at once, and killed.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <ggufkit/model.hpp>
 #include <ggufkit/writer.hpp>
 #include <set>
 #include <thread>
 
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
+#include "support/programs.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -27,11 +29,6 @@ namespace {
 const std::string tiny = GGUFKIT_TEST_DATA "/tiny-llama-Q8_0.gguf";
 
 CommandResult requant(std::vector<std::string> arguments) { return run_tool("gguf-requant", std::move(arguments)); }
-
-std::string read(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // A name that no other test has; removed with rm, as --help says one can.
 struct SharedName {
@@ -54,18 +51,9 @@ struct SharedName {
 
 // Zeros that take a while to convert, 256 MiB of them.
 void write_slow_model(const std::string& path) {
-    Header header;
-    for (int i = 0; i < 8; ++i) {
-        header.tensors.push_back({.name = "blk." + std::to_string(i) + ".ffn_up.weight",
-                                  .n_dims = 2,
-                                  .ne = {4096, 4096, 1, 1},
-                                  .type = TensorType::F16});
-    }
-    const auto layout = make_layout(header);
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<const char*>(layout->header.data()),
-               static_cast<std::streamsize>(layout->header.size()));
-    fs::resize_file(path, layout->file_bytes);
+    HeaderModel model("llama");
+    for (int i = 0; i < 8; ++i) model.matrix(fmt::format("blk.{}.ffn_up.weight", i), {4096, 4096});
+    model.save(path);
 }
 
 pid_t start(std::vector<std::string> arguments) {
@@ -99,7 +87,7 @@ TEST_CASE("--shm: makes the file that goes to disk otherwise, finds it again, an
     const CommandResult made = requant({tiny, "Q4_K_M", "--shm", shared.name});
     REQUIRE_MESSAGE(made.exit_code == 0, made.err);
     CHECK(made.text().starts_with(shared.path + ": 3.03 MiB (3,178,720 bytes), 4.80 bits a weight\n"));
-    CHECK(read(shared.path) == read(folder / "out.gguf"));
+    CHECK(read_text(shared.path) == read_text(folder / "out.gguf"));
     CHECK(run_tool("gguf-info", {shared.path, "--check"}).exit_code == 0);
 
     const CommandResult found = requant({tiny, "Q4_K_M", "--shm", shared.name});
@@ -111,7 +99,7 @@ TEST_CASE("--shm: makes the file that goes to disk otherwise, finds it again, an
     CHECK(other.exit_code == 1);
     CHECK(other.err == "gguf-requant: " + shared.path +
                            ": exists already, of another plan or another input; --force replaces a finished file\n");
-    CHECK(read(shared.path) == read(folder / "out.gguf"));
+    CHECK(read_text(shared.path) == read_text(folder / "out.gguf"));
     const json::object forced = json_of(requant({tiny, "Q5_K_M", "--shm", shared.name, "--force", "--json"}));
     CHECK(text_of(forced.at("output")) == shared.path);
     CHECK(forced.at("seconds").is_double());
@@ -155,7 +143,8 @@ TEST_CASE("--shm: several processes share one copy, and one that is killed leave
     write_slow_model(input);
     const std::vector<std::string> arguments{input, "Q5_K_M", "--shm", shared.name};
     const auto ready = [&] {  // pieces, by the bytes of the segment
-        const std::string segment = read(shared.path + ".ggufkit");
+        if (!fs::exists(shared.path + ".ggufkit")) return std::ptrdiff_t{0};
+        const std::string segment = read_text(shared.path + ".ggufkit");
         return segment.size() < 80 ? 0 : std::count(segment.begin() + 80, segment.end(), '\1');
     };
     std::ptrdiff_t before = 0;
@@ -174,7 +163,7 @@ TEST_CASE("--shm: several processes share one copy, and one that is killed leave
     for (int i = 0; i < 3; ++i) together.push_back(start(arguments));
     for (const pid_t process : together) CHECK(status_of(process) == 0);
     REQUIRE(requant({input, folder / "out.gguf", "Q5_K_M"}).exit_code == 0);
-    CHECK(read(shared.path) == read(folder / "out.gguf"));
+    CHECK(read_text(shared.path) == read_text(folder / "out.gguf"));
 }
 
 TEST_CASE("--shm: cancelled work leaves nothing behind and exits with 130") {

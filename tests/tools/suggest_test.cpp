@@ -1,9 +1,9 @@
 // "did you mean …?" for misspelt options, types, keys, tensors and files.
 #include <doctest/doctest.h>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

@@ -4,17 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
 #include <ggufkit/model.hpp>
 #include <ggufkit/plan.hpp>
-#include <iterator>
 #include <map>
 #include <set>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -71,14 +70,6 @@ std::map<std::string, std::string> types_of(const json::object& plan) {
 
 std::uint64_t bytes_of(const json::object& plan) { return plan.at("bytes_out").to_number<std::uint64_t>(); }
 
-std::string read(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    REQUIRE(in);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write(const fs::path& path, std::string_view text) { write_bytes(path, std::as_bytes(std::span(text))); }
-
 void check_misuse(const Words& words, std::string_view says) {
     const CommandResult result = requant(words);
     CAPTURE(result.err);
@@ -107,7 +98,7 @@ TEST_CASE("--target-size: the file has at most that many bytes, nearly all of th
     CHECK(size > 2'600'000);
     // Whatever the number of threads.
     do_requant({place.input, place / "b.gguf", "1"}, {"--target-size", "2621440", "--imatrix", matrix});
-    CHECK(read(place / "b.gguf") == read(place / "m-2.5MiB.gguf"));
+    CHECK(read_text(place / "b.gguf") == read_text(place / "m-2.5MiB.gguf"));
 
     const json::object plan = plan_of({place.input, "--target-size", "3M"});
     CHECK(text_of(plan.at("output")) == place / "m-3M.gguf");
@@ -216,7 +207,7 @@ TEST_CASE("a target: what it cannot be") {
 TEST_CASE("a target: what stands in the way of the output is said before anything is measured") {
     const Place place;
     const std::string there = place / "there.gguf";
-    std::ofstream(there) << "mine";
+    write_file(there, "mine");
     const std::string exists =
         fmt::format("gguf-requant: {}: exists already; --force replaces a finished file\n", there);
     CHECK(requant({place.input, there, "--target-bpw", "0.1"}).err == exists);  // no types are that small
@@ -224,7 +215,7 @@ TEST_CASE("a target: what stands in the way of the output is said before anythin
     CHECK(requant({place.input, there, "--target-bpw", "5", "--dry-run"}).exit_code == 0);
     CHECK(requant({place.input, there, "Q8_0", "--split-max-tensors", "3", "--dry-run"}).exit_code == 0);
     CHECK(requant({place.input, there, "Q8_0", "--split-max-tensors", "3"}).exit_code == 0);
-    CHECK(read(there) == "mine");
+    CHECK(read_text(there) == "mine");
 }
 
 TEST_CASE("a target: types that the user gives stand, and count") {
@@ -286,9 +277,9 @@ TEST_CASE("--save-recipe and --recipe: what was chosen can be kept, changed and 
     const std::string recipe = place / "m.recipe";
     do_requant({place.input, place / "a.gguf", "--target-size", "3M", "--save-recipe", recipe});
     do_requant({place.input, "--recipe", recipe});
-    CHECK(read(place / "m-m.gguf") == read(place / "a.gguf"));
-    CHECK(read(recipe).find("\n^blk\\.0\\.attn_k\\.weight$=") != std::string::npos);
-    CHECK(read(recipe).starts_with(fmt::format("# {} bytes, ", fs::file_size(place / "a.gguf"))));
+    CHECK(read_text(place / "m-m.gguf") == read_text(place / "a.gguf"));
+    CHECK(read_text(recipe).find("\n^blk\\.0\\.attn_k\\.weight$=") != std::string::npos);
+    CHECK(read_text(recipe).starts_with(fmt::format("# {} bytes, ", fs::file_size(place / "a.gguf"))));
 
     // Rows go behind those of the command line; TYPE before file_type.
     const Words words{place.input, place / "b.gguf", "--recipe", recipe};
@@ -297,11 +288,11 @@ TEST_CASE("--save-recipe and --recipe: what was chosen can be kept, changed and 
     CHECK(text_of(plan_of({place.input, "Q6_K", "--recipe", recipe}).at("file_type")) == "Q6_K");
 
     // The reason of a row is where it stands.
-    write(recipe, "# mine\nfile_type = Q4_0\nattn_v=Q8_0\n");
+    write_file(recipe, "# mine\nfile_type = Q4_0\nattn_v=Q8_0\n");
     CHECK(requant(words, {"--dry-run"}).text().find("F16 → Q8_0   34816  m.recipe, line 3\n") != std::string::npos);
 
     // With a target only what no row matches is chosen.
-    write(recipe, "attn_=Q8_0\n");
+    write_file(recipe, "attn_=Q8_0\n");
     const json::object both = plan_of({place.input, "--recipe", recipe, "--target-size", "4M"});
     CHECK(bytes_of(both) <= 4'000'000);
     CHECK(bytes_of(both) > 3'960'000);
@@ -309,7 +300,7 @@ TEST_CASE("--save-recipe and --recipe: what was chosen can be kept, changed and 
 
     check_misuse({place.input, "--recipe", recipe}, fmt::format("TYPE is missing, and {} has no file_type", recipe));
     check_misuse({place.input, "COPY", "--recipe", recipe}, "COPY keeps every tensor as it is: --recipe");
-    write(recipe, "attn_=Q8_0\nx\n");
+    write_file(recipe, "attn_=Q8_0\nx\n");
     check_misuse({place.input, "Q4_0", "--recipe", recipe}, recipe + ", line 2: 'x' is not REGEX=TYPE");
     const CommandResult missing = requant({place.input, "--recipe", place / "none"});
     CHECK(missing.exit_code == 1);
@@ -318,7 +309,7 @@ TEST_CASE("--save-recipe and --recipe: what was chosen can be kept, changed and 
 
 TEST_CASE("--recipe: one for several outputs, of which each has its TYPE for the rest") {
     const Place place;
-    write(place / "r", "file_type = F16\nattn_v=Q8_0\n");
+    write_file(place / "r", "file_type = F16\nattn_v=Q8_0\n");
     const CommandResult result = requant({place.input, "Q4_0:" + place / "a.gguf", "Q6_K:" + place / "b.gguf",
                                           "--recipe", place / "r", "--dry-run", "--json"});
     REQUIRE(result.exit_code == 0);
@@ -344,7 +335,7 @@ TEST_CASE("--save-recipe: of any plan, to a file or to standard output") {
     CHECK(shown.text().find("\n^blk\\.2\\.ffn_up\\.weight$=Q3_K  # --tensor-type ffn_up\n") != std::string::npos);
     CHECK(shown.text().find("norm") == std::string::npos);
     CHECK(requant(words, {"--save-recipe", recipe}).text().ends_with("nothing was written\n"));
-    CHECK(read(recipe) == shown.text());
+    CHECK(read_text(recipe) == shown.text());
     CHECK(place.made() == Names{"r"});
     CHECK(types_of(plan_of({place.input, "--recipe", recipe})) == types_of(plan_of({words.begin(), words.end()})));
 
@@ -375,13 +366,13 @@ TEST_CASE("a target: into a stream and into memory") {
         place.input, place / "file.gguf", place / "r", place / "stream.gguf");
     const CommandResult stream = run_shell(script);
     CHECK_MESSAGE(stream.exit_code == 0, stream.err);
-    CHECK(read(place / "r").find("file_type = Q2_K\n") != std::string::npos);
+    CHECK(read_text(place / "r").find("file_type = Q2_K\n") != std::string::npos);
 
     const std::string name = "ggufkit-target-" + std::to_string(::getpid());
     const Words share{place.input, "--target-size", "2M", "--shm", name};
     const CommandResult made = requant(share), found = requant(share);
     CHECK_MESSAGE(made.exit_code == 0, made.err);
     CHECK(found.text().find("is there already, made of the same input in the same way") != std::string::npos);
-    CHECK(read("/dev/shm/" + name) == read(place / "file.gguf"));
+    CHECK(read_text("/dev/shm/" + name) == read_text(place / "file.gguf"));
     CHECK(run_tool("gguf-requant", {"--shm-remove", name}).exit_code == 0);
 }

@@ -10,12 +10,17 @@
 #include <csignal>
 #include <fstream>
 #include <ggufkit/materialize.hpp>
+#include <ggufkit/quantize.hpp>
 #include <set>
 #include <string>
 #include <thread>
 
-#include "support/mixed_model.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/header_model.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
+#include "support/random_blocks.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -61,22 +66,16 @@ struct Source {
     Plan plan;
     Bytes file;
 
-    explicit Source(const MadeModel& made = mixed_model(ByteOrder::little, 32), const Types& types = mixed_types)
-        : model(open(made)), plan(plan_for(model, types)) {
+    explicit Source(const SmallModel& made = mixed_model(ByteOrder::little, 32), const Types& types = mixed_types)
+        : model(saved(made, folder / "in.gguf")), plan(plan_for(model, types)) {
         REQUIRE(execute(model, plan, folder / "out.gguf"));
-        file = read_file(folder / "out.gguf");
-    }
-
-  private:
-    Model open(const MadeModel& made) const {
-        write_file(folder / "in.gguf", made.bytes());
-        return must(Model::open(folder / "in.gguf"));
+        file = read_bytes(folder / "out.gguf");
     }
 };
 
 // Enough pieces to die between them.
-MadeModel long_model() {
-    return MadeModel().add("a", F16, {256, 4000}).add("b", F32, {300'001}).add("c", Q8_0, {256, 5000});
+SmallModel long_model() {
+    return bare_llama().weights("a", F16, {256, 4000}).weights("b", F32, {300'001}).weights("c", Q8_0, {256, 5000});
 }
 const Types long_types{{"a", Q8_0}, {"c", F16}};
 
@@ -124,7 +123,7 @@ TEST_CASE("materialize: the file that execute() writes, found again, and removed
     const SharedName name;
     CHECK(must(shared_path(name)) == name.path());
     CHECK(made(source, name) == Materialized::made);
-    CHECK((read_file(name.path()) == source.file));
+    CHECK((read_bytes(name.path()) == source.file));
     CHECK(name.files().size() == 2);  // and the segment
     const auto before = fs::last_write_time(name.path());
     for (const bool replace : {false, true}) CHECK(made(source, name, {.replace = replace}) == Materialized::found);
@@ -136,7 +135,7 @@ TEST_CASE("materialize: the file that execute() writes, found again, and removed
     CHECK(made(source, name) == Materialized::made);
     fs::remove(name.path());  // by rm: the segment stays, and says nothing any more
     CHECK(made(source, name) == Materialized::made);
-    CHECK((read_file(name.path()) == source.file));
+    CHECK((read_bytes(name.path()) == source.file));
 }
 
 TEST_CASE("materialize: whatever was left by who died before the segment had its place is thrown away") {
@@ -146,10 +145,10 @@ TEST_CASE("materialize: whatever was left by who died before the segment had its
                              {".ggufkit-new"},
                              {".ggufkit", ".ggufkit-partial", ".ggufkit-new"}}) {
         const SharedName name;
-        for (const std::string& end : left) std::ofstream(name.path().string() + end) << (end == ".ggufkit" ? "" : "x");
+        for (const std::string& end : left) write_file(name.path().string() + end, end == ".ggufkit" ? "" : "x");
         CHECK(SharedModel::open(source.model, source.plan, name).error().code == Errc::not_found);
         CHECK(made(source, name) == Materialized::made);
-        CHECK((read_file(name.path()) == source.file));
+        CHECK((read_bytes(name.path()) == source.file));
         CHECK(name.files().size() == 2);
     }
 }
@@ -171,16 +170,16 @@ TEST_CASE("materialize: links and folders in the place of its files are refused,
     fs::create_symlink(folder / "precious", name.path());
     CHECK(refusal(source, name).code == Errc::io_exists);
     CHECK(made(source, name, {.replace = true}) == Materialized::made);  // of the link, not of what it leads to
-    CHECK((read_file(name.path()) == source.file));
+    CHECK((read_bytes(name.path()) == source.file));
     CHECK(fs::file_size(folder / "precious") == 5);
 }
 
 TEST_CASE("materialize: models without tensors, without bytes") {
-    for (const auto& model : {MadeModel(), MadeModel().add("a", F16, {64, 0})}) {
+    for (const auto& model : {bare_llama(), bare_llama().weights("a", F16, {64, 0})}) {
         const Source source(model, {});
         const SharedName name;
         CHECK(made(source, name) == Materialized::made);
-        CHECK((read_file(name.path()) == source.file));
+        CHECK((read_bytes(name.path()) == source.file));
         CHECK(made(source, name) == Materialized::found);
     }
 }
@@ -199,7 +198,7 @@ TEST_CASE("materialize: another plan, input or file of that name is refused, or 
 
     const int reader = ::open(name.path().c_str(), O_RDONLY);  // who has the old one open keeps it
     CHECK(made(other, name, {.replace = true}) == Materialized::made);
-    CHECK((read_file(name.path()) == other.file));
+    CHECK((read_bytes(name.path()) == other.file));
     Bytes old(source.file.size());
     CHECK(::pread(reader, old.data(), old.size(), 0) == static_cast<ssize_t>(old.size()));
     CHECK((old == source.file));
@@ -210,9 +209,9 @@ TEST_CASE("materialize: another plan, input or file of that name is refused, or 
     std::fstream(name.path(), std::ios::in | std::ios::out) << "GGUX";
     CHECK(refusal(other, name).code == Errc::io_exists);
     CHECK(made(other, name, {.replace = true}) == Materialized::made);
-    CHECK((read_file(name.path()) == other.file));
+    CHECK((read_bytes(name.path()) == other.file));
     const SharedName foreign;
-    std::ofstream(foreign.path()) << "mine";
+    write_file(foreign.path(), "mine");
     CHECK(refusal(source, foreign).code == Errc::io_exists);
     CHECK(foreign.files().size() == 1);
     CHECK(remove_shared(foreign).error().code == Errc::not_found);
@@ -220,7 +219,7 @@ TEST_CASE("materialize: another plan, input or file of that name is refused, or 
 }
 
 TEST_CASE("materialize: the name is that of a file in /dev/shm and nothing else") {
-    const Source source(MadeModel(), {});
+    const Source source(bare_llama(), {});
     for (const std::string& name :
          {std::string(), std::string("a/b"), std::string("/a"), std::string(".."), std::string(".a"),
           std::string("a.ggufkit"), std::string("a.ggufkit-partial"), std::string("a\0b", 3), std::string(201, 'a')}) {
@@ -242,14 +241,14 @@ TEST_CASE("materialize: a filler killed at any moment leaves no name, and the ne
         CHECK_FALSE(fs::exists(name.path()));
         CHECK(name.files().size() == 2);  // partial and segment
         CHECK(made(source, name) == Materialized::resumed);
-        CHECK((read_file(name.path()) == source.file));
+        CHECK((read_bytes(name.path()) == source.file));
         CHECK(made(source, name) == Materialized::found);
     }
     // One that is killed again and again comes to its end.
     const SharedName name;
     for (const double share : {0.1, 0.3, 0.6, 0.9}) die_while_making(source, name, share);
     CHECK(made(source, name) == Materialized::resumed);
-    CHECK((read_file(name.path()) == source.file));
+    CHECK((read_bytes(name.path()) == source.file));
 }
 
 TEST_CASE("materialize: what a dead filler made is not made again") {
@@ -264,7 +263,7 @@ TEST_CASE("materialize: what a dead filler made is not made again") {
     CHECK(made(source, name) == Materialized::resumed);
     Bytes expected = source.file;
     expected[at] = std::byte{'x'};
-    CHECK((read_file(name.path()) == expected));
+    CHECK((read_bytes(name.path()) == expected));
 }
 
 TEST_CASE("materialize: the work of a filler of another plan is thrown away, as are segments that are not as written") {
@@ -273,19 +272,19 @@ TEST_CASE("materialize: the work of a filler of another plan is thrown away, as 
     const SharedName name;
     die_while_making(other, name, 0.5);
     CHECK(made(source, name) == Materialized::made);
-    CHECK((read_file(name.path()) == source.file));
+    CHECK((read_bytes(name.path()) == source.file));
     for (const std::size_t bytes : {0u, 1u, 79u, 81u}) {
         const SharedName damaged;
         die_while_making(source, damaged, 0.5);
         fs::resize_file(damaged.path().string() + ".ggufkit", bytes);
         CHECK(made(source, damaged) == Materialized::made);
-        CHECK((read_file(damaged.path()) == source.file));
+        CHECK((read_bytes(damaged.path()) == source.file));
     }
     const SharedName cut;
     die_while_making(source, cut, 0.5);
     fs::resize_file(cut.path().string() + ".ggufkit-partial", 1000);
     CHECK(made(source, cut) == Materialized::made);
-    CHECK((read_file(cut.path()) == source.file));
+    CHECK((read_bytes(cut.path()) == source.file));
     for (const int at : {0, 8, 40, 48}) {  // magic, run, pieces, inode
         const SharedName damaged;
         die_while_making(source, damaged, 0.5);
@@ -293,7 +292,7 @@ TEST_CASE("materialize: the work of a filler of another plan is thrown away, as 
         segment.seekp(at) << '\xff';
         segment.close();
         CHECK(made(source, damaged) == Materialized::made);
-        CHECK((read_file(damaged.path()) == source.file));
+        CHECK((read_bytes(damaged.path()) == source.file));
     }
 }
 
@@ -311,10 +310,10 @@ TEST_CASE("materialize: killed at random moments, by another process") {
             std::this_thread::sleep_for(std::chrono::microseconds(static_cast<int>(random.unit() * 20'000)));
             ::kill(child, SIGKILL);
             ::waitpid(child, nullptr, 0);
-            if (fs::exists(name.path())) CHECK((read_file(name.path()) == source.file));
+            if (fs::exists(name.path())) CHECK((read_bytes(name.path()) == source.file));
         }
         made(source, name);
-        CHECK((read_file(name.path()) == source.file));
+        CHECK((read_bytes(name.path()) == source.file));
     }
 }
 
@@ -331,7 +330,7 @@ TEST_CASE("materialize: of many threads and processes one makes the file, the ot
         for (int i = 0; i < 4; ++i) {
             callers.emplace_back([&] {
                 const auto result = materialize(source.model, source.plan, name, {.threads = 2});
-                if (!result || read_file(name.path()) != source.file) {
+                if (!result || read_bytes(name.path()) != source.file) {
                     ++wrong;
                 } else if (*result == Materialized::made) {
                     ++makers;
@@ -373,15 +372,15 @@ TEST_CASE("materialize: who waits loses patience, stops on request, sees how far
     CHECK(remove_shared(name).error().code == Errc::io_busy);
     go_on = true;
     CHECK(made(source, name) == Materialized::awaited);
-    CHECK((read_file(name.path()) == source.file));
+    CHECK((read_bytes(name.path()) == source.file));
 }
 
 TEST_CASE("materialize: what fails or is stopped leaves nothing behind") {
-    MadeModel broken = long_model();
-    broken.data[0][4000 * 128 + 1] = std::byte{0x7c};
+    SmallModel broken = long_model();
+    broken.tensors[0].bytes[4000 * 128 + 1] = std::byte{0x7c};
     {
         const TemporaryFolder folder;
-        write_file(folder / "in.gguf", broken.bytes());
+        broken.save(folder / "in.gguf");
         const Model model = must(Model::open(folder / "in.gguf"));
         const SharedName name;
         const auto result = materialize(model, plan_for(model, long_types), name);
@@ -431,14 +430,10 @@ TEST_CASE("materialize: the segment of another user is not trusted") {
 }
 
 TEST_CASE("materialize: no room is known before any work, the input is not replaced by what is made of it") {
-    MadeModel made_of_zeros;
-    made_of_zeros.add("t", I8, {32});
     const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    made_of_zeros.header.tensors[0].ne[0] = 2 * static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * page;
-    const Layout layout = must(make_layout(made_of_zeros.header));
+    const std::uint64_t size = 2 * static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * page;
     const TemporaryFolder folder;
-    write_file(folder / "in.gguf", layout.header);
-    fs::resize_file(folder / "in.gguf", layout.file_bytes);  // a hole
+    HeaderModel("llama").tensor("t", {size}, I8).save(folder / "in.gguf");
     const Model model = must(Model::open(folder / "in.gguf"));
     const SharedName name;
     bool worked = false;
@@ -463,7 +458,7 @@ TEST_CASE("memfd: the same file, sealed, under a path") {
     const Source source;
     const int fd = must(materialize_memfd(source.model, source.plan));
     const std::string path = "/proc/self/fd/" + std::to_string(fd);
-    CHECK((read_file(path) == source.file));
+    CHECK((read_bytes(path) == source.file));
     CHECK(must(Model::open(path)).tensors().size() == source.plan.tensors.size());
     CHECK(::pwrite(fd, "x", 1, 0) == -1);
     CHECK(::ftruncate(fd, 0) == -1);

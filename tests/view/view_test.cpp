@@ -11,8 +11,11 @@
 #include <thread>
 #include <vector>
 
-#include "support/mixed_model.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/plan_for.hpp"
+#include "support/random_blocks.hpp"
+#include "support/small_model.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -30,17 +33,11 @@ struct Made {
     Plan plan;
     Bytes file;
 
-    Made(const MadeModel& source, const Types& types, ByteOrder order = ByteOrder::little)
-        : model(open(source)), plan(plan_for(model, types, order)) {
+    Made(const SmallModel& source, const Types& types, ByteOrder order = ByteOrder::little)
+        : model(saved(source, in)), plan(plan_for(model, types, order)) {
         const auto done = execute(model, plan, folder / "out.gguf");
         REQUIRE_MESSAGE(done, done.error().message());
-        file = read_file(folder / "out.gguf");
-    }
-
-  private:
-    Model open(const MadeModel& source) const {
-        write_file(in, source.bytes());
-        return must(Model::open(in));
+        file = read_bytes(folder / "out.gguf");
     }
 };
 
@@ -105,9 +102,9 @@ TEST_CASE("view: any range, with a cache that keeps all, little and nothing") {
 }
 
 TEST_CASE("view: models without tensors, and with empty ones only") {
-    const Made nothing(MadeModel(), {});
+    const Made nothing(bare_llama(), {});
     CHECK((read(must(RequantView::make(nothing.model, nothing.plan)), 0, nothing.file.size()) == nothing.file));
-    const Made empty(MadeModel().add("a", F16, {64, 0}).add("b", F32, {0}), {{"a", Q8_0}});
+    const Made empty(bare_llama().weights("a", F16, {64, 0}).weights("b", F32, {0}), {{"a", Q8_0}});
     CHECK((read(must(RequantView::make(empty.model, empty.plan)), 0, empty.file.size()) == empty.file));
 }
 
@@ -133,13 +130,13 @@ TEST_CASE("view: many threads read one view, with a cache that is too small for 
 }
 
 TEST_CASE("view: only the pieces in the range are read, so a fault elsewhere is not met") {
-    MadeModel source;
-    source.add("sound", F16, {64, 5000}).add("broken", F16, {64, 5000}).add("behind", F32, {100});
+    SmallModel source = bare_llama();
+    source.weights("sound", F16, {64, 5000}).weights("broken", F16, {64, 5000}).weights("behind", F32, {100});
     const Types types{{"sound", Q8_0}, {"broken", Q8_0}};
     const Made made(source, types);
     const std::uint64_t row = 4321;
-    source.data[1][row * 128 + 1] = std::byte{0x7c};  // infinity
-    write_file(made.in, source.bytes());
+    source.tensors[1].bytes[row * 128 + 1] = std::byte{0x7c};  // infinity
+    source.save(made.in);
     const Model model = must(Model::open(made.in));
     const Plan plan = plan_for(model, types);
     const auto view = must(RequantView::make(model, plan));
@@ -211,11 +208,11 @@ TEST_CASE("view: plans that it cannot show are refused") {
     into_header.tensors[0].offset = 0;
     CHECK(refused(into_header) == Errc::bad_argument);
     CHECK(refused(plan_for(made.model, {{"q8.large", Q8_K}})) == Errc::unsupported);
-    const Made other(MadeModel().add("t", F16, {64, 5}), {});
+    const Made other(bare_llama().weights("t", F16, {64, 5}), {});
     CHECK(refused(other.plan) == Errc::bad_argument);
 
     const TemporaryFolder folder;
-    write_file(folder / "long", MadeModel().add("t", I8, {16 << 20}).bytes());
+    bare_llama().weights("t", I8, {16 << 20}).save(folder / "long");
     const Model long_rows = must(Model::open(folder / "long"));
     const Plan plan = plan_for(long_rows, {{"t", F32}});
     CHECK(RequantView::make(long_rows, plan).error().code == Errc::unsupported);
@@ -244,7 +241,7 @@ TEST_CASE("rows: in the plan's type they are those of the file, any number of th
 }
 
 TEST_CASE("rows: in another type they are made from the source, with the plan's importance and effort") {
-    const MadeModel source = MadeModel().add("stack", F16, {256, 37, 5});
+    const SmallModel source = bare_llama().weights("stack", F16, {256, 37, 5});
     std::vector<float> weights;
     Random random(5);
     for (int i = 0; i < 256 * 5; ++i) weights.push_back(random.unit());
@@ -255,14 +252,14 @@ TEST_CASE("rows: in another type they are made from the source, with the plan's 
     const auto tensor = must(view.tensor("stack"));
 
     std::vector<float> values(256 * 37 * 5), floats(values.size());
-    REQUIRE(dequantize_rows(F16, source.data[0], values));
+    REQUIRE(dequantize_rows(F16, source.tensors[0].bytes, values));
     REQUIRE(tensor.rows(0, 37 * 5, std::span(floats)));
     CHECK(floats == values);
-    Bytes halves(source.data[0].size());
+    Bytes halves(source.tensors[0].bytes.size());
     REQUIRE(tensor.rows(0, 37 * 5, F16, halves));
-    CHECK((halves == source.data[0]));
+    CHECK((halves == source.tensors[0].bytes));
 
-    const auto q4 = source.requantized({{"stack", Q4_K}}, {{"stack", weights}}).data[0];
+    const auto q4 = source.requantized({{"stack", Q4_K}}, {{"stack", weights}}).tensors[0].bytes;
     Bytes out(q4.size());
     REQUIRE(tensor.rows(0, 37 * 5, Q4_K, out));
     CHECK((out == q4));

@@ -1,9 +1,11 @@
 // gguf-info --fit and its flags.
 #include <doctest/doctest.h>
 
-#include "support/synthetic_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
+#include <boost/json.hpp>
+
+#include "support/files.hpp"
+#include "support/programs.hpp"
+#include "support/shapes.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

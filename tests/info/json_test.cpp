@@ -1,14 +1,15 @@
 // gguf-info --json, field by field.
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
 #include <limits>
 #include <set>
 
 #include "support/bytes.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/seeds.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -175,7 +176,7 @@ TEST_CASE("a broken file gives the same document, with diagnostics") {
     file.entry("general.alignment", std::uint32_t{4});
     file.tensor({.name = "a", .ne = {32}, .type = static_cast<TensorType>(77)});
     const TensorPlace b = file.tensor({.name = "b\x1b[2J", .ne = {8}, .offset = 1});
-    write_bytes(folder / "broken.gguf", file.pad().fill(64));
+    write_file(folder / "broken.gguf", file.pad().fill(64));
 
     const std::string path = folder / "broken.gguf";
     CHECK(run_tool("gguf-info", {path, "--json"}).exit_code == 0);
@@ -196,7 +197,7 @@ TEST_CASE("a broken file gives the same document, with diagnostics") {
 
 TEST_CASE("a file that cannot be read gives the same document, empty") {
     const TemporaryFolder folder;
-    write_bytes(folder / "cut.gguf", Bytes(little_v3).raw("GGUF"));
+    write_file(folder / "cut.gguf", Bytes(little_v3).raw("GGUF"));
     for (const std::string name : {"cut.gguf", "missing.gguf"}) {
         for (const bool check : {false, true}) {
             std::vector<std::string> arguments{folder / name, "--json"};
@@ -241,7 +242,7 @@ TEST_CASE("whatever a file holds, every view is text that a terminal can take, a
     const TemporaryFolder folder;
     for (const Seed& seed : seeds()) {
         const std::string path = folder / "seed.gguf";
-        write_bytes(path, seed.bytes);
+        write_file(path, seed.bytes);
         for (const char* view : {"--color=never", "--metadata", "--tensors", "--check", "--json"}) {
             std::vector<std::string> arguments{path, view};
             const bool judges = view != std::string_view("--metadata") && view != std::string_view("--tensors");
@@ -268,7 +269,7 @@ TEST_CASE("no tool lets a hostile file speak to the terminal, in messages either
     const std::string path = folder / "seed.gguf";
     for (const Seed& seed : seeds()) {
         CAPTURE(seed.name);
-        write_bytes(path, seed.bytes);
+        write_file(path, seed.bytes);
         const CommandResult results[] = {run_tool("gguf-requant", {path, folder / "out.gguf", "Q8_0", "--dry-run"}),
                                          run_tool("gguf-diff", {path, path})};
         CHECK((results[0].exit_code == 0 || results[0].exit_code == 1));

@@ -7,19 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "support/programs.hpp"
+
 namespace ggufkit::test {
-
-struct CommandResult {
-    int exit_code = -1;  // 128 + signal where one ended it
-    std::vector<std::byte> out;
-    std::string err;
-    std::string text() const { return {reinterpret_cast<const char*>(out.data()), out.size()}; }
-};
-
-// Runs a program (no shell) with `input` as its standard input and collects what it prints. `environment` is added to
-// ours.
-CommandResult run_command(const std::vector<std::string>& arguments, std::span<const std::byte> input = {},
-                          const std::vector<std::string>& environment = {});
 
 // The folder that setup.sh filled ($GGUFKIT_PEER), or nothing. A test that needs it starts with REQUIRE_REFERENCE().
 std::optional<std::string> reference_dir();

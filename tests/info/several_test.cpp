@@ -2,12 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -27,7 +27,7 @@ std::string in_folder(const TemporaryFolder& folder, const CommandResult& result
 TEST_CASE("several files are a line each, a broken one has its error, and the exit code is 1") {
     const TemporaryFolder folder;
     const std::string a = small_llama().save(folder / "a.gguf"), c = small_llama().save(folder / "c.gguf");
-    std::ofstream(folder / "b.gguf") << "GGUF";
+    write_file(folder / "b.gguf", "GGUF");
     const CommandResult whole = run_shell("cd '" + folder.path().string() + "' && \"$BIN/gguf-info\" a.gguf c.gguf");
     CHECK(whole.exit_code == 0);
     CHECK(whole.err == "");
@@ -51,7 +51,7 @@ c.gguf  llama         429.1 K  Q4_K_M  4.85  255.5 KiB  none
 TEST_CASE("several files as JSON: an array of the documents of each, with the file's name") {
     const TemporaryFolder folder;
     const std::string a = small_llama().save(folder / "a.gguf"), b = folder / "b.gguf";
-    std::ofstream(b) << "GGUF";
+    write_file(b, "GGUF");
     const CommandResult result = run_tool("gguf-info", {a, b, "--json"});
     CHECK(result.exit_code == 1);
     const auto files = boost::json::parse(result.text()).as_array();

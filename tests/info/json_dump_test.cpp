@@ -2,15 +2,16 @@
 // the file, without our parser.
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <ggufkit/format.hpp>
 #include <ggufkit/value.hpp>
 
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -21,7 +22,7 @@ namespace {
 // Little-endian numbers of a file.
 class Raw {
   public:
-    explicit Raw(const std::filesystem::path& path) : bytes_(bytes_of_file(path)) {}
+    explicit Raw(const std::filesystem::path& path) : bytes_(read_bytes(path)) {}
 
     template <class T>
     T at(std::uint64_t offset) const {

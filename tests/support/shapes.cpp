@@ -1,69 +1,11 @@
-#include "support/synthetic_model.hpp"
+#include "support/shapes.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 
 namespace ggufkit::test {
-
-SyntheticModel::SyntheticModel(std::string_view architecture, TensorType weights)
-    : architecture_(architecture), weights_(weights) {
-    header_.set("general.architecture", Value::of_string(architecture));
-    header_.set("general.name", Value::of_string("synthetic"));
-}
-
-SyntheticModel& SyntheticModel::set(std::string_view key, std::uint32_t value) {
-    header_.set(fmt::format("{}.{}", architecture_, key), Value::of_unsigned(ValueType::uint32, value));
-    return *this;
-}
-
-SyntheticModel& SyntheticModel::set(std::string_view key, float value) {
-    header_.set(fmt::format("{}.{}", architecture_, key), Value::of_float32(value));
-    return *this;
-}
-
-SyntheticModel& SyntheticModel::set(std::string_view key, bool value) {
-    header_.set(fmt::format("{}.{}", architecture_, key), Value::of_bool(value));
-    return *this;
-}
-
-SyntheticModel& SyntheticModel::set(std::string_view key, const std::vector<std::uint32_t>& values) {
-    std::vector<Value> elements;
-    elements.reserve(values.size());
-    for (const std::uint32_t value : values) elements.push_back(Value::of_unsigned(ValueType::uint32, value));
-    header_.set(fmt::format("{}.{}", architecture_, key), Value::of_array(ValueType::uint32, elements).value());
-    return *this;
-}
-
-SyntheticModel& SyntheticModel::matrix(std::string_view name, std::initializer_list<std::uint64_t> ne) {
-    const bool whole_blocks = *ne.begin() % format_of(weights_).block_elements == 0;
-    return tensor(name, ne, whole_blocks ? weights_ : TensorType::F16);
-}
-
-SyntheticModel& SyntheticModel::vector(std::string_view name, std::uint64_t ne0) {
-    return tensor(name, {ne0}, TensorType::F32);
-}
-
-SyntheticModel& SyntheticModel::tensor(std::string_view name, std::initializer_list<std::uint64_t> ne,
-                                       TensorType type) {
-    Header::Tensor tensor{.name = std::string(name), .n_dims = static_cast<std::uint32_t>(ne.size()), .type = type};
-    std::ranges::copy(ne, tensor.ne.begin());
-    header_.tensors.push_back(std::move(tensor));
-    return *this;
-}
-
-void SyntheticModel::save(const std::filesystem::path& path) const {
-    const auto layout = make_layout(header_);
-    if (!layout) throw std::runtime_error(layout.error().message());
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    file.write(reinterpret_cast<const char*>(layout->header.data()),
-               static_cast<std::streamsize>(layout->header.size()));
-    file.close();
-    if (!file) throw std::runtime_error("cannot write " + path.string());
-    std::filesystem::resize_file(path, layout->file_bytes);
-}
 
 namespace {
 
@@ -81,8 +23,8 @@ struct Dims {
 };
 
 // Metadata that nearly every architecture has, and the tensors that belong to no layer.
-SyntheticModel start(std::string_view architecture, const Dims& dims, TensorType weights) {
-    SyntheticModel model(architecture, weights);
+HeaderModel start(std::string_view architecture, const Dims& dims, TensorType weights) {
+    HeaderModel model(architecture, weights);
     model.set("block_count", dims.layers)
         .set("context_length", std::uint32_t{2048})
         .set("embedding_length", dims.embd)
@@ -99,7 +41,7 @@ SyntheticModel start(std::string_view architecture, const Dims& dims, TensorType
     return model;
 }
 
-void attention(SyntheticModel& model, const std::string& layer, const Dims& dims) {
+void attention(HeaderModel& model, const std::string& layer, const Dims& dims) {
     model.vector(layer + "attn_norm.weight", dims.embd)
         .matrix(layer + "attn_q.weight", {dims.embd, dims.embd})
         .matrix(layer + "attn_k.weight", {dims.embd, dims.kv_width()})
@@ -107,25 +49,25 @@ void attention(SyntheticModel& model, const std::string& layer, const Dims& dims
         .matrix(layer + "attn_output.weight", {dims.embd, dims.embd});
 }
 
-void fused_attention(SyntheticModel& model, const std::string& layer, const Dims& dims) {
+void fused_attention(HeaderModel& model, const std::string& layer, const Dims& dims) {
     model.vector(layer + "attn_norm.weight", dims.embd)
         .matrix(layer + "attn_qkv.weight", {dims.embd, dims.embd + 2 * dims.kv_width()})
         .matrix(layer + "attn_output.weight", {dims.embd, dims.embd});
 }
 
-void gated_ffn(SyntheticModel& model, const std::string& layer, const Dims& dims, std::string_view suffix = "") {
+void gated_ffn(HeaderModel& model, const std::string& layer, const Dims& dims, std::string_view suffix = "") {
     model.vector(layer + fmt::format("ffn_norm{}.weight", suffix), dims.embd)
         .matrix(layer + fmt::format("ffn_gate{}.weight", suffix), {dims.embd, dims.ffn})
         .matrix(layer + fmt::format("ffn_up{}.weight", suffix), {dims.embd, dims.ffn})
         .matrix(layer + fmt::format("ffn_down{}.weight", suffix), {dims.ffn, dims.embd});
 }
 
-void plain_ffn(SyntheticModel& model, const std::string& layer, const Dims& dims) {
+void plain_ffn(HeaderModel& model, const std::string& layer, const Dims& dims) {
     model.matrix(layer + "ffn_up.weight", {dims.embd, dims.ffn})
         .matrix(layer + "ffn_down.weight", {dims.ffn, dims.embd});
 }
 
-void expert_ffn(SyntheticModel& model, const std::string& layer, const Dims& dims) {
+void expert_ffn(HeaderModel& model, const std::string& layer, const Dims& dims) {
     model.vector(layer + "ffn_norm.weight", dims.embd)
         .tensor(layer + "ffn_gate_inp.weight", {dims.embd, dims.experts}, TensorType::F32)
         .matrix(layer + "ffn_gate_exps.weight", {dims.embd, dims.ffn, dims.experts})
@@ -138,8 +80,8 @@ void each_layer(const Dims& dims, const std::function<void(std::uint32_t, const 
 }
 
 // Llama and its likes.
-SyntheticModel dense(std::string_view architecture, const Dims& dims, TensorType weights) {
-    SyntheticModel model = start(architecture, dims, weights);
+HeaderModel dense(std::string_view architecture, const Dims& dims, TensorType weights) {
+    HeaderModel model = start(architecture, dims, weights);
     each_layer(dims, [&](auto, const std::string& layer) {
         attention(model, layer, dims);
         gated_ffn(model, layer, dims);
@@ -148,8 +90,8 @@ SyntheticModel dense(std::string_view architecture, const Dims& dims, TensorType
 }
 
 // Mixtral and its likes.
-SyntheticModel sparse(std::string_view architecture, const Dims& dims, TensorType weights) {
-    SyntheticModel model = start(architecture, dims, weights);
+HeaderModel sparse(std::string_view architecture, const Dims& dims, TensorType weights) {
+    HeaderModel model = start(architecture, dims, weights);
     each_layer(dims, [&](auto, const std::string& layer) {
         attention(model, layer, dims);
         expert_ffn(model, layer, dims);
@@ -158,8 +100,8 @@ SyntheticModel sparse(std::string_view architecture, const Dims& dims, TensorTyp
 }
 
 // Falcon, Phi-3, GPT-NeoX: attention in one matrix, no gate.
-SyntheticModel fused(std::string_view architecture, const Dims& dims, TensorType weights) {
-    SyntheticModel model = start(architecture, dims, weights);
+HeaderModel fused(std::string_view architecture, const Dims& dims, TensorType weights) {
+    HeaderModel model = start(architecture, dims, weights);
     model.set("use_parallel_residual", true);
     each_layer(dims, [&](auto, const std::string& layer) {
         fused_attention(model, layer, dims);
@@ -170,15 +112,15 @@ SyntheticModel fused(std::string_view architecture, const Dims& dims, TensorType
 }
 
 // LLaMA 65B, from before the key for key-value heads: there are as many as heads.
-SyntheticModel without_kv_heads(TensorType weights) {
-    SyntheticModel model = dense("llama", {80, 1024, 2048, 64, 64}, weights);
+HeaderModel without_kv_heads(TensorType weights) {
+    HeaderModel model = dense("llama", {80, 1024, 2048, 64, 64}, weights);
     model.header().remove("llama.attention.head_count_kv");
     return model;
 }
 
-SyntheticModel qwen3_tied(TensorType weights) {
+HeaderModel qwen3_tied(TensorType weights) {
     const Dims dims{28, 1024, 3072, 16, 8, 512, 0, true};
-    SyntheticModel model = dense("qwen3", dims, weights);
+    HeaderModel model = dense("qwen3", dims, weights);
     each_layer(dims, [&](auto, const std::string& layer) {
         model.vector(layer + "attn_q_norm.weight", 64).vector(layer + "attn_k_norm.weight", 64);
     });
@@ -186,16 +128,16 @@ SyntheticModel qwen3_tied(TensorType weights) {
 }
 
 // Shared experts beside the routed ones: three matrices of a role in one layer.
-SyntheticModel shared_experts(std::string_view architecture, const Dims& dims, TensorType weights) {
-    SyntheticModel model = sparse(architecture, dims, weights);
+HeaderModel shared_experts(std::string_view architecture, const Dims& dims, TensorType weights) {
+    HeaderModel model = sparse(architecture, dims, weights);
     each_layer(dims, [&](auto, const std::string& layer) { gated_ffn(model, layer, dims, "_shexp"); });
     return model;
 }
 
 // DeepSeek-V2: latent attention; the first layers are dense.
-SyntheticModel latent_attention(TensorType weights) {
+HeaderModel latent_attention(TensorType weights) {
     const Dims dims{27, 512, 256, 16, 16, 512, 64};
-    SyntheticModel model = start("deepseek2", dims, weights);
+    HeaderModel model = start("deepseek2", dims, weights);
     model.set("attention.q_lora_rank", 256U)
         .set("attention.kv_lora_rank", 256U)
         .set("expert_feed_forward_length", dims.ffn)
@@ -217,9 +159,9 @@ SyntheticModel latent_attention(TensorType weights) {
 }
 
 // DeepSeek-V3 as newer converters write it: the latent projection split in two, of three dimensions each.
-SyntheticModel split_latent_attention(TensorType weights) {
+HeaderModel split_latent_attention(TensorType weights) {
     const Dims dims{16, 512, 256, 16, 1, 512, 8};
-    SyntheticModel model = start("deepseek2", dims, weights);
+    HeaderModel model = start("deepseek2", dims, weights);
     model.set("attention.q_lora_rank", 256U)
         .set("attention.kv_lora_rank", 256U)
         .set("expert_feed_forward_length", dims.ffn)
@@ -234,9 +176,9 @@ SyntheticModel split_latent_attention(TensorType weights) {
 }
 
 // GLM-4.5: the last block predicts further tokens, and block_count counts it.
-SyntheticModel next_token_layer(TensorType weights) {
+HeaderModel next_token_layer(TensorType weights) {
     const Dims dims{25, 512, 256, 32, 2, 512, 16};
-    SyntheticModel model = sparse("glm4moe", dims, weights);
+    HeaderModel model = sparse("glm4moe", dims, weights);
     model.set("expert_feed_forward_length", dims.ffn)
         .set("expert_shared_count", 1U)
         .set("leading_dense_block_count", 1U)
@@ -248,9 +190,9 @@ SyntheticModel next_token_layer(TensorType weights) {
 }
 
 // Ling 3: stacks more than its experts in three dimensions.
-SyntheticModel bailingmoe3(TensorType weights) {
+HeaderModel bailingmoe3(TensorType weights) {
     const Dims dims{20, 512, 256, 8, 1, 512, 16};
-    SyntheticModel model = sparse("bailingmoe3", dims, weights);
+    HeaderModel model = sparse("bailingmoe3", dims, weights);
     model.set("attention.key_length", 576U)
         .set("attention.value_length", 512U)
         .set("attention.key_length_mla", 192U)
@@ -275,18 +217,18 @@ SyntheticModel bailingmoe3(TensorType weights) {
     return model;
 }
 
-SyntheticModel gemma3(TensorType weights) {
+HeaderModel gemma3(TensorType weights) {
     const Dims dims{26, 1152, 6912, 4, 1, 512, 0, true};
-    SyntheticModel model = dense("gemma3", dims, weights);
+    HeaderModel model = dense("gemma3", dims, weights);
     each_layer(dims, [&](auto, const std::string& layer) {
         model.vector(layer + "post_attention_norm.weight", dims.embd).vector(layer + "post_ffw_norm.weight", dims.embd);
     });
     return model;
 }
 
-SyntheticModel gemma3n(TensorType weights) {
+HeaderModel gemma3n(TensorType weights) {
     const Dims dims{30, 512, 1024, 8, 2, 512, 0, true};
-    SyntheticModel model = dense("gemma3n", dims, weights);
+    HeaderModel model = dense("gemma3n", dims, weights);
     model.set("attention.sliding_window", 512U)
         .matrix("per_layer_token_embd.weight", {7680, 512})
         .matrix("per_layer_model_proj.weight", {dims.embd, 7680})
@@ -300,9 +242,9 @@ SyntheticModel gemma3n(TensorType weights) {
     return model;
 }
 
-SyntheticModel mamba(TensorType weights) {
+HeaderModel mamba(TensorType weights) {
     const Dims dims{24, 768, 0, 0, 0, 512, 0, true};
-    SyntheticModel model = start("mamba", dims, weights);
+    HeaderModel model = start("mamba", dims, weights);
     model.set("ssm.conv_kernel", 4U)
         .set("ssm.inner_size", 1536U)
         .set("ssm.state_size", 16U)
@@ -319,9 +261,9 @@ SyntheticModel mamba(TensorType weights) {
 }
 
 // Nemotron-H: attention in some layers only, so layer 0 has no heads.
-SyntheticModel hybrid(TensorType weights) {
+HeaderModel hybrid(TensorType weights) {
     const Dims dims{24, 512, 1024, 16, 4};
-    SyntheticModel model = start("nemotron_h", dims, weights);
+    HeaderModel model = start("nemotron_h", dims, weights);
     std::vector<std::uint32_t> kv_heads(dims.layers, 0);
     for (std::size_t i = 3; i < kv_heads.size(); i += 4) kv_heads[i] = dims.kv_heads;
     model.set("attention.head_count_kv", kv_heads)
@@ -340,9 +282,9 @@ SyntheticModel hybrid(TensorType weights) {
     return model;
 }
 
-SyntheticModel bert(TensorType weights) {
+HeaderModel bert(TensorType weights) {
     const Dims dims{12, 384, 1536, 12, 12, 512, 0, true};
-    SyntheticModel model = start("bert", dims, weights);
+    HeaderModel model = start("bert", dims, weights);
     model.matrix("position_embd.weight", {384, 512}).matrix("token_types.weight", {384, 2});
     each_layer(dims, [&](auto, const std::string& layer) {
         attention(model, layer, dims);
@@ -352,9 +294,9 @@ SyntheticModel bert(TensorType weights) {
     return model;
 }
 
-SyntheticModel rwkv(TensorType weights) {
+HeaderModel rwkv(TensorType weights) {
     const Dims dims{12, 768, 3072, 0, 0};
-    SyntheticModel model = start("rwkv7", dims, weights);
+    HeaderModel model = start("rwkv7", dims, weights);
     model.set("wkv.head_size", 64U)
         .set("attention.decay_lora_rank", 64U)
         .set("attention.iclr_lora_rank", 64U)
@@ -373,9 +315,9 @@ SyntheticModel rwkv(TensorType weights) {
     return model;
 }
 
-SyntheticModel encoder_decoder(TensorType weights) {
+HeaderModel encoder_decoder(TensorType weights) {
     const Dims dims{8, 512, 1024, 8, 8};
-    SyntheticModel model = start("t5", dims, weights);
+    HeaderModel model = start("t5", dims, weights);
     model.set("attention.relative_buckets_count", 32U).matrix("enc.blk.0.attn_rel_b.weight", {512, 32});
     for (std::uint32_t i = 0; i < dims.layers; ++i) {
         for (const auto* side : {"enc", "dec"}) {
@@ -389,8 +331,8 @@ SyntheticModel encoder_decoder(TensorType weights) {
 }
 
 // An image encoder (mmproj file): no hyperparameters that planning knows, names of its own.
-SyntheticModel image_encoder(TensorType weights) {
-    SyntheticModel model("clip", weights);
+HeaderModel image_encoder(TensorType weights) {
+    HeaderModel model("clip", weights);
     model.set("has_vision_encoder", true).set("vision.block_count", 12U);
     model.matrix("v.patch_embd.weight", {14, 14, 3, 512})
         .matrix("v.position_embd.weight", {512, 577})
@@ -407,9 +349,9 @@ SyntheticModel image_encoder(TensorType weights) {
 }
 
 // Every name that is kept as it is, and names that nearly are.
-SyntheticModel odd_names(TensorType weights) {
+HeaderModel odd_names(TensorType weights) {
     const Dims dims{4, 256, 256, 8, 8};
-    SyntheticModel model = dense("llama", dims, weights);
+    HeaderModel model = dense("llama", dims, weights);
     for (const auto* name : {"blk.0.attn_q_norm.weight",
                              "position_embd.weight",
                              "token_types.weight",
@@ -460,9 +402,9 @@ SyntheticModel odd_names(TensorType weights) {
 }
 
 // Values that are copied do not advance the layer, but are among the number of layers.
-SyntheticModel copied_values(TensorType weights) {
+HeaderModel copied_values(TensorType weights) {
     const Dims dims{16, 256, 256, 8, 8};
-    SyntheticModel model = dense("llama", dims, weights);
+    HeaderModel model = dense("llama", dims, weights);
     each_layer(dims, [&](std::uint32_t i, const std::string& layer) {
         if (i % 2 == 0) model.matrix(layer + "laurel_attn_v.weight", {256, 64});
         if (i > 2) model.vector(layer + "scale_attn_v.weight", 256);
@@ -470,8 +412,8 @@ SyntheticModel copied_values(TensorType weights) {
     return model;
 }
 
-std::function<SyntheticModel(TensorType)> with(SyntheticModel (*make)(std::string_view, const Dims&, TensorType),
-                                               std::string_view architecture, Dims dims) {
+std::function<HeaderModel(TensorType)> with(HeaderModel (*make)(std::string_view, const Dims&, TensorType),
+                                            std::string_view architecture, Dims dims) {
     return [=](TensorType weights) { return make(architecture, dims, weights); };
 }
 
@@ -524,7 +466,7 @@ const std::vector<Shape>& shapes() {
     return all;
 }
 
-SyntheticModel make_shape(std::string_view name, TensorType weights) {
+HeaderModel make_shape(std::string_view name, TensorType weights) {
     const auto found = std::ranges::find(shapes(), name, &Shape::name);
     if (found == shapes().end()) throw std::runtime_error("no shape " + std::string(name));
     return found->make(weights);

@@ -1,11 +1,11 @@
-#include "support/divergence.hpp"
+#include "reference/divergence.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <sstream>
 
-#include "support/oracle.hpp"
+#include "reference/oracle.hpp"
 
 namespace ggufkit::test {
 

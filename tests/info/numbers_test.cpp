@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -12,12 +13,12 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <sstream>
 #include <thread>
 
+#include "support/files.hpp"
+#include "support/header_model.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -25,12 +26,6 @@ using namespace ggufkit::test;
 namespace {
 
 const std::string trained = std::string(GGUFKIT_TEST_DATA) + "/tiny-llama-Q8_0.gguf";
-
-std::string read(const std::filesystem::path& path) {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-}
 
 CommandResult info(std::vector<std::string> arguments, int columns = 80, std::vector<std::string> environment = {}) {
     return run_tool("gguf-info", std::move(arguments), columns, std::move(environment));
@@ -67,11 +62,7 @@ unsigned long cpu_ticks(pid_t pid) {
 // Runs gguf-info on a hole of zeros that nobody has time for, acts once it is at work, and returns how it ended.
 int run_until_at_work(const TemporaryFolder& folder, std::string option, const std::function<void(pid_t)>& act) {
     std::string file = folder / "hole.gguf";
-    Header header;
-    header.tensors.push_back({.name = "t", .n_dims = 2, .ne = {1 << 16, 1 << 20, 1, 1}, .type = TensorType::F32});
-    const auto layout = make_layout(header);
-    write_bytes(file, layout->header);
-    std::filesystem::resize_file(file, layout->file_bytes);
+    HeaderModel("llama").tensor("t", {1 << 16, 1 << 20}, TensorType::F32).save(file);
 
     std::string tool = program("gguf-info"), threads = "--threads=1";
     char* arguments[]{tool.data(), file.data(), option.data(), threads.data(), nullptr};
@@ -292,16 +283,16 @@ TEST_CASE("--hash prints what --manifest writes, which sha256sum and --verify ch
     const auto written = info({path, "--manifest", manifest});
     CHECK(written.exit_code == 0);
     CHECK(written.text() == "");
-    CHECK(read(manifest) == info({path, "--hash", "sha256"}).text());
-    CHECK(std::ranges::count(read(manifest), '\n') == 3);
-    CHECK(read(manifest).starts_with("sha256    "));
+    CHECK(read_text(manifest) == info({path, "--hash", "sha256"}).text());
+    CHECK(std::ranges::count(read_text(manifest), '\n') == 3);
+    CHECK(read_text(manifest).starts_with("sha256    "));
     CHECK(run_shell("sha256sum -c '" + manifest + "' 2> /dev/null").text() == path + ": OK\n");
 
     const auto verified = info({path, "--verify", manifest});
     CHECK(verified.exit_code == 0);
     CHECK(verified.text() == path + ": fits " + manifest + ": 3 of 3 lines the same\n");
     CHECK(info({path, "--manifest", manifest, "--hash", "xxh64", "--force"}).exit_code == 0);
-    CHECK(read(manifest).starts_with("xxh64     "));
+    CHECK(read_text(manifest).starts_with("xxh64     "));
     const auto refused = info({path, "--manifest", path, "--force"});
     CHECK(refused.exit_code == 1);
     CHECK(refused.err == "gguf-info: " + path + ": is an input of the same command\n");
@@ -405,7 +396,7 @@ TEST_CASE("looking at tensor data can be cancelled: exit code 130") {
         const int status = run_until_at_work(folder, option, [&](pid_t child) { ::kill(child, signal); });
         CHECK(WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == 130);
-        CHECK(read(folder / "messages") == "gguf-info: cancelled\n");
+        CHECK(read_text(folder / "messages") == "gguf-info: cancelled\n");
     }
 }
 
@@ -417,7 +408,7 @@ TEST_CASE("a file that becomes shorter while it is looked at is an error, and no
             run_until_at_work(folder, option, [&](pid_t) { std::filesystem::resize_file(folder / "hole.gguf", 4096); });
         CHECK(WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == 1);
-        CHECK(read(folder / "messages") ==
+        CHECK(read_text(folder / "messages") ==
               "gguf-info: a file became shorter, or could not be read, while it was looked at\n");
     }
 }

@@ -1,12 +1,13 @@
 // gguf-info's screens, whole, on models and broken files made here.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "support/bytes.hpp"
+#include "support/files.hpp"
+#include "support/programs.hpp"
 #include "support/small_model.hpp"
-#include "support/temporary.hpp"
-#include "tools/tool.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;
@@ -235,7 +236,7 @@ été        F32   2x2        96     16
 
 TEST_CASE("--check lists every fault of a broken file, and the other views show what is there") {
     const TemporaryFolder folder;
-    write_bytes(folder / "broken.gguf", broken_file());
+    write_file(folder / "broken.gguf", broken_file());
     CHECK(screen(folder, {"broken.gguf", "--check"}, 80, 1) == R"(
 warning         GGUF-R047 BAD_SEMANTICS    key 'general.architecture': is missing
 error    @0x3b  GGUF-R016 DUP_KEY          key 'general.name': is there already, at 0x18
@@ -276,15 +277,15 @@ TEST_CASE("--check: valid, valid with remarks, unreadable") {
     CHECK(screen(folder, {"good.gguf", "--check", "--profile", "llama"}, 80) ==
           "\ngood.gguf: valid, no problems found (by what llama.cpp loads)\n");
 
-    auto longer = small_llama().file({});
+    auto longer = small_llama().bytes();
     longer.resize(longer.size() + 3);
-    write_bytes(folder / "longer.gguf", longer);
+    write_file(folder / "longer.gguf", longer);
     CHECK(screen(folder, {"longer.gguf", "--check"}, 80).find("\nlonger.gguf: valid, 1 warning\n") !=
           std::string::npos);
     CHECK(screen(folder, {"longer.gguf", "--check", "--strict"}, 80, 1).find("\nlonger.gguf: invalid, 1 error\n") !=
           std::string::npos);
 
-    write_bytes(folder / "cut.gguf", std::span(longer).first(100));
+    write_file(folder / "cut.gguf", std::span(longer).first(100));
     const std::string cut = screen(folder, {"cut.gguf", "--check"}, 80, 1);
     CAPTURE(cut);
     CHECK(cut.find("GGUF-R005 COUNT_IMPOSSIBLE  tensor count: is 9, where 76 bytes follow\n") != cut.npos);

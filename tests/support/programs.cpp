@@ -1,4 +1,4 @@
-#include "support/oracle.hpp"
+#include "support/programs.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,6 +12,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
+#include <utility>
+
+#include <boost/json.hpp>
 
 namespace ggufkit::test {
 
@@ -116,45 +119,33 @@ CommandResult run_command(const std::vector<std::string>& arguments, std::span<c
     return result;
 }
 
-std::optional<std::string> reference_dir() {
-    const char* dir = std::getenv("GGUFKIT_PEER");
-    if (dir == nullptr || *dir == 0 || std::getenv("LLAMA_BINS") == nullptr) return std::nullopt;
-    return dir;
+std::string program(std::string_view name) { return std::string(GGUFKIT_BIN_DIR) + "/" + std::string(name); }
+
+CommandResult run_tool(std::string_view name, std::vector<std::string> arguments, int columns,
+                       std::vector<std::string> environment) {
+    arguments.insert(arguments.begin(), program(name));
+    environment.push_back("COLUMNS=" + (columns == 0 ? "" : std::to_string(columns)));
+    environment.insert(environment.end(), {"TERM=xterm", "NO_COLOR="});
+    return run_command(arguments, {}, environment);
 }
 
-namespace {
-
-CommandResult run_reference(const std::string& program, std::vector<std::string> arguments,
-                            std::span<const std::byte> input = {}) {
-    arguments.insert(arguments.begin(), *reference_dir() + "/" + program);
-    return run_command(arguments, input);
+CommandResult run_shell(const std::string& script) {
+    const std::string setting = "unset NO_COLOR COLUMNS; export TERM=xterm BIN='" GGUFKIT_BIN_DIR "'; ";
+    return run_command({"/bin/sh", "-c", setting + script});
 }
 
-}  // namespace
+boost::json::object json_of(const CommandResult& result) { return boost::json::parse(result.text()).as_object(); }
 
-CommandResult oracle(std::vector<std::string> arguments, std::span<const std::byte> input) {
-    return run_reference("llama-oracle", std::move(arguments), input);
+std::string text_of(const boost::json::value& value) { return boost::json::value_to<std::string>(value); }
+
+bool have_program(const std::string& name) {
+    return run_command({"/bin/sh", "-c", "command -v " + name}).exit_code == 0;
 }
 
-CommandResult judge(std::vector<std::string> arguments) { return run_reference("llama-kld", std::move(arguments)); }
-
-CommandResult generate(std::vector<std::string> arguments) {
-    return run_reference("llama-generate", std::move(arguments));
-}
-
-CommandResult node_script(const std::string& script, std::vector<std::string> arguments) {
-    // A script finds its modules from where it lies, which is why setup.sh copies the scripts into the reference
-    // folder.
-    arguments.insert(arguments.begin(), {"node", *reference_dir() + "/" + script});
-    return run_command(arguments);
-}
-
-void skip_without_reference() {
-    const bool required = std::getenv("CI") != nullptr;
-    std::fputs(required ? "FAILED: the reference is not set up (tests/reference/setup.sh)\n"
-                        : "SKIPPED: needs the reference; tests/reference/setup.sh installs it where npm is there\n",
-               stderr);
-    std::_Exit(required ? 1 : 77);
+void require_program(const std::string& name) {
+    if (have_program(name)) return;
+    std::fprintf(stderr, "SKIPPED: needs %s, which is not here\n", name.c_str());
+    std::_Exit(77);
 }
 
 }  // namespace ggufkit::test
