@@ -40,9 +40,9 @@ int run_program(std::string_view tool, int failure, int (*program)(int, char**),
     try {
         return program(argc, argv);
     } catch (const std::bad_alloc&) {
-        print_last_message(tool, no_memory.detail);
+        print_last_message(tool, no_memory().detail);
     } catch (const std::length_error&) {  // more than any container can hold
-        print_last_message(tool, no_memory.detail);
+        print_last_message(tool, no_memory().detail);
     } catch (const std::exception& fault) {
         print_last_message(tool, fault.what());
     } catch (...) {
