@@ -10,7 +10,6 @@
 #include <string>
 
 #include "support/bytes.hpp"
-#include "support/random_blocks.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

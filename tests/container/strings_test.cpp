@@ -15,7 +15,6 @@
 
 #include "container/verdict.hpp"
 #include "support/bytes.hpp"
-#include "support/random_blocks.hpp"
 
 using namespace ggufkit;
 using namespace ggufkit::test;

@@ -14,7 +14,7 @@ void put(const std::filesystem::path& group, const char* limit, const char* used
     std::filesystem::create_directories(group);
     std::ofstream(group / "memory.max") << limit << '\n';
     std::ofstream(group / "memory.current") << used << '\n';
-    write_file(group / "memory.stat", stat);
+    ggufkit::test::write_file(group / "memory.stat", stat);
 }
 
 }  // namespace
