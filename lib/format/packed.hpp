@@ -57,7 +57,8 @@ struct Double {
     constexpr void set(double value) noexcept { bits.set(std::bit_cast<std::uint64_t>(value)); }
 };
 
-// Every block struct has a type and a number of elements, is exactly `bytes` long, and may lie anywhere in a mapped file.
+// Every block struct has a type and a number of elements, is exactly `bytes` long, and may lie anywhere in a mapped
+// file.
 template <class Block, std::size_t bytes>
 concept PackedBlock =
     sizeof(Block) == bytes && alignof(Block) == 1 && std::is_trivial_v<Block> && std::is_standard_layout_v<Block> &&

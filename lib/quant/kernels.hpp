@@ -36,7 +36,7 @@ struct Kernels {
     DecodeBlocks* decode;
     UnpackBlocks* unpack = nullptr;  // null where blocks have no codes
     EncodeRows* encode = nullptr;    // null where the type can only be read
-    // The largest magnitude that can be encoded. Infinity where a larger one makes an infinite scale, which is found later.
+    // The largest magnitude that can be encoded; infinity where a larger one shows as an infinite scale.
     float largest = std::numeric_limits<float>::infinity();
 };
 

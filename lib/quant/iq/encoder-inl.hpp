@@ -1,6 +1,6 @@
 // Super-blocks of x ~ d * (2 scale + 1) * v, v made of the points of a codebook: d is a binary16, scales are small
-// integers, one a sub-block. Step for step what k/symmetric-inl.hpp does, with points in place of values; but as points are
-// coarse, moments tell less of what other scales would cost. spec/quantizers.md says why.
+// integers, one a sub-block. Step for step what k/symmetric-inl.hpp does, with points in place of values; but as points
+// are coarse, moments tell less of what other scales would cost. spec/quantizers.md says why.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
