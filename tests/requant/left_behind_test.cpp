@@ -183,7 +183,7 @@ TEST_CASE("work that was kept is thrown away only where the caller says so") {
             const auto refused = [&](const std::vector<Output>& wanted, const std::string& name) {
                 const auto done = execute(model, wanted);
                 REQUIRE_FALSE(done);
-                CHECK(done.error().code == Errc::io_exists);
+                CHECK(done.error().code == Errc::io_unfinished);
                 CHECK(done.error().subject == name + ".ggufkit-partial");
                 CHECK(done.error().detail == "holds unfinished work of an earlier run");
                 CHECK(read_bytes(site.partial()) == partial);

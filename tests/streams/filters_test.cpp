@@ -179,7 +179,7 @@ TEST_CASE("gzip, bzip2 and xz: content that is no model ends early and is called
     }
 }
 
-TEST_CASE("gzip: a name without end is not kept; xz: a dictionary that takes too much memory") {
+TEST_CASE("gzip, xz: a name without end is not kept, nor a dictionary that takes too much memory") {
     const Content content = small_model();
     Content named = compressed(
         iostreams::gzip_compressor(iostreams::gzip_params(-1, 8, 15, 8, 0, "the name of a file", "and a comment")),
