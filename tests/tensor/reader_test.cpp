@@ -4,14 +4,15 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <ggufkit/quantize.hpp>
 #include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "support/made_model.hpp"
-#include "support/mixed_model.hpp"
-#include "support/temporary.hpp"
+#include "support/files.hpp"
+#include "support/must.hpp"
+#include "support/small_model.hpp"
 #include "tensor/reader.hpp"
 #include "tensor/scale.hpp"
 
@@ -26,11 +27,6 @@ namespace {
 
 constexpr std::array both_orders{ByteOrder::little, ByteOrder::big};
 constexpr std::array both_ways{Via::mapping, Via::read};
-
-Model open(const MadeModel& made, const std::string& path) {
-    write_file(path, made.bytes());
-    return must(Model::open(path));
-}
 
 std::vector<float> decoded(TensorType type, std::span<const std::byte> blocks) {
     const FormatInfo& format = format_of(type);
@@ -87,16 +83,16 @@ class Backwards final : public tensor::Source {
 TEST_CASE("reader: parts of any size, in either byte order, mapped or read") {
     const TemporaryFolder folder;
     for (const ByteOrder order : both_orders) {
-        const MadeModel made = mixed_model(order, 64);
-        const Model model = open(made, folder / "a.gguf");
-        for (std::size_t i = 0; i < made.data.size(); ++i) {
+        const SmallModel made = mixed_model(order, 64);
+        const Model model = saved(made, folder / "a.gguf");
+        for (std::size_t i = 0; i < made.tensors.size(); ++i) {
             for (const Via via : both_ways) {
                 const Reader reader = must(Reader::open(model, model.tensors()[i], {.via = via}));
                 for (const std::uint64_t step : {1u, 7u, 4096u}) {
-                    if (made.data[i].size() / reader.format().block_bytes / step < 10'000)
-                        check_parts(reader, made.data[i], step);
+                    if (made.tensors[i].bytes.size() / reader.format().block_bytes / step < 10'000)
+                        check_parts(reader, made.tensors[i].bytes, step);
                 }
-                check_parts(reader, made.data[i], std::max<std::uint64_t>(reader.elements(), 1));
+                check_parts(reader, made.tensors[i].bytes, std::max<std::uint64_t>(reader.elements(), 1));
             }
         }
     }
@@ -105,7 +101,7 @@ TEST_CASE("reader: parts of any size, in either byte order, mapped or read") {
 TEST_CASE("reader: a mapping in native byte order is not copied, and says where it is") {
     const TemporaryFolder folder;
     for (const ByteOrder order : both_orders) {
-        const Model model = open(mixed_model(order, 32), folder / "a.gguf");
+        const Model model = saved(mixed_model(order, 32), folder / "a.gguf");
         const ModelTensor& tensor = *model.find_tensor("f16.stack");
         const auto data = must(model.data(tensor));
         Workspace workspace;
@@ -127,14 +123,14 @@ TEST_CASE("reader: a mapping in native byte order is not copied, and says where 
 TEST_CASE("reader: a NaN is found when asked for, with tensor, row and offset") {
     const TemporaryFolder folder;
     for (const ByteOrder order : both_orders) {
-        MadeModel made(order);
-        made.add("flat", TensorType::F32, {8, 6}).add("stack", TensorType::Q8_0, {64, 3, 4});
+        SmallModel made = bare_llama(order);
+        made.weights("flat", TensorType::F32, {8, 6}).weights("stack", TensorType::Q8_0, {64, 3, 4});
         const float nan = std::numeric_limits<float>::quiet_NaN();
         const auto nan_bytes = std::as_bytes(std::span(&nan, 1));
-        std::ranges::copy(nan_bytes, made.data[0].begin() + (5 * 8 + 3) * 4);
+        std::ranges::copy(nan_bytes, made.tensors[0].bytes.begin() + (5 * 8 + 3) * 4);
         const std::size_t block = 34, row = 2 * block;
-        std::fill_n(made.data[1].begin() + 7 * row + block, 2, std::byte{0x7f});
-        const Model model = open(made, folder / "a.gguf");
+        std::fill_n(made.tensors[1].bytes.begin() + 7 * row + block, 2, std::byte{0x7f});
+        const Model model = saved(made, folder / "a.gguf");
         for (const Via via : both_ways) {
             Workspace workspace;
             const Reader flat = must(Reader::open(model, model.tensors()[0], {.via = via}));
@@ -158,7 +154,7 @@ TEST_CASE("reader: a NaN is found when asked for, with tensor, row and offset") 
 
 TEST_CASE("reader: a file that became shorter is an error with the tensor's name") {
     const TemporaryFolder folder;
-    const Model model = open(mixed_model(ByteOrder::little, 32), folder / "a.gguf");
+    const Model model = saved(mixed_model(ByteOrder::little, 32), folder / "a.gguf");
     const ModelTensor& last = model.tensors().back();
     const Reader reader = must(Reader::open(model, last, {.via = Via::read}));
     std::filesystem::resize_file(folder / "a.gguf", model.header().data_offset() + last.info->offset + 100);
@@ -171,21 +167,21 @@ TEST_CASE("reader: a file that became shorter is an error with the tensor's name
 
 TEST_CASE("reader: values with the factors of NAME.scale, where asked for") {
     const TemporaryFolder folder;
-    MadeModel made;
-    made.add("up.weight", TensorType::NVFP4, {64, 2, 3}).add("up.scale", TensorType::F32, {3});
-    made.add("down.weight", TensorType::F16, {5, 2, 3}).add("down.scale", TensorType::F16, {1});
-    made.add("gate.weight", TensorType::F32, {4, 2, 3}).add("gate.scale", TensorType::F32, {2});
-    const Model model = open(made, folder / "a.gguf");
+    SmallModel made = bare_llama();
+    made.weights("up.weight", TensorType::NVFP4, {64, 2, 3}).weights("up.scale", TensorType::F32, {3});
+    made.weights("down.weight", TensorType::F16, {5, 2, 3}).weights("down.scale", TensorType::F16, {1});
+    made.weights("gate.weight", TensorType::F32, {4, 2, 3}).weights("gate.scale", TensorType::F32, {2});
+    const Model model = saved(made, folder / "a.gguf");
     Workspace workspace;
-    for (std::size_t i = 0; i < made.data.size(); i += 2) {
+    for (std::size_t i = 0; i < made.tensors.size(); i += 2) {
         const ModelTensor& weights = model.tensors()[i];
         const ModelTensor& scale = model.tensors()[i + 1];
         CAPTURE(weights.info->name);
         const bool fits = i != 4;
         CHECK(tensor::is_scale(model, scale) == fits);
         CHECK(!tensor::is_scale(model, weights));
-        const auto factors = decoded(scale.info->format->type(), made.data[i + 1]);
-        const auto stored = decoded(weights.info->format->type(), made.data[i]);
+        const auto factors = decoded(scale.info->format->type(), made.tensors[i + 1].bytes);
+        const auto stored = decoded(weights.info->format->type(), made.tensors[i].bytes);
         std::vector<float> expected = stored;
         for (std::size_t k = 0; fits && k < expected.size(); ++k)
             expected[k] *= factors[factors.size() == 1 ? 0 : k / (expected.size() / 3)];
@@ -202,11 +198,11 @@ TEST_CASE("reader: values with the factors of NAME.scale, where asked for") {
 
 TEST_CASE("reader: a source that makes its blocks has the same checks and errors, but no offsets") {
     const TemporaryFolder folder;
-    MadeModel made;
-    made.add("rows", TensorType::F16, {4, 6});
+    SmallModel made = bare_llama();
+    made.weights("rows", TensorType::F16, {4, 6});
     const std::uint16_t infinite = 0x7c00;
-    std::ranges::copy(std::as_bytes(std::span(&infinite, 1)), made.data[0].begin() + 8);
-    const Model model = open(made, folder / "a.gguf");
+    std::ranges::copy(std::as_bytes(std::span(&infinite, 1)), made.tensors[0].bytes.begin() + 8);
+    const Model model = saved(made, folder / "a.gguf");
     const Reader rows = must(Reader::open(model, model.tensors()[0]));
     const Reader backwards(rows.info(), std::make_shared<Backwards>(rows));
     CHECK(!backwards.in_file(backwards.all()));
