@@ -1,9 +1,9 @@
 // A requantized model in shared memory: made once, mapped by any number of processes as an ordinary model file.
 //
-// Purpose: materialize() makes /dev/shm/NAME, the file that execute() would write, in memory; SharedModel reads what is
-//   ready of one that another process is still making; materialize_memfd() makes one without a name.
+// Purpose: materialize() makes /dev/shm/NAME, the file that execute() would write, in memory; materialize_memfd() makes
+//   one without a name.
 // Ownership: /dev/shm/NAME belongs to nobody: it stays until remove_shared(), or until the machine restarts. Model and
-//   Plan are borrowed for the call; a SharedModel borrows the Plan.
+//   Plan are borrowed for the call.
 // Thread-safety: any number of threads and processes may call all of this for the same NAME: one of them makes the
 //   file and the others wait for it. A process that dies while it makes one, by kill -9 too, leaves its work to the
 //   next comer, and nothing under NAME: that appears when the file is whole and was read back.
@@ -11,13 +11,10 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <string_view>
 
@@ -68,32 +65,5 @@ Result<void> remove_shared(std::string_view name);
 // long as it is open /proc/self/fd/N is a path to the file, and children may inherit it. Errors: those of
 // materialize(). `replace` has no meaning here.
 Result<int> materialize_memfd(const Model& model, const Plan& plan, const MaterializeOptions& options = {});
-
-// A file that materialize() makes in this process or another one, or has made: its pieces, as they become ready.
-class SharedModel {
-  public:
-    // Errors: NOT_FOUND where nobody has begun to make `name`; IO_EXISTS where it is made of another plan or input;
-    // those of RequantView::make().
-    static Result<SharedModel> open(const Model& model, const Plan& plan, std::string_view name);
-
-    SharedModel(SharedModel&&) noexcept;
-    SharedModel& operator=(SharedModel&&) noexcept;
-    ~SharedModel();
-
-    std::uint64_t size() const;
-
-    // Whether read() would not wait.
-    bool ready(std::uint64_t offset, std::uint64_t bytes) const;
-
-    // Fills `out` with the file's bytes from `offset` on, once they are all there. Errors: OUT_OF_RANGE; CANCELLED
-    // (stopped, or out of patience); NOT_FOUND where nobody makes what is missing any more: materialize() would go on
-    // with it; IO_READ.
-    Result<void> read(std::uint64_t offset, std::span<std::byte> out, const Patience& patience = {}) const;
-
-  private:
-    struct State;
-    explicit SharedModel(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
-};
 
 }  // namespace ggufkit

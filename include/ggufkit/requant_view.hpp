@@ -3,9 +3,9 @@
 // Purpose: a runtime loads a model in another file type while nothing is written: it reads the header and the tensors
 //   it wants from a RequantView, or rows of one tensor in any type. Only the pieces in the range that is read are
 //   quantized.
-// Ownership: a RequantView borrows the Model and the Plan, which must stay where they are; a TensorView borrows the
-//   RequantView. The source is read, not looked at through its mapping: it must stay as it is
-//   (Model::check_unchanged()).
+// Ownership: a RequantView shares the Model and owns its Plan, and a TensorView shares both, so whatever becomes of the
+//   ones it was made from, it stays valid; but it borrows the numbers of the Imatrix, as every Plan does. The files of the
+//   source must stay as they are (Model::check_unchanged()).
 // Thread-safety: any number of threads may read one view. Of those that want the same piece one makes it and the others
 //   wait; no lock is held while a piece is made.
 // Memory: Options::cache_bytes, and some 600 KiB (or a few rows, where these are longer) for each thread that reads.
@@ -16,6 +16,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
@@ -33,12 +34,8 @@ class RequantView {
 
     // Errors: those of check_executable(); BAD_ARGUMENT (a plan of another model, or with tensors that are not one after
     // the other); UNSUPPORTED (a plan of several files; rows of many millions of elements).
-    static Result<RequantView> make(const Model& model, const Plan& plan, Options options);
-    static Result<RequantView> make(const Model& model, const Plan& plan) { return make(model, plan, Options()); }
-
-    RequantView(RequantView&&) noexcept;
-    RequantView& operator=(RequantView&&) noexcept;
-    ~RequantView();
+    static Result<RequantView> make(const Model& model, Plan plan, Options options);
+    static Result<RequantView> make(const Model& model, Plan plan) { return make(model, std::move(plan), Options()); }
 
     const Plan& plan() const;
     std::uint64_t size() const;  // of the file
@@ -58,8 +55,8 @@ class RequantView {
   private:
     friend class TensorView;
     struct State;
-    explicit RequantView(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
+    explicit RequantView(std::shared_ptr<const State> state);
+    std::shared_ptr<const State> state_;
 };
 
 // One tensor of a view, by rows.
@@ -85,8 +82,9 @@ class TensorView {
 
   private:
     friend class RequantView;
-    TensorView(const RequantView::State& view, std::size_t index) : view_(&view), index_(index) {}
-    const RequantView::State* view_;
+    TensorView(std::shared_ptr<const RequantView::State> view, std::size_t index)
+        : view_(std::move(view)), index_(index) {}
+    std::shared_ptr<const RequantView::State> view_;
     std::size_t index_;  // in the plan
 };
 

@@ -1,11 +1,15 @@
 #include "io/free_memory.hpp"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <limits>
 #include <string>
+#include <system_error>
 
 namespace ggufkit::io {
 
@@ -67,6 +71,22 @@ std::optional<std::uint64_t> free_in_groups(const std::filesystem::path& mount, 
 std::optional<std::uint64_t> free_memory(int fd) {
     const std::uint64_t bytes = std::min({free_on_volume(fd), free_on_machine(), free_in_own_groups()});
     return bytes == unknown ? std::nullopt : std::optional(bytes);
+}
+
+Result<void> reserve_memory(int fd, std::uint64_t bytes) {
+    if (bytes == 0) return {};
+    if (const auto free = free_memory(fd); free && bytes > *free) {
+        return fail({.code = Errc::io_no_space,
+                     .detail = fmt::format("needs {} bytes of memory, and {} are free", bytes, *free)});
+    }
+    int result = 0;
+    do {
+        result = ::fallocate(fd, 0, 0, static_cast<off_t>(bytes));
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) return {};
+    return fail({.code = errno == ENOSPC || errno == ENOMEM ? Errc::io_no_space : Errc::io_write,
+                 .detail = fmt::format("cannot reserve {} bytes of memory: {}", bytes,
+                                       std::generic_category().message(errno))});
 }
 
 }  // namespace ggufkit::io

@@ -18,9 +18,8 @@ namespace {
 tl::unexpected<Error> refuse(const char* detail) { return fail({.code = Errc::bad_argument, .detail = detail}); }
 
 tl::unexpected<Error> refuse(const PlannedTensor& tensor, std::string detail) {
-    return fail({.code = Errc::unsupported,
-                 .subject = fmt::format("tensor '{}'", tensor.name),
-                 .detail = std::move(detail)});
+    return fail(
+        {.code = Errc::unsupported, .subject = fmt::format("tensor '{}'", tensor.name), .detail = std::move(detail)});
 }
 
 // Sums over a text and directions of a control vector look like vectors of weights, and would all be copied.

@@ -4,10 +4,11 @@
 #include <utility>
 
 #include "core/no_memory.hpp"
-#include "core/parallel.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#include "core/try.hpp"
 
 namespace ggufkit::requant {
 
@@ -24,17 +25,11 @@ std::uint64_t Checkpoints::hash_of_range(std::size_t first, std::size_t end) con
     return hash;
 }
 
-Result<std::size_t> Checkpoints::verify(
-    std::vector<Journal::Mark> claims, unsigned threads, const std::stop_token& stop,
-    const std::function<Result<std::uint64_t>(std::size_t piece, unsigned worker)>& hash_of) {
+Result<std::size_t> Checkpoints::verify(std::vector<Journal::Mark> claims,
+                                        const std::function<Result<void>(std::size_t end)>& hash_pieces) {
     while (!claims.empty() && claims.back().pieces > hashes_.size()) claims.pop_back();
     const std::size_t claimed = claims.empty() ? 0 : claims.back().pieces;
-    const auto hashed = parallel_for(claimed, threads, stop, [&](std::size_t piece, unsigned worker) -> Result<void> {
-        const auto hash = hash_of(piece, worker);
-        if (!hash) return fail(hash.error());
-        done(piece, *hash);
-        return {};
-    });
+    const auto hashed = hash_pieces(claimed);
     const auto forget_from = [&](std::size_t first) {
         for (std::size_t piece = first; piece < claimed; ++piece) hashes_[piece].store(0, std::memory_order_relaxed);
     };
@@ -88,20 +83,14 @@ Result<void> Checkpoints::try_to_mark() {
     std::size_t end = marked_;
     while (end < hashes_.size() && hashes_[end].load(std::memory_order_acquire) != 0) ++end;
     if (end == marked_) return {};
-    if (auto synced = sync_(); !synced) return synced;
-    if (auto appended = journal_.append({end, hash_of_range(marked_, end)}); !appended) return appended;
+    TRY(sync_());
+    TRY(journal_.append({end, hash_of_range(marked_, end)}));
     marked_ = end;
     return {};
 }
 
-void Checkpoints::join() {
-    if (!thread_.joinable()) return;
-    thread_.request_stop();
-    thread_.join();
-}
-
 Result<void> Checkpoints::finish() {
-    join();
+    thread_ = {};
     return outcome_;
 }
 

@@ -1,6 +1,7 @@
 #include "requant/journal.hpp"
 
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 #include <system_error>
 
 #include "core/hasher.hpp"
+#include "core/try.hpp"
+#include "io/output_file.hpp"
 #include "io/side_file.hpp"
 #include "io/write_all.hpp"
 
@@ -22,22 +25,13 @@ constexpr std::string_view title = "ggufkit-journal 1";
 constexpr std::size_t longest_line = 128;
 constexpr std::uint64_t most_bytes = 64 << 20;  // marks of weeks; those behind are done again
 
-std::optional<std::uint64_t> number(std::string_view text, int base) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 // "PIECES HASH CHECKSUM"; whoever reads a mark makes its line again and compares.
-std::optional<Journal::Mark> parse_mark(std::string_view line) {
-    const std::size_t first = line.find(' ');
-    const std::size_t second = first == line.npos ? line.npos : line.find(' ', first + 1);
-    if (second == line.npos) return std::nullopt;
-    const auto pieces = number(line.substr(0, first), 10);
-    const auto hash = number(line.substr(first + 1, second - first - 1), 16);
-    if (!pieces || !hash) return std::nullopt;
-    return Journal::Mark{*pieces, *hash};
+Journal::Mark parse_mark(std::string_view line) {
+    Journal::Mark mark{};
+    const char* const end = line.data() + line.size();
+    const char* const blank = std::from_chars(line.data(), end, mark.pieces).ptr;
+    if (blank != end) std::from_chars(blank + 1, end, mark.hash, 16);
+    return mark;
 }
 
 // What a journal is called until it has its first line.
@@ -73,7 +67,7 @@ bool Journal::has_marks(const std::filesystem::path& path) {
 
 Result<std::vector<Journal::Mark>> Journal::read() const {
     std::vector<Mark> marks;
-    if (auto ours = check_ours(fresh_path(path_)); !ours) return fail(std::move(ours).error());
+    TRY(check_ours(fresh_path(path_)));
     for (const auto& copy : copies_) {
         auto ours = check_ours(copy).and_then([&] { return check_ours(fresh_path(copy)); });
         if (!ours) return fail(std::move(ours).error());
@@ -92,9 +86,9 @@ Result<std::vector<Journal::Mark>> Journal::read() const {
     if (next_line() != fmt::format("{} {}", title, run_)) return marks;
     while (const auto found = next_line()) {
         const auto mark = parse_mark(*found);
-        const bool rises = mark && mark->pieces > (marks.empty() ? 0 : marks.back().pieces);
-        if (!rises || line(*mark) != fmt::format("{}\n", *found)) break;
-        marks.push_back(*mark);
+        const bool rises = mark.pieces > (marks.empty() ? 0 : marks.back().pieces);
+        if (!rises || line(mark) != fmt::format("{}\n", *found)) break;
+        marks.push_back(mark);
     }
     return marks;
 }
@@ -104,11 +98,9 @@ Result<void> Journal::append(Mark mark) {
     std::string text = fmt::format("{} {}\n", title, run_);
     for (const Mark& kept : kept_) text += line(kept);
     text += line(mark);
-    auto created = create(path_, text);
-    if (!created) return fail(std::move(created).error());
-    file_ = *std::move(created);
+    TRY_LET(file_, create(path_, text));
     for (const auto& copy : copies_) {
-        if (auto copied = create(copy, text); !copied) return fail(std::move(copied).error());
+        TRY(create(copy, text));
     }
     return {};
 }
@@ -119,7 +111,7 @@ Result<io::FileHandle> Journal::create(const std::filesystem::path& path, std::s
     auto file = io::open_side_file(fresh, io::SideAccess::create);
     if (!file) return file;
     if (::ftruncate(file->get(), 0) != 0) return fail(error("empty"));
-    if (auto written = write(*file, text); !written) return fail(std::move(written).error());
+    TRY(write(*file, text));
     if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(error("name"));
     return file;
 }
@@ -146,6 +138,15 @@ Error Journal::error(std::string_view doing) const {
     return {.code = errno == ENOSPC || errno == EDQUOT ? Errc::io_no_space : Errc::io_write,
             .subject = path_.string(),
             .detail = fmt::format("cannot {}: {}", doing, std::generic_category().message(errno))};
+}
+
+Result<void> check_nothing_kept(const std::filesystem::path& output) {
+    const auto path = io::OutputFile::partial_path_of(output);
+    const auto partial = io::open_side_file(path, io::SideAccess::read);
+    if (!partial || !Journal::has_marks(Journal::path_of(output))) return {};
+    if (::flock(partial->get(), LOCK_SH | LOCK_NB) != 0) return {};  // another run is at work, which is another error
+    return fail(
+        {.code = Errc::io_unfinished, .subject = path.string(), .detail = "holds unfinished work of an earlier run"});
 }
 
 }  // namespace ggufkit::requant

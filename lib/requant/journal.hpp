@@ -1,8 +1,8 @@
 // What of an unfinished output is on disk already: a small text file beside it.
 //
-// A line for each moment at which the data had been brought to disk, only ever appended: how many pieces were complete
-// from the first one on, a hash of those since the line before, and a checksum of the line. The journal is bound to a run
-// by a digest of all that its bytes depend on.
+// A line for each moment at which the data had been brought to disk, only ever appended: how many pieces were
+// complete from the first one on, a hash of those since the line before, and a checksum of the line. The
+// journal is bound to a run by a digest of all that its bytes depend on.
 // Source: spec/resume.md.
 #pragma once
 
@@ -31,13 +31,14 @@ class Journal {
     // Whether there is a journal of any run, with at least one mark. False where it cannot be read.
     static bool has_marks(const std::filesystem::path& path);
 
-    // `run` is the digest, in hexadecimal digits. `copies` are the journals of the run's further outputs: they get the first
-    // marks only, and say that the partial file beside them is worth keeping.
+    // `run` is the digest, in hexadecimal digits. `copies` are the journals of the run's further outputs: they
+    // get the first marks only, and say that the partial file beside them is worth keeping.
     Journal(std::filesystem::path path, std::string run, std::vector<std::filesystem::path> copies = {})
         : path_(std::move(path)), run_(std::move(run)), copies_(std::move(copies)) {}
 
-    // The marks that a run of the same digest left, up to the first line that is not as it was written; in rising order.
-    // Errors: IO_OPEN where this program cannot have made what has a name that append() needs; IO_READ.
+    // The marks that a run of the same digest left, up to the first line that is not as it was written; in
+    // rising order. Errors: IO_OPEN where this program cannot have made what has a name that append() needs;
+    // IO_READ.
     Result<std::vector<Mark>> read() const;
 
     // Begins with `marks`, which read() gave, or some of the first of them. Nothing is made before the first append().
@@ -60,5 +61,10 @@ class Journal {
     std::vector<Mark> kept_;
     io::FileHandle file_;
 };
+
+// IO_UNFINISHED where an earlier run left a partial file of this output, with a journal that says how much of
+// it is done, and no run is at work on it: nothing may throw it away without being told to. The error's subject
+// is the partial file.
+Result<void> check_nothing_kept(const std::filesystem::path& output);
 
 }  // namespace ggufkit::requant

@@ -4,20 +4,16 @@
 #include <mutex>
 #include <optional>
 
-#include "core/parallel.hpp"
-#include "requant/job.hpp"
-#include "requant/meter.hpp"
-#include "requant/piece_numbers.hpp"
-#include "requant/workers.hpp"
+#include "core/try.hpp"
+#include "requant/runner.hpp"
 
 namespace ggufkit {
 
 namespace {
 
-using requant::Job;
-using requant::PieceNumbers;
 using requant::SourcePiece;
-using requant::Tile;
+using requant::SourceTensor;
+using requant::Workspace;
 
 // Every type holds magnitudes up to this: no type ends lower than NVFP4.
 constexpr float always_fits = 2688;
@@ -29,12 +25,13 @@ float greatest_of(std::span<const float> values) {
 }
 
 // The first row of a piece that its type cannot hold; nothing where all fit.
-Result<std::optional<std::uint64_t>> first_bad_row(const Job& job, const SourcePiece& source) {
-    const auto piece = requant::make_piece(job, job.targets.front(), source);
-    if (piece) return std::nullopt;
-    if (piece.error().code != Errc::bad_quant) return fail(piece.error());
-    const std::uint64_t at = piece.error().offset.value_or(source.offset);  // of the row, in the source file
-    return (at - job.source_offset) / job.unit_bytes;
+Result<std::optional<std::uint64_t>> first_bad_row(const SourcePiece& source, Workspace& workspace) {
+    const SourceTensor& tensor = *source.piece.tensor;
+    const auto made = requant::make(segment_of(source.piece, tensor.targets.front()), workspace);
+    if (made) return std::nullopt;
+    if (made.error().code != Errc::bad_quant) return fail(made.error());
+    const std::uint64_t at = made.error().offset.value_or(source.offset);  // of the row, in the source file
+    return (at - tensor.offset) / tensor.unit_bytes;
 }
 
 // What is known of one tensor so far.
@@ -46,43 +43,37 @@ struct Seen {
 }  // namespace
 
 Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan, const MisfitOptions& options) {
-    auto jobs = requant::make_jobs(model, plan);
-    if (!jobs) return fail(std::move(jobs).error());
-    std::erase_if(*jobs, [](const Job& job) { return !job.converts() || job.tensor().to == TensorType::F32; });
-    const PieceNumbers numbers(*jobs);
-    const auto workers = requant::choose_workers(*jobs, numbers.count(), options.threads);
-    if (!workers) return fail(workers.error());
-    std::uint64_t bytes = 0;
-    for (const Job& job : *jobs) bytes += job.units * job.unit_bytes;
-    requant::Meter meter(options.progress, bytes);
-    std::vector<Tile> tiles(*workers, Tile(*jobs));
-    std::vector<Seen> seen(jobs->size());
+    const auto may_be_one = [](const PlannedTensor& tensor) {
+        return tensor.from != tensor.to && tensor.to != TensorType::F32;
+    };
+    TRY_LET(const auto assembly, requant::Assembly::make(model, {&plan}, may_be_one));
+    TRY_LET(const auto workers, requant::choose_workers(assembly, assembly.pieces(), options.threads));
+    Meter meter(options.progress, assembly.source_bytes());
+    const auto tensors = assembly.tensors();
+    std::vector<Seen> seen(tensors.size());
     std::mutex mutex;
 
-    auto read =
-        parallel_for(numbers.count(), *workers, options.stop, [&](std::size_t i, unsigned worker) -> Result<void> {
-            const auto [number, piece] = numbers.at(i);
-            const Job& job = (*jobs)[number];
-            const auto source = requant::read_piece(job, piece, tiles[worker]);
-            if (!source) return fail(source.error());
-            const float greatest = greatest_of(source->values);
-            Result<std::optional<std::uint64_t>> row = std::nullopt;
-            if (greatest > always_fits) row = first_bad_row(job, *source);
-            if (!row) return fail(std::move(row).error());
-            meter.add(source->bytes.size());
-            const std::lock_guard lock(mutex);
-            Seen& tensor = seen[number];
-            tensor.greatest = std::max(tensor.greatest, greatest);
-            if (*row) tensor.row = std::min(tensor.row.value_or(**row), **row);
-            return {};
-        });
-    if (!read) return fail(std::move(read).error());
-    if (auto same = model.check_unchanged(); !same) return fail(std::move(same).error());
+    const auto look_at = [&](std::uint64_t number, Workspace& workspace) -> Result<void> {
+        TRY_LET(const auto source, requant::read_piece(assembly.piece(number), workspace));
+        const float greatest = greatest_of(source.values);
+        Result<std::optional<std::uint64_t>> row = std::nullopt;
+        if (greatest > always_fits) row = first_bad_row(source, workspace);
+        if (!row) return fail(std::move(row).error());
+        meter.add(source.bytes.size());
+        const std::lock_guard lock(mutex);
+        Seen& tensor = seen[static_cast<std::size_t>(source.piece.tensor - tensors.data())];
+        tensor.greatest = std::max(tensor.greatest, greatest);
+        if (*row) tensor.row = std::min(tensor.row.value_or(**row), **row);
+        return {};
+    };
+    requant::Runner runner(assembly, workers);
+    TRY(runner.each(0, assembly.pieces(), options.stop, look_at));
+    TRY(model.check_unchanged());
 
     std::vector<Misfit> misfits;
     for (std::size_t i = 0; i < seen.size(); ++i) {
         if (!seen[i].row) continue;
-        const auto tensor = static_cast<std::size_t>(&(*jobs)[i].tensor() - plan.tensors.data());
+        const auto tensor = static_cast<std::size_t>(&tensors[i].planned() - plan.tensors.data());
         misfits.push_back({tensor, *seen[i].row, seen[i].greatest});
     }
     return misfits;

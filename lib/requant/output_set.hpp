@@ -1,4 +1,5 @@
-// All the files that one run writes: those of every plan, shards counted one by one.
+// The files that one run writes, of all plans, shards counted one by one: the destination that takes segments
+// in any order.
 #pragma once
 
 #include <cstddef>
@@ -9,44 +10,43 @@
 #include <vector>
 
 #include "io/output_file.hpp"
-#include "requant/job.hpp"
+#include "requant/assembly.hpp"
+#include "requant/read_back.hpp"
 
 namespace ggufkit::requant {
 
-// What is taken over of a run that was killed: nothing, unfinished files, or finished ones under their names as well.
-enum class Take : std::uint8_t { nothing, unfinished, all };
+// What to continue of a run that was killed: nothing, unfinished files, or finished ones under their names as well.
+enum class Continue : std::uint8_t { nothing, unfinished, all };
 
 class OutputSet {
   public:
-    // Errors: those of OutputFile::create(); BAD_ARGUMENT where two outputs have one name. Borrows `outputs`.
-    static Result<OutputSet> create(const Model& model, std::span<const Output> outputs, bool overwrite, Take take);
+    // Errors: those of OutputFile::create(); BAD_ARGUMENT where two outputs have one name. Borrows `assembly`.
+    static Result<OutputSet> create(const Model& model, const Assembly& assembly, std::span<const Output> outputs,
+                                    bool overwrite, Continue what);
 
-    io::OutputFile& of(const Target& target) { return files_[first_[target.plan] + target.tensor->file]; }
+    // `bytes` are the segment's. Copies within the kernel, or shares blocks, where they are those of the source.
+    Result<void> write(const Segment& segment, std::span<const std::byte> bytes);
+    Result<void> read(const Segment& segment, std::span<std::byte> into) const;
 
     std::size_t count() const { return files_.size(); }
     const std::filesystem::path* published() const;  // the first that has its name already, if there is one
     void keep(bool wanted);
-    Result<void> sync();
-    // All that is not a tensor: the header and the padding, of every file that has not its name yet.
+    Result<void> sync() { return each(&io::OutputFile::sync); }
+    // Writes headers and padding of every file that has not its name yet.
     Result<void> write_frames();
     // Whether each file that has its name already has the header and padding that write_frames() would give it.
     Result<bool> published_frames_match() const;
     // Forgets what the run before left in every file. Not where one is published.
-    Result<void> clear();
-    // Reads back what was written, as anyone else would, and finds the tensors where the plans put them.
-    Result<void> verify() const;
+    Result<void> clear() { return each(&io::OutputFile::clear); }
+    std::vector<WrittenFile> written() const;
     // All of them to disk, then each under its name.
     Result<void> commit();
 
   private:
-    explicit OutputSet(std::span<const Output> outputs) : outputs_(outputs) {}
+    explicit OutputSet(const Assembly& assembly) : assembly_(&assembly) {}
     Result<void> each(Result<void> (io::OutputFile::*step)());
-    // Calls take(file, offset, bytes) for the header and all padding, of one file after the other.
-    using Frame = std::function<Result<void>(std::size_t file, std::uint64_t offset, std::span<const std::byte> bytes)>;
-    Result<void> each_frame(const Frame& take) const;
 
-    std::span<const Output> outputs_;
-    std::vector<std::size_t> first_;  // file of each output
+    const Assembly* assembly_;
     std::vector<io::OutputFile> files_;
 };
 

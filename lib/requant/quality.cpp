@@ -4,6 +4,7 @@
 #include <array>
 #include <ggufkit/quantize.hpp>
 
+#include "core/try.hpp"
 #include "quant/measure/error_meter.hpp"
 
 namespace ggufkit::requant {
@@ -19,7 +20,7 @@ Result<ErrorSums> measure(std::span<const float> values, std::size_t ne0, Tensor
         const auto decoded = std::span(memory).first(chunk.size());
         const auto made = blocks.subspan(at / format.block_elements * format.block_bytes,
                                          chunk.size() / format.block_elements * format.block_bytes);
-        if (auto done = dequantize_rows(type, made, decoded); !done) return fail(std::move(done).error());
+        TRY(dequantize_rows(type, made, decoded));
         meter.add(chunk, decoded, importance.empty() ? importance : importance.subspan(column, chunk.size()));
         at += chunk.size();
     }
@@ -44,26 +45,20 @@ QualityObserver::QualityObserver(std::span<const Plan* const> plans) : plans_(pl
     for (const Plan* plan : plans) collectors_.emplace_back(plan->tensors.size());
 }
 
-Result<void> QualityObserver::encoded(const Job& job, const Target& target, const SourcePiece& source,
+Result<void> QualityObserver::encoded(const Segment& segment, std::span<const float> values,
                                       std::span<const std::byte> blocks, std::chrono::duration<double> took) {
+    const Target& target = *segment.target;
     const PlannedTensor& tensor = *target.tensor;
     const std::size_t ne0 = tensor.ne[0];
-    const std::uint64_t rows = source.values.size() / ne0;
     ErrorSums lost;
-    // Every matrix has an importance of its own.
-    for (std::uint64_t row = 0; row < rows;) {
-        const std::uint64_t matrix = (source.first + row) / tensor.ne[1];
-        const std::uint64_t end = std::min(rows, (matrix + 1) * tensor.ne[1] - source.first);
-        const auto importance =
-            tensor.importance.empty() ? tensor.importance : tensor.importance.subspan(matrix * ne0, ne0);
-        const auto sums = measure(source.values.subspan(row * ne0, (end - row) * ne0), ne0, tensor.to,
-                                  blocks.subspan(row * target.unit_bytes, (end - row) * target.unit_bytes), importance);
-        if (!sums) return fail(sums.error());
-        lost.add(*sums);
-        row = end;
-    }
+    const auto add = [&](std::uint64_t row, std::uint64_t rows, std::span<const float> importance) {
+        return measure(values.subspan(row * ne0, rows * ne0), ne0, tensor.to,
+                       blocks.subspan(row * target.unit_bytes, rows * target.unit_bytes), importance)
+            .map([&](const ErrorSums& sums) { lost.add(sums); });
+    };
+    TRY(each_matrix(segment, add));
     const auto number = static_cast<std::size_t>(&tensor - plans_[target.plan]->tensors.data());
-    collectors_[target.plan].add(number, source.first / job.piece_units, lost, took.count());
+    collectors_[target.plan].add(number, segment.piece.first / segment.piece.tensor->piece_units, lost, took.count());
     return {};
 }
 

@@ -13,12 +13,12 @@
 #include <span>
 #include <vector>
 
-#include "requant/job.hpp"
+#include "requant/segment.hpp"
 
 namespace ggufkit::requant {
 
-// Decodes what was made of rows of `ne0` values and compares. `blocks` are in native byte order; `importance` is that of
-// the row's columns, or empty. Works in a few kilobytes of stack.
+// Decodes what was made of rows of `ne0` values and compares. `blocks` are in native byte order; `importance`
+// is that of the row's columns, or empty. Works in a few kilobytes of stack.
 Result<ErrorSums> measure(std::span<const float> values, std::size_t ne0, TensorType type,
                           std::span<const std::byte> blocks, std::span<const float> importance);
 
@@ -46,11 +46,11 @@ class QualityCollector {
 };
 
 // Measures every piece that is encoded, for each of the plans that are carried out together.
-class QualityObserver : public PieceObserver {
+class QualityObserver : public Observer {
   public:
     explicit QualityObserver(std::span<const Plan* const> plans);
-    Result<void> encoded(const Job& job, const Target& target, const SourcePiece& source,
-                         std::span<const std::byte> blocks, std::chrono::duration<double> took) override;
+    Result<void> encoded(const Segment& segment, std::span<const float> values, std::span<const std::byte> blocks,
+                         std::chrono::duration<double> took) override;
     std::vector<QualityReport> take();
 
   private:

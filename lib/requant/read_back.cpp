@@ -3,24 +3,34 @@
 #include <algorithm>
 #include <string>
 
+#include "core/try.hpp"
+
 namespace ggufkit::requant {
 
-Result<void> read_back(const std::filesystem::path& path, const Plan& plan, std::uint32_t file) {
+namespace {
+
+Result<void> read_back(const WrittenFile& file) {
     const auto wrong = [&](const std::string& detail) {
-        return fail({.code = Errc::io_write, .subject = path.string(), .detail = "does not read back: " + detail});
+        return fail({.code = Errc::io_write, .subject = file.path.string(), .detail = "does not read back: " + detail});
     };
-    const auto written = Model::open(path, {.follow_shards = false});
+    const auto written = Model::open(file.path, {.follow_shards = false, .header_only = true});
     if (!written) return wrong(written.error().message());
-    const ModelView& view = written->header();
-    auto found = view.tensors().begin();
-    for (const PlannedTensor& planned : std::ranges::equal_range(plan.tensors, file, {}, &PlannedTensor::file)) {
-        const bool there = found != view.tensors().end() && found->name == planned.name && found->ne == planned.ne &&
-                           found->type_id == format_of(planned.to).id &&
-                           view.data_offset() + found->offset == planned.offset;
-        if (!there) return wrong("the tensors are not as planned");
-        ++found;
+    const auto bytes = written->header().file();
+    const auto& planned = file.planned->header;
+    if (bytes.size() != file.planned->file_bytes || !std::ranges::equal(bytes.first(planned.size()), planned)) {
+        return wrong("another header or size than planned");
     }
-    if (found != view.tensors().end()) return wrong("there are more tensors than planned");
+    return {};
+}
+
+}  // namespace
+
+Result<void> check_written(const Model& source, std::span<const WrittenFile> files, const std::stop_token& stop) {
+    TRY(source.check_unchanged());
+    for (const WrittenFile& file : files) {
+        TRY(read_back(file));
+    }
+    if (stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
     return {};
 }
 

@@ -1,14 +1,22 @@
-// The last look at an output before it gets its name.
+// The last look at outputs before they get their names.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <ggufkit/error.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/model.hpp>
+#include <ggufkit/writer.hpp>
+#include <span>
+#include <stop_token>
 
 namespace ggufkit::requant {
 
-// Reads one file of a plan as anyone else would and finds its tensors where the plan put them. IO_WRITE where not.
-Result<void> read_back(const std::filesystem::path& path, const Plan& plan, std::uint32_t file = 0);
+struct WrittenFile {
+    std::filesystem::path path;  // plain or compressed
+    const Layout* planned;
+};
+
+// Errors: IO_CHANGED where the source changed while it was read; IO_WRITE where a file does not read, as for
+// anyone else, with the planned header and size; CANCELLED where that was requested meanwhile.
+Result<void> check_written(const Model& source, std::span<const WrittenFile> files, const std::stop_token& stop);
 
 }  // namespace ggufkit::requant

@@ -51,11 +51,11 @@ void add_plan(Feed& feed, const Plan& plan) {
     }
 }
 
-void add_job(Feed& feed, const Job& job) {
-    feed.add(job.source_offset);
-    feed.add(job.piece_units);
-    feed.add(job.unit_bytes);
-    for (const Target& target : job.targets) {
+void add_tensor(Feed& feed, const SourceTensor& tensor) {
+    feed.add(tensor.offset);
+    feed.add(tensor.piece_units);
+    feed.add(tensor.unit_bytes);
+    for (const Target& target : tensor.targets) {
         feed.add(target.plan);
         feed.add(static_cast<std::uint64_t>(target.effort));
         feed.add(target.tensor->file);
@@ -67,12 +67,12 @@ void add_job(Feed& feed, const Job& job) {
 
 }  // namespace
 
-std::string run_digest(const Model& model, std::span<const Plan* const> plans, std::span<const Job> jobs) {
+std::string run_digest(const Model& model, const Assembly& assembly) {
     Feed feed;
     feed.add(version());
     add_inputs(feed, model);
-    for (const Plan* plan : plans) add_plan(feed, *plan);
-    for (const Job& job : jobs) add_job(feed, job);
+    for (const Plan* plan : assembly.plans()) add_plan(feed, *plan);
+    for (const SourceTensor& tensor : assembly.tensors()) add_tensor(feed, tensor);
     return feed.hex();
 }
 

@@ -235,11 +235,11 @@ TEST_CASE("checkpoints: a look back that is broken off says nothing of what is o
     const auto before = read_bytes(path);
 
     requant::Checkpoints checkpoints({path, "cafe"}, 10);
-    const auto broken_off = [](std::size_t piece, unsigned) -> Result<std::uint64_t> {
-        if (piece == 5) return fail({.code = Errc::cancelled});
-        return 7;
+    const auto broken_off = [&](std::size_t) -> Result<void> {
+        for (std::size_t piece = 0; piece < 5; ++piece) checkpoints.done(piece, 7);
+        return fail({.code = Errc::cancelled});
     };
-    const auto sound = checkpoints.verify(must(checkpoints.claims()), 1, {}, broken_off);
+    const auto sound = checkpoints.verify(must(checkpoints.claims()), broken_off);
     REQUIRE_FALSE(sound);
     CHECK(sound.error().code == Errc::cancelled);
     CHECK(checkpoints.mark());

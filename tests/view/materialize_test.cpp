@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include "requant/control.hpp"
 #include "support/files.hpp"
 #include "support/header_model.hpp"
 #include "support/must.hpp"
@@ -27,6 +28,8 @@ using namespace ggufkit::test;
 using namespace std::chrono_literals;
 using enum TensorType;
 namespace fs = std::filesystem;
+using requant::Control;
+using requant::SharedNames;
 
 namespace {
 
@@ -146,7 +149,6 @@ TEST_CASE("materialize: whatever was left by who died before the segment had its
                              {".ggufkit", ".ggufkit-partial", ".ggufkit-new"}}) {
         const SharedName name;
         for (const std::string& end : left) write_file(name.path().string() + end, end == ".ggufkit" ? "" : "x");
-        CHECK(SharedModel::open(source.model, source.plan, name).error().code == Errc::not_found);
         CHECK(made(source, name) == Materialized::made);
         CHECK((read_bytes(name.path()) == source.file));
         CHECK(name.files().size() == 2);
@@ -236,8 +238,8 @@ TEST_CASE("materialize: a filler killed at any moment leaves no name, and the ne
         CAPTURE(share);
         const SharedName name;
         die_while_making(source, name, share);
-        const auto left = must(SharedModel::open(source.model, source.plan, name));
-        CHECK(left.ready(0, left.size()) == (share == 1.0));
+        const auto left = must(Control::open(must(SharedNames::of(name)), false));
+        CHECK((left.count_ready() == left.pieces()) == (share == 1.0));
         CHECK_FALSE(fs::exists(name.path()));
         CHECK(name.files().size() == 2);  // partial and segment
         CHECK(made(source, name) == Materialized::resumed);
@@ -425,7 +427,6 @@ TEST_CASE("materialize: the segment of another user is not trusted") {
     CHECK(made(source, name) == Materialized::made);
     REQUIRE(::chown((name.path().string() + ".ggufkit").c_str(), 1, 1) == 0);
     CHECK(refusal(source, name).code == Errc::io_open);
-    CHECK(SharedModel::open(source.model, source.plan, name).error().code == Errc::io_open);
     CHECK(remove_shared(name).error().code == Errc::io_open);
 }
 
@@ -467,58 +468,4 @@ TEST_CASE("memfd: the same file, sealed, under a path") {
     stop.request_stop();
     CHECK(materialize_memfd(source.model, source.plan, {.patience = {.stop = stop.get_token()}}).error().code ==
           Errc::cancelled);
-}
-
-TEST_CASE("shared model: what is ready can be read while the rest is made, and that is waited for") {
-    const Source source(long_model(), long_types);
-    const SharedName name;
-    CHECK(SharedModel::open(source.model, source.plan, name).error().code == Errc::not_found);
-    std::atomic<bool> half_way{false}, go_on{false};
-    std::jthread filler([&] {
-        const auto hold = [&](const Progress& progress) {
-            if (progress.done * 2 < progress.total || go_on) return;
-            half_way = true;
-            while (!go_on) std::this_thread::sleep_for(1ms);
-        };
-        made(source, name, {.threads = 1, .progress = hold});
-    });
-    while (!half_way) std::this_thread::sleep_for(1ms);
-    const auto shared = must(SharedModel::open(source.model, source.plan, name));
-    CHECK(shared.size() == source.file.size());
-    const std::uint64_t begun = source.plan.tensors[0].offset + 1000;
-    REQUIRE(shared.ready(0, begun));
-    CHECK_FALSE(shared.ready(0, shared.size()));
-    CHECK_FALSE(shared.ready(0, shared.size() + 1));
-    Bytes head(begun), all(shared.size());
-    REQUIRE(shared.read(0, head));
-    CHECK(std::ranges::equal(head, std::span(source.file).first(begun)));
-    CHECK(shared.read(0, all, {.most = 20ms}).error().code == Errc::cancelled);
-    CHECK(shared.read(1, all).error().code == Errc::out_of_range);
-    std::jthread later([&] {
-        std::this_thread::sleep_for(20ms);
-        go_on = true;
-    });
-    REQUIRE(shared.read(0, all));
-    CHECK((all == source.file));
-    later.join();
-    filler.join();
-    REQUIRE(remove_shared(name));
-    CHECK(shared.read(0, all));  // whoever has it keeps it
-    CHECK(SharedModel::open(source.model, source.plan, name).error().code == Errc::not_found);
-}
-
-TEST_CASE("shared model: a dead filler is noticed, its successor served") {
-    const Source source(long_model(), long_types);
-    const Source other(long_model(), {{"a", Q4_0}});
-    const SharedName name;
-    die_while_making(source, name, 0.5);
-    CHECK(SharedModel::open(other.model, other.plan, name).error().code == Errc::io_exists);
-    const auto shared = must(SharedModel::open(source.model, source.plan, name));
-    Bytes all(shared.size());
-    const auto orphaned = shared.read(0, all);
-    REQUIRE_FALSE(orphaned);
-    CHECK(orphaned.error().code == Errc::not_found);
-    std::jthread successor([&] { made(source, name); });
-    REQUIRE(shared.read(0, all));
-    CHECK((all == source.file));
 }

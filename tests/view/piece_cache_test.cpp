@@ -1,4 +1,4 @@
-#include "view/piece_cache.hpp"
+#include "requant/piece_cache.hpp"
 
 #include <doctest/doctest.h>
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <ggufkit/requant.hpp>
 #include <ggufkit/requant_view.hpp>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -162,6 +163,24 @@ TEST_CASE("view: only the pieces in the range are read, so a fault elsewhere is 
     const auto fault = tensor.rows(row, 1, Q8_0, one);
     REQUIRE_FALSE(fault);
     CHECK(fault.error().detail.starts_with("row 4321:"));
+}
+
+TEST_CASE("view: outlives the model and the plan that it was made from, and a tensor outlives its view") {
+    auto made = std::make_unique<Made>(mixed_model(ByteOrder::little, 32), mixed_types);
+    auto view = std::make_unique<RequantView>(must(RequantView::make(made->model, made->plan)));
+    const auto tensor = must(view->tensor("f16.stack"));
+    const Bytes file = made->file;
+    Bytes row(planned_rows(*made, made->plan.tensors[1], 7, 1));
+    const Model moved = std::move(made->model);
+    CHECK((read(*view, 0, view->size()) == file));
+    made.reset();
+    Bytes out(row.size());
+    REQUIRE(tensor.rows(7, 1, Q8_0, out));
+    CHECK((out == row));
+    const RequantView copy = *view;
+    view.reset();
+    REQUIRE(tensor.rows(7, 1, Q8_0, out));
+    CHECK((read(copy, 0, copy.size()) == file));
 }
 
 TEST_CASE("view: a source that has become shorter is an error and no signal") {

@@ -22,7 +22,7 @@
 #include "options.hpp"
 #include "place.hpp"
 #include "report.hpp"
-#include "requant/kept_work.hpp"
+#include "requant/journal.hpp"
 #include "set_kv.hpp"
 #include "shm.hpp"
 #include "stream.hpp"

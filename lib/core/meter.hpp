@@ -1,14 +1,14 @@
-// Counts what is done and tells the caller now and then, from whichever thread comes by.
+// Counts what is done and reports it now and then, from whichever thread comes by; one report at a time.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/work.hpp>
 #include <mutex>
 
-namespace ggufkit::requant {
+namespace ggufkit {
 
 class Meter {
   public:
@@ -43,4 +43,4 @@ class Meter {
     Clock::time_point last_{};
 };
 
-}  // namespace ggufkit::requant
+}  // namespace ggufkit

@@ -1,31 +1,6 @@
-#include "view/piece_cache.hpp"
+#include "requant/piece_cache.hpp"
 
 namespace ggufkit::requant {
-
-// The right and the duty to make a piece: ends with the piece kept, or given up, also by an exception.
-class PieceCache::Claim {
-  public:
-    Claim(PieceCache& cache, std::uint64_t number) : cache_(cache), number_(number) {}
-    Claim(const Claim&) = delete;
-    Claim& operator=(const Claim&) = delete;
-    ~Claim() {
-        if (!kept_) {
-            const std::lock_guard lock(cache_.mutex_);
-            cache_.slots_.erase(number_);
-        }
-        cache_.changed_.notify_all();
-    }
-
-    void keep(const Bytes& bytes) {
-        cache_.keep(number_, bytes);
-        kept_ = true;
-    }
-
-  private:
-    PieceCache& cache_;
-    const std::uint64_t number_;
-    bool kept_ = false;
-};
 
 Result<PieceCache::Bytes> PieceCache::get(std::uint64_t number, const std::function<Result<Bytes>()>& make) {
     {
@@ -39,18 +14,20 @@ Result<PieceCache::Bytes> PieceCache::get(std::uint64_t number, const std::funct
         }
         slots_.emplace(number, Slot());
     }
-    Claim claim(*this, number);
-    auto made = make();
-    if (made) claim.keep(*made);
-    return made;
+    try {
+        auto made = make();
+        made ? keep(number, *made) : give_up(number);
+        return made;
+    } catch (...) {
+        give_up(number);
+        throw;
+    }
 }
 
 void PieceCache::keep(std::uint64_t number, const Bytes& bytes) {
     const std::lock_guard lock(mutex_);
     used_.push_front(number);
-    Slot& slot = slots_.at(number);
-    slot.bytes = bytes;
-    slot.at = used_.begin();
+    slots_.at(number) = {bytes, used_.begin()};
     bytes_ += bytes->size();
     while (bytes_ > capacity_) {
         const auto oldest = slots_.find(used_.back());
@@ -58,6 +35,13 @@ void PieceCache::keep(std::uint64_t number, const Bytes& bytes) {
         slots_.erase(oldest);
         used_.pop_back();
     }
+    changed_.notify_all();
+}
+
+void PieceCache::give_up(std::uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    slots_.erase(number);
+    changed_.notify_all();
 }
 
 std::uint64_t PieceCache::bytes() const {

@@ -1,7 +1,8 @@
 // The pieces that were made last, for any number of threads.
 //
-// Of the threads that want a piece that is not here one makes it, without any lock, and the others wait for it. The least
-// recently used pieces go where all of them would take more than the capacity; who holds one keeps it.
+// Of the threads that want a piece that is not here one makes it, without any lock, and the others wait for it.
+// The least recently used pieces go where all of them would take more than the capacity; who holds one keeps
+// it.
 #pragma once
 
 #include <condition_variable>
@@ -34,9 +35,9 @@ class PieceCache {
         Bytes bytes;                              // null while it is made
         std::list<std::uint64_t>::iterator at{};  // in used_, once it is made
     };
-    class Claim;
 
     void keep(std::uint64_t number, const Bytes& bytes);
+    void give_up(std::uint64_t number);
 
     const std::uint64_t capacity_;
     mutable std::mutex mutex_;

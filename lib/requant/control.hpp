@@ -1,13 +1,14 @@
-// The control segment of a file in shared memory: whose it is, which pieces are ready, who is making it.
+// The control file of a file in shared memory: whose it is, which pieces are ready, who is making it.
 //
 // NAME.ggufkit beside NAME. Its lock (flock) is held while the file is made and ends with the process that makes it. A
-// segment is made under another name and renamed, so one that can be opened is complete, and its size never changes:
-// whoever has mapped it can go on looking at it whatever happens to the name.
+// control file is made under another name and renamed, so one that can be opened is complete, and its size never
+// changes: whoever has mapped it can go on looking at it whatever happens to the name.
 // Thread-safety: set_ready() and is_ready() from any thread and process: what was written before the one is seen after
 // the other. One process at a time calls the rest, under the lock.
 // Source: spec/shared.md.
 #pragma once
 
+#include <boost/endian/arithmetic.hpp>
 #include <boost/interprocess/mapped_region.hpp>
 #include <cstdint>
 #include <filesystem>
@@ -22,46 +23,44 @@
 namespace ggufkit::requant {
 
 // The files of one NAME.
-struct SegmentNames {
+struct SharedNames {
     std::filesystem::path data;         // NAME, once it is whole
     std::filesystem::path partial;      // until then
-    std::filesystem::path control;      // the segment
+    std::filesystem::path control;      // the control file
     std::filesystem::path new_control;  // before it gets its name
 
     // BAD_ARGUMENT where `name` is no plain file name.
-    static Result<SegmentNames> of(std::string_view name);
+    static Result<SharedNames> of(std::string_view name);
 };
 
-// A file as it is now: another one, or one that was written to, differs.
+// A file as it is now: another one, or one that was written to, differs. As it lies in the control file.
 struct FileStamp {
-    std::uint64_t inode = 0;
-    std::uint64_t bytes = 0;
-    std::uint64_t seconds = 0;  // of the last change
-    std::uint64_t nanoseconds = 0;
+    boost::endian::little_uint64_t inode = 0;
+    boost::endian::little_uint64_t bytes = 0;
+    boost::endian::little_uint64_t seconds = 0;  // of the last change
+    boost::endian::little_uint64_t nanoseconds = 0;
     friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
 std::optional<FileStamp> stamp_of(int fd);
 std::optional<FileStamp> stamp_of(const std::filesystem::path& path);
 
-class Segment {
+class Control {
   public:
-    // What there is, or with `create` an empty segment where there is none. Errors: NOT_FOUND; IO_OPEN, also where it is
+    // What there is, or with `create` an empty one where there is none. Errors: NOT_FOUND; IO_OPEN, also where it is
     // another user's or no regular file.
-    static Result<Segment> open(const SegmentNames& names, bool create);
+    static Result<Control> open(const SharedNames& names, bool create);
 
     // A new one in the place of that which `names` has, whose lock the caller holds; its own is taken at once. `data`
     // is the partial file. Errors: IO_OPEN, IO_WRITE, IO_NO_SPACE.
-    static Result<Segment> replace(const SegmentNames& names, std::string_view run, std::uint64_t pieces,
+    static Result<Control> replace(const SharedNames& names, std::string_view run, std::uint64_t pieces,
                                    const FileStamp& data);
 
-    // False where another process, or another Segment of this one, has the lock.
+    // False where another process, or another Control of this one, has the lock.
     bool lock() const;
-    // Whether nobody has the lock.
-    bool is_abandoned() const;
     // Whether this is still what `names` leads to.
     bool is_current() const;
 
-    // An empty segment, or one that is not as written, has no run.
+    // One that is empty, or one that is not as written, has no run.
     const std::string& run() const { return run_; }
     std::uint64_t pieces() const { return ready_.size(); }
     bool is_of(std::string_view run, std::uint64_t pieces) const { return run_ == run && ready_.size() == pieces; }
@@ -74,7 +73,7 @@ class Segment {
     std::uint64_t count_ready() const;
 
   private:
-    Segment(std::filesystem::path path, io::FileHandle file) : path_(std::move(path)), file_(std::move(file)) {}
+    Control(std::filesystem::path path, io::FileHandle file) : path_(std::move(path)), file_(std::move(file)) {}
     Result<void> map();
 
     std::filesystem::path path_;

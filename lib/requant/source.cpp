@@ -1,0 +1,123 @@
+#include "requant/source.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/try.hpp"
+#include "io/read_at.hpp"
+
+namespace ggufkit::requant {
+
+namespace {
+
+// Floats of a piece, and bytes of one that is copied: with their blocks they stay in a core's second-level cache.
+constexpr std::uint64_t piece_elements = 64 << 10;
+constexpr std::uint64_t piece_copy_bytes = 256 << 10;
+
+std::string subject_of(const PlannedTensor& tensor) { return fmt::format("tensor '{}'", tensor.name); }
+
+}  // namespace
+
+bool SourceTensor::converts() const { return std::ranges::any_of(targets, &Target::converts); }
+bool SourceTensor::checked() const { return std::ranges::any_of(targets, &Target::checked); }
+
+Piece SourceTensor::piece(std::uint64_t number) const {
+    const std::uint64_t first = number * piece_units;
+    return {.tensor = this, .first = first, .units = std::min(piece_units, units - first)};
+}
+
+std::uint64_t SourceTensor::workspace_bytes() const {
+    std::uint64_t made = 0;
+    for (const Target& target : targets) {
+        if (target.converts() || target.big_endian) made = std::max(made, target.unit_bytes);
+    }
+    return piece_units * (unit_bytes + made + (converts() ? unit_elements * sizeof(float) : 0));
+}
+
+Result<SourceTensor> find_source(const Model& model, const PlannedTensor& tensor) {
+    const auto other_model = [&] {
+        return fail({.code = Errc::bad_argument,
+                     .subject = subject_of(tensor),
+                     .detail = "the plan was not made from this model"});
+    };
+    if (tensor.source >= model.tensors().size()) return other_model();
+    const ModelTensor& source = model.tensors()[tensor.source];
+    const auto data = model.data(source);  // has all of it fetched where only the header was
+    if (!data) return fail(data.error());
+    const bool weighed = !tensor.importance.empty();
+    if (data->size() != tensor.bytes_in ||
+        (weighed && tensor.importance.size() != tensor.ne[0] * tensor.ne[2] * tensor.ne[3])) {
+        return other_model();
+    }
+    const ModelView& shard = model.shard(source.shard);
+    return SourceTensor{.fd = model.shard_fd(source.shard),
+                        .offset = shard.data_offset() + source.info->offset,
+                        .big_endian = shard.byte_order() == ByteOrder::big};
+}
+
+void divide(SourceTensor& source) {
+    const PlannedTensor& tensor = source.planned();
+    const FormatInfo& from = format_of(tensor.from);
+    source.units = tensor.bytes_in / from.block_bytes;
+    source.unit_elements = from.block_elements;
+    source.unit_bytes = from.block_bytes;
+    std::uint64_t most = piece_copy_bytes / from.block_bytes;
+    if (source.converts() && tensor.bytes_in != 0) {
+        source.units = tensor.rows();
+        source.unit_elements = tensor.ne[0];
+        source.unit_bytes = tensor.bytes_in / source.units;
+        most = std::max<std::uint64_t>(1, piece_elements / tensor.ne[0]);
+    }
+    for (Target& target : source.targets) {
+        target.unit_bytes =
+            source.units == 0 ? format_of(target.tensor->to).block_bytes : target.tensor->bytes_out / source.units;
+    }
+    source.piece_units = std::clamp<std::uint64_t>(source.units, 1, most);
+}
+
+Result<SourcePiece> read_piece(const Piece& piece, Workspace& workspace) {
+    if (workspace.piece_ && workspace.piece_->piece == piece) return *workspace.piece_;
+    const SourceTensor& source = *piece.tensor;
+    const PlannedTensor& tensor = source.planned();
+    const std::uint64_t begin = piece.first * source.unit_bytes;
+    const auto memory = workspace.memory();
+    const auto values = memory.first(source.converts() ? piece.units * source.unit_elements : 0);
+    const auto bytes = std::as_writable_bytes(memory.subspan(values.size()));
+    const auto in = bytes.first(piece.units * source.unit_bytes);
+
+    // Native byte order between reading and writing, whatever the files have.
+    if (auto read = io::read_at(source.fd, source.offset + begin, in); !read) {
+        read.error().subject = subject_of(tensor);
+        return fail(std::move(read).error());
+    }
+    if (source.big_endian) swap_block_bytes(format_of(tensor.from), in);
+    if (source.checked()) {
+        if (auto checked = check_blocks(tensor.from, in); !checked) {
+            const std::uint64_t within = checked.error().offset.value_or(0);
+            return fail(in_row(source, begin + within, std::move(checked).error()));
+        }
+    }
+    if (source.converts()) {
+        TRY(dequantize_rows(tensor.from, in, values));
+    }
+    return workspace.piece_.emplace(SourcePiece{.piece = piece,
+                                                .offset = source.offset + begin,
+                                                .bytes = in,
+                                                .values = values,
+                                                .spare = bytes.subspan(in.size())});
+}
+
+Error in_row(const SourceTensor& source, std::uint64_t at, Error error) {
+    const PlannedTensor& tensor = source.planned();
+    const std::uint64_t row = at / (tensor.bytes_in / tensor.rows());
+    error.subject = subject_of(tensor);
+    error.offset = source.offset + at;
+    error.detail = tensor.rows() == tensor.ne[1]
+                       ? fmt::format("row {}: {}", row, error.detail)
+                       : fmt::format("row {} of matrix {}: {}", row % tensor.ne[1], row / tensor.ne[1], error.detail);
+    return error;
+}
+
+}  // namespace ggufkit::requant
