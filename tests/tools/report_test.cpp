@@ -305,6 +305,6 @@ TEST_CASE("--report x.html draws itself in a browser without a word on the conso
     CHECK(drawn(load(SmallModel().tensor("a", TensorType::F32, {4}).save(folder / "copied.gguf"), "Q8_0", {})));
 
     // What this test would see of a page that is broken.
-    write_file(folder / "broken.html", "<html lang=\"en\"><script>nowhere());</script></html>");
+    write_file(folder / "broken.html", "<html lang=\"en\"><script>nowhere();</script></html>");
     CHECK(load_page(folder / "broken.html").console.find("nowhere is not defined") != std::string::npos);
 }
