@@ -20,7 +20,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ggufkit/model.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <limits>
 #include <map>
 #include <optional>

@@ -7,10 +7,10 @@
 #include <array>
 #include <ctime>
 #include <functional>
-#include <ggufkit/check_data.hpp>
-#include <ggufkit/manifest.hpp>
-#include <ggufkit/quantize.hpp>
-#include <ggufkit/stats.hpp>
+#include <ggufkit/inspect/check_data.hpp>
+#include <ggufkit/inspect/manifest.hpp>
+#include <ggufkit/inspect/stats.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <limits>
 #include <string>
 #include <vector>
@@ -59,7 +59,8 @@ const std::vector<Work>& all_work() {
     static const std::vector<Work> all{
         {"read", read_all},
         {"decode", decode_all},
-        {"--stats", [](const Model& model) { return stats(model, model.tensors(), {.threads = 1}).has_value(); }},
+        {"--stats",
+         [](const Model& model) { return tensor_stats(model, model.tensors(), {.threads = 1}).has_value(); }},
         {"--check-data",
          [](const Model& model) { return check_data(model, model.tensors(), {.threads = 1}).has_value(); }},
         // Every tensor and the file.

@@ -5,13 +5,14 @@
 
 #include <cmath>
 #include <cstdint>
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/sequence_diff.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "diff/sequences.hpp"
 
 #include "require.hpp"
 
@@ -46,7 +47,7 @@ void check_values(const TensorPair& pair, const ValueDifference& difference) {
 
 // Whether two models that can be read have the same content.
 bool compared(const Model& a, const Model& b) {
-    const Diff diff = require(compare(a, b, {.threads = 1}), "compare");
+    const Diff diff = require(compare_models(a, b, {.work = {.threads = 1}}), "compare");
     std::vector<TensorPair> pairs;
     for (const TensorChange& change : diff.tensors) {
         const TensorPair pair{change.a, change.b};
@@ -55,19 +56,19 @@ bool compared(const Model& a, const Model& b) {
         const auto parts = explain_difference(a, *change.a, b, *change.b, change.blocks.first.front());
         if (!parts && parts.error().message().empty()) report("an error without words");
     }
-    const auto values = require(compare_values(a, b, pairs, {.threads = 1}), "compare_values");
+    const auto values = require(compare_values(a, b, pairs, {.work = {.threads = 1}}), "compare_values");
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         check_values(pairs[i], values[i]);
         if (values[i].sums.equal_share() < 1) ++weights_apart;
     }
-    require(compare_values(a, b, pairs, {.threads = 1, .sample = 2}), "a sample");
+    require(compare_values(a, b, pairs, {.work = {.threads = 1}, .sample = 2}), "a sample");
     for (const KeyChange& change : diff.metadata) {
         if (!change.a || !change.b) continue;
         const auto text_a = change.a->as_string(), text_b = change.b->as_string();
         if (text_a && text_b) diff_lines(*text_a, *text_b);
     }
     compare_tokenizers(a.header(), b.header());
-    const Ranking ranking = require(rank(a, a, b, {.threads = 1}), "rank");
+    const Ranking ranking = require(rank_models(a, a, b, {.work = {.threads = 1}}), "rank");
     for (const ValueDifference& of_itself : ranking.a) {
         if (of_itself.sums.equal_share() != 1) report("a model is not nearest to itself");
     }

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <ggufkit/imatrix.hpp>
+#include <ggufkit/quant/imatrix.hpp>
 #include <span>
 
 using namespace ggufkit;

@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const io::FileHandle file(::memfd_create("fuzz", MFD_CLOEXEC));
     if (::write(file.get(), data, size) != static_cast<ssize_t>(size) || ::lseek(file.get(), 0, SEEK_SET) != 0)
         return 0;
-    const auto input = io::read_input(file.get(), "fuzz", {.threads = 1});
+    const auto input = io::read_input(file.get(), "fuzz", {.work = {.threads = 1}});
     if (!input) return input.error().message().empty() ? (std::abort(), 0) : 0;
     if (!input->compressed || !expected) return 0;
     // Content that is no model may end early: behind its first part, or in zeros.
@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::abort();
     }
     for (const bool header_only : {false, true}) {
-        const auto opened = Model::read(file.get(), "fuzz", {.header_only = header_only, .threads = 1});
+        const auto opened = Model::read(file.get(), "fuzz", {.work = {.threads = 1}, .header_only = header_only});
         if (!opened && opened.error().message().empty()) std::abort();
     }
     return 0;

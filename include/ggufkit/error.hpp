@@ -3,6 +3,13 @@
 //
 // Purpose: one closed set of error kinds (Errc), one carrier (Error) that names the rule of spec/gguf.md, the byte
 //   offset and the thing at fault, and Result<T> to return either.
+//
+//     const ggufkit::Result<ggufkit::Model> model = ggufkit::Model::open("m.gguf");
+//     if (!model) {
+//         fmt::print(stderr, "{}\n", model.error().message());
+//         return model.error().code == ggufkit::Errc::io_open ? 2 : 1;
+//     }
+//
 // Ownership: an Error owns its text; `rule` points at a string literal.
 // Thread-safety: plain values.
 #pragma once

@@ -2,6 +2,12 @@
 //
 // Purpose: facts of each type (id, name, block shape, fields, standing) in one registry row; sizes computed with
 //   checked arithmetic.
+//
+//     const ggufkit::FormatInfo* format = ggufkit::find_format("q4_k");
+//     fmt::print("{} weights in {} bytes\n", format->block_elements, format->block_bytes);  // 256 in 144
+//     const auto row = ggufkit::row_bytes(*format, 4096);                                    // 2304
+//     if (!row) return complain(row.error());
+//
 // Ownership: rows are static and constant; pointers to them stay valid for ever.
 // Thread-safety: immutable.
 // Source: spec/quant-formats.md.

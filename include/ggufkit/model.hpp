@@ -1,6 +1,13 @@
 // Reading GGUF: parse() for bytes in memory, Model for files and split models, on disk and on servers.
 //
 // Purpose: metadata and tensor infos as views into the file; every tensor's data as a span, with no copy.
+//
+//     const auto model = ggufkit::Model::open("m-00001-of-00005.gguf");  // all five
+//     if (!model) return complain(model.error());
+//     const auto architecture = model->header().get_string("general.architecture");
+//     const ggufkit::ModelTensor* tensor = model->find_tensor("blk.0.attn_k.weight");
+//     const std::span<const std::byte> blocks = *model->data(*tensor);   // in the mapping, not a copy
+//
 // Ownership: a ModelView borrows the bytes that were parsed. A Model shares the mappings of its shards with its copies;
 //   everything it hands out lives as long as one of them does.
 // Thread-safety: both are immutable once made, but for the data that a model fetches when it is asked for; any number of
@@ -12,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -23,6 +29,7 @@
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
 #include <ggufkit/value.hpp>
+#include <ggufkit/work.hpp>
 
 namespace ggufkit {
 
@@ -130,6 +137,7 @@ Result<ModelView> parse(std::span<const std::byte> bytes, Limits limits = {});
 Result<ModelView> parse_prefix(std::span<const std::byte> bytes, Limits limits = {});
 
 struct OpenOptions {
+    Work work{};  // of unpacking and fetching; progress in bytes
     Limits limits{};
     bool check_structure = true;  // refuse what check_structure() finds; off for tools that show broken files
     bool follow_shards = true;    // open every shard of a split model, whichever of them is named
@@ -141,8 +149,6 @@ struct OpenOptions {
     // alone: of files on servers, and of compressed ones that have a seek table. Model::data() gets a tensor then when it
     // is asked for it; where it was not, ModelView::file() and shard_fd() have zeros.
     bool header_only = false;
-    unsigned threads = 0;                                                     // 0: as many as the machine has
-    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};  // bytes; total 0: not known
 };
 
 // A tensor of a model that may be split: its info and the shard that holds it.

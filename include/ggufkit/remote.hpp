@@ -2,6 +2,12 @@
 //
 // Purpose: names of remote models (URLs, and hf:OWNER/REPO/FILE for Hugging Face), who gets the token, the cache of
 //   headers, how patient to be.
+//
+//     const ggufkit::RemoteOptions remote = ggufkit::remote_from_environment();
+//     const auto model = ggufkit::Model::fetch("hf:OWNER/REPO/m.gguf", remote, {.header_only = true});
+//     if (!model) return complain(model.error());  // without passwords and tokens
+//     fmt::print("{} tensors\n", model->tensors().size());
+//
 // Ownership: plain values.
 // Thread-safety: pure functions; remote_from_environment() reads the environment, which nobody may change meanwhile.
 // Source: spec/remote.md.
@@ -10,7 +16,6 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -33,7 +38,6 @@ struct RemoteOptions {
     std::chrono::seconds longest_wait{60};       // that a server may ask for (Retry-After)
     std::chrono::milliseconds connect_timeout{20'000};
     std::chrono::seconds silence{30};  // how long a server may send next to nothing
-    std::stop_token stop{};            // requested: CANCELLED
 };
 
 // HF_ENDPOINT, HF_TOKEN, SSL_CERT_FILE; the cache in $XDG_CACHE_HOME/ggufkit, or else ~/.cache/ggufkit, unless

@@ -2,6 +2,13 @@
 //
 // Purpose: parse() finds what makes a header unreadable; these functions find all the rest, and do not stop at the
 //   first fault.
+//
+//     const ggufkit::Report report = ggufkit::validate(model.header(), {.profile = ggufkit::Profile::llama});
+//     for (const ggufkit::Diagnostic& found : report.diagnostics) {
+//         fmt::print("{}: {}\n", name(found.severity), found.error.message());
+//     }
+//     return report.valid() ? 0 : 1;
+//
 // Ownership: a Report owns its text.
 // Thread-safety: pure functions.
 // Source: spec/gguf.md, where every rule has an id.

@@ -2,6 +2,13 @@
 //
 // Purpose: ValueView and ArrayView look at a value inside the bytes of a file without copying strings or arrays;
 //   Value owns the bytes of a value that a program makes.
+//
+//     const ggufkit::KeyValue* entry = model.header().find_key("tokenizer.ggml.tokens");
+//     const auto tokens = entry->value.as_array();
+//     if (!tokens) return complain(tokens.error());
+//     for (const ggufkit::ValueView token : *tokens) fmt::print("{}\n", *token.as_string());
+//     const ggufkit::Value name = ggufkit::Value::of_string("mine");  // for a Header
+//
 // Ownership: a view borrows the bytes that were parsed (or those of its Value) and must not outlive them.
 // Thread-safety: views are immutable; a Value is a plain value.
 // Source: spec/gguf.md, section "Values".

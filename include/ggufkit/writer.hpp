@@ -2,6 +2,13 @@
 //
 // Purpose: Header is the content (metadata, tensor names, shapes, types); make_layout() turns it into the header's
 //   bytes and the final offset of every tensor. The same Header gives the same bytes everywhere.
+//
+//     ggufkit::Header header;
+//     header.set("general.architecture", ggufkit::Value::of_string("llama"));
+//     header.tensors.push_back({.name = "t", .n_dims = 1, .ne = {32, 1, 1, 1}, .type = ggufkit::TensorType::F32});
+//     const auto layout = ggufkit::make_layout(header);
+//     write(layout->header), write_at(layout->offsets[0], weights);
+//
 // Ownership: a Header borrows the values that were given as views (keep their Model alive) and owns those given as
 //   Value.
 // Thread-safety: plain values; make_layout() is pure.

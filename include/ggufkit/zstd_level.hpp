@@ -1,4 +1,8 @@
 // How hard zstd compresses, wherever a function takes a level. From any thread.
+//
+//     const int level = 12;
+//     if (auto fits = ggufkit::check_zstd_level(level); !fits) return complain(fits.error());
+//     auto done = ggufkit::execute_compressed(model, plan, "m.gguf.zst", level);
 #pragma once
 
 #include <ggufkit/error.hpp>

@@ -86,7 +86,7 @@ Result<ModelView> read_header(std::span<const std::byte> bytes, const OpenOption
 }
 
 io::SpoolOptions spool_options(const OpenOptions& options) {
-    io::SpoolOptions spool{.threads = options.threads, .progress = options.progress};
+    io::SpoolOptions spool{.work = options.work};
     if (options.header_only) {
         spool.enough = [&options](std::span<const std::byte> beginning) {
             const auto view = read_header(beginning, options);
@@ -130,7 +130,7 @@ Result<Opener> from_server(const RemoteOptions& remote, const OpenOptions& optio
                                           .ca_file = remote.ca_file,
                                           .connect_timeout = remote.connect_timeout,
                                           .silence = remote.silence,
-                                          .stop = remote.stop});
+                                          .stop = options.work.stop});
     if (!client) return fail(std::move(client).error());
     return
         [&, shared = std::make_shared<io::HttpClient>(*std::move(client))](const std::string& name) -> Result<Shard> {

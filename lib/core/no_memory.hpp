@@ -10,8 +10,6 @@ namespace ggufkit {
 // Allocates nothing: the text fits into the string object.
 inline Error no_memory() { return {.code = Errc::no_memory, .detail = "out of memory"}; }
 
-inline bool is_no_memory(const Error& error) { return error.code == Errc::no_memory; }
-
 // Returns work(), which returns some Result, or no_memory() if it cannot allocate. Other exceptions pass.
 template <class Work>
 auto or_no_memory(Work&& work) -> decltype(work()) {

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <ggufkit/diff.hpp>
-#include <ggufkit/peek.hpp>
+#include <ggufkit/diff/diff.hpp>
+#include <ggufkit/inspect/peek.hpp>
 
 #include "tensor/reader.hpp"
 

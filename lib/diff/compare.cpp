@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <ggufkit/inspect/digests.hpp>
 #include <unordered_map>
 #include <utility>
@@ -148,11 +148,11 @@ Result<void> compare_bytes(const Model& a, const Model& b, std::vector<TensorCha
     std::uint64_t total = 0, done = 0;
     for (const Compared& compared : pieces->compared) total += compared.a.bytes();
 
-    const unsigned workers = worker_count(pieces->all.size(), options.threads);
+    const unsigned workers = worker_count(pieces->all.size(), options.work.threads);
     std::vector<BlockDifference> found(std::size_t{4} * workers);
     std::vector<Memory> memory(workers);
     return parallel_in_order(
-        pieces->all.size(), workers, found.size(), options.stop,
+        pieces->all.size(), workers, found.size(), options.work.stop,
         [&](std::size_t i, std::size_t slot, unsigned worker) -> Result<void> {
             const Piece& piece = pieces->all[i];
             auto difference = compare_piece(pieces->compared[piece.compared], piece.range, memory[worker]);
@@ -164,7 +164,7 @@ Result<void> compare_bytes(const Model& a, const Model& b, std::vector<TensorCha
             const Piece& piece = pieces->all[i];
             const Compared& compared = pieces->compared[piece.compared];
             take_in(*compared.pair, found[slot]);
-            if (options.progress) options.progress(done += compared.a.bytes_of(piece.range.count), total);
+            if (options.work.progress) options.work.progress({done += compared.a.bytes_of(piece.range.count), total});
             return {};
         });
 }
@@ -173,7 +173,7 @@ Result<void> compare_bytes(const Model& a, const Model& b, std::vector<TensorCha
 
 Result<std::vector<Digest>> digests_of(const Model& model, std::span<const ModelTensor> tensors,
                                        const DiffOptions& options) {
-    return digests(model, tensors, {.threads = options.threads, .stop = options.stop});
+    return digests(model, tensors, {.threads = options.work.threads, .stop = options.work.stop});
 }
 
 Result<void> add_digests(const Model& a, const Model& b, std::vector<TensorChange>& pairs, const DiffOptions& options) {
@@ -253,7 +253,7 @@ Result<void> find_renamed(const Model& a, const Model& b, std::vector<TensorChan
 
 }  // namespace
 
-Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options) {
+Result<Diff> compare_models(const Model& a, const Model& b, const DiffOptions& options) {
     std::vector<TensorChange> pairs = pair_up(a, b);
     if (options.bytes) {
         if (auto done = compare_bytes(a, b, pairs, options); !done) return fail(std::move(done).error());
@@ -262,7 +262,7 @@ Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options)
             if (auto done = add_digests(a, b, pairs, options); !done) return fail(std::move(done).error());
         }
     }
-    if (auto done = look_at_scales(a, b, pairs, options.stop); !done) return fail(std::move(done).error());
+    if (auto done = look_at_scales(a, b, pairs, options.work.stop); !done) return fail(std::move(done).error());
     for (const Model* model : {&a, &b}) {
         if (auto unchanged = model->check_unchanged(); !unchanged) return fail(std::move(unchanged).error());
     }

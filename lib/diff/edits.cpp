@@ -1,6 +1,7 @@
 // The greedy algorithm of E. W. Myers, "An O(ND) difference algorithm and its variations" (1986).
 #include <algorithm>
-#include <ggufkit/sequence_diff.hpp>
+
+#include "diff/sequences.hpp"
 
 namespace ggufkit {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <iterator>
 #include <ranges>
 #include <string>

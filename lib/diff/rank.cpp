@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 
 namespace ggufkit {
 
@@ -21,7 +21,7 @@ std::vector<std::string> beyond(const Model& base, const Model& a, const Model& 
 
 }  // namespace
 
-Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options) {
+Result<Ranking> rank_models(const Model& base, const Model& a, const Model& b, const ValueOptions& options) {
     Ranking ranking;
     for (const ModelTensor& tensor : base.tensors()) {
         if (is_scale(base, tensor)) continue;

@@ -1,9 +1,10 @@
 // Lines and elements as numbers: equal ones have the same.
 #include <algorithm>
 #include <array>
-#include <ggufkit/sequence_diff.hpp>
 #include <string>
 #include <unordered_map>
+
+#include "diff/sequences.hpp"
 
 namespace ggufkit {
 

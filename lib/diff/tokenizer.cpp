@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <cmath>
-#include <ggufkit/sequence_diff.hpp>
 #include <unordered_map>
+
+#include "diff/sequences.hpp"
 
 namespace ggufkit {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <ggufkit/diff.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/diff/diff.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <optional>
 
 #include "core/parallel.hpp"
@@ -19,7 +19,7 @@ constexpr std::uint64_t run_elements = quant::ErrorMeter::longest;
 constexpr std::uint64_t piece_runs = 512;
 
 // A pair, cut into runs: those of a row, where columns have weights, or of all rows as one.
-struct Work {
+struct Task {
     TensorPair pair;
     std::optional<Reader> a{};
     std::optional<Reader> b{};            // none where the values are known to be the same
@@ -49,29 +49,29 @@ std::uint64_t random(std::uint64_t seed) {
     return seed ^ seed >> 31;
 }
 
-Work plan_work(const TensorPair& pair, const ValueOptions& options) {
+Task plan_task(const TensorPair& pair, const ValueOptions& options) {
     const TensorInfo& info = *pair.a->info;
     const std::uint64_t elements = elements_of(*pair.a);
-    Work work{.pair = pair};
-    if (options.imatrix != nullptr) work.importance = options.imatrix->find(info.name);
-    if (work.importance.size() != info.ne[0] * info.ne[2] * info.ne[3]) work.importance = {};
-    work.row = work.importance.empty() ? elements : info.ne[0];
-    work.runs_per_row = (work.row + run_elements - 1) / run_elements;
-    work.runs = elements == 0 ? 0 : elements / work.row * work.runs_per_row;
-    work.looked_at = options.sample == 0 ? work.runs : std::min(work.runs, std::max<std::uint64_t>(options.sample, 2));
-    work.seed = hash_of(info.name);
-    return work;
+    Task task{.pair = pair};
+    if (options.imatrix != nullptr) task.importance = options.imatrix->find(info.name);
+    if (task.importance.size() != info.ne[0] * info.ne[2] * info.ne[3]) task.importance = {};
+    task.row = task.importance.empty() ? elements : info.ne[0];
+    task.runs_per_row = (task.row + run_elements - 1) / run_elements;
+    task.runs = elements == 0 ? 0 : elements / task.row * task.runs_per_row;
+    task.looked_at = options.sample == 0 ? task.runs : std::min(task.runs, std::max<std::uint64_t>(options.sample, 2));
+    task.seed = hash_of(info.name);
+    return task;
 }
 
 // The place of run number `index` of those that are looked at.
-std::uint64_t run_number(const Work& work, std::uint64_t index) {
-    if (!work.sampled()) return index;
+std::uint64_t run_number(const Task& task, std::uint64_t index) {
+    if (!task.sampled()) return index;
     // One from each of equal parts; 128 bits, as runs may be many.
     const auto edge = [&](std::uint64_t part) {
-        return static_cast<std::uint64_t>(static_cast<unsigned __int128>(part) * work.runs / work.looked_at);
+        return static_cast<std::uint64_t>(static_cast<unsigned __int128>(part) * task.runs / task.looked_at);
     };
     const std::uint64_t begin = edge(index);
-    return begin + random(work.seed + index) % (edge(index + 1) - begin);
+    return begin + random(task.seed + index) % (edge(index + 1) - begin);
 }
 
 // ---------------------------------------------------------------- data
@@ -81,30 +81,30 @@ struct Run {
     std::span<const float> importance;
 };
 
-Run run_of(const Work& work, std::uint64_t number) {
-    const std::uint64_t row = number / work.runs_per_row, column = number % work.runs_per_row * run_elements;
-    const std::uint64_t size = std::min(run_elements, work.row - column);
-    const tensor::Range range{row * work.row + column, size};
-    if (work.importance.empty()) return {range, {}};
-    const std::uint64_t matrix = row / work.pair.a->info->ne[1];
-    return {range, work.importance.subspan(matrix * work.row + column, size)};
+Run run_of(const Task& task, std::uint64_t number) {
+    const std::uint64_t row = number / task.runs_per_row, column = number % task.runs_per_row * run_elements;
+    const std::uint64_t size = std::min(run_elements, task.row - column);
+    const tensor::Range range{row * task.row + column, size};
+    if (task.importance.empty()) return {range, {}};
+    const std::uint64_t matrix = row / task.pair.a->info->ne[1];
+    return {range, task.importance.subspan(matrix * task.row + column, size)};
 }
 
-Result<Work> prepare(const Model& a, const Model& b, const TensorPair& pair, const ValueOptions& options) {
-    Work work = plan_work(pair, options);
+Result<Task> prepare(const Model& a, const Model& b, const TensorPair& pair, const ValueOptions& options) {
+    Task task = plan_task(pair, options);
     std::vector<tensor::Range> ranges;
-    if (work.sampled()) {
-        ranges.reserve(work.looked_at);
-        for (std::uint64_t i = 0; i < work.looked_at; ++i) ranges.push_back(run_of(work, run_number(work, i)).range);
+    if (task.sampled()) {
+        ranges.reserve(task.looked_at);
+        for (std::uint64_t i = 0; i < task.looked_at; ++i) ranges.push_back(run_of(task, run_number(task, i)).range);
     }
     auto reader_a = Reader::open(a, *pair.a, {.scaled = true, .ranges = ranges});
     if (!reader_a) return fail(std::move(reader_a).error());
-    work.a = *std::move(reader_a);
-    if (pair.same) return work;
+    task.a = *std::move(reader_a);
+    if (pair.same) return task;
     auto reader_b = Reader::open(b, *pair.b, {.scaled = true, .ranges = ranges});
     if (!reader_b) return fail(std::move(reader_b).error());
-    work.b = *std::move(reader_b);
-    return work;
+    task.b = *std::move(reader_b);
+    return task;
 }
 
 // ---------------------------------------------------------------- one piece
@@ -130,34 +130,34 @@ struct Memory {
     tensor::Workspace b;
 };
 
-Result<void> measure(const Work& work, const Run& run, Memory& memory, quant::ErrorMeter& meter) {
-    const auto w = work.a->values(run.range, memory.a);
+Result<void> measure(const Task& task, const Run& run, Memory& memory, quant::ErrorMeter& meter) {
+    const auto w = task.a->values(run.range, memory.a);
     if (!w) return fail(w.error());
-    const auto v = work.b ? work.b->values(run.range, memory.b) : w;
+    const auto v = task.b ? task.b->values(run.range, memory.b) : w;
     if (!v) return fail(v.error());
     meter.add(*w, *v, run.importance);
     return {};
 }
 
-Result<Sums> measure_piece(const Work& work, std::uint64_t first, std::uint64_t last, Memory& memory) {
-    const tensor::Range begin = run_of(work, run_number(work, first)).range;
-    const tensor::Range end = run_of(work, run_number(work, last - 1)).range;
+Result<Sums> measure_piece(const Task& task, std::uint64_t first, std::uint64_t last, Memory& memory) {
+    const tensor::Range begin = run_of(task, run_number(task, first)).range;
+    const tensor::Range end = run_of(task, run_number(task, last - 1)).range;
     const tensor::Range all{begin.first, end.first + end.count - begin.first};
-    const tensor::Window window_a(*work.a, all), window_b(work.b ? *work.b : *work.a, all);
+    const tensor::Window window_a(*task.a, all), window_b(task.b ? *task.b : *task.a, all);
     quant::ErrorMeter meter;
     for (std::uint64_t i = first; i < last; ++i) {
-        if (auto done = measure(work, run_of(work, run_number(work, i)), memory, meter); !done)
+        if (auto done = measure(task, run_of(task, run_number(task, i)), memory, meter); !done)
             return fail(done.error());
     }
     return Sums{.errors = meter.sums()};
 }
 
-Result<Sums> measure_sample(const Work& work, std::uint64_t first, std::uint64_t last, Memory& memory) {
+Result<Sums> measure_sample(const Task& task, std::uint64_t first, std::uint64_t last, Memory& memory) {
     Sums sums;
     for (std::uint64_t i = first; i < last; ++i) {
-        const Run run = run_of(work, run_number(work, i));
+        const Run run = run_of(task, run_number(task, i));
         quant::ErrorMeter meter;
-        if (auto done = measure(work, run, memory, meter); !done) return fail(done.error());
+        if (auto done = measure(task, run, memory, meter); !done) return fail(done.error());
         const ErrorSums one = meter.sums();
         const bool greater = one.max_error > sums.errors.max_error;
         sums.add({one, one.e2 * one.e2, one.e2 * one.w2, one.w2 * one.w2});
@@ -169,23 +169,23 @@ Result<Sums> measure_sample(const Work& work, std::uint64_t first, std::uint64_t
 // ---------------------------------------------------------------- all pieces
 
 struct Piece {
-    std::size_t work;
+    std::size_t task;
     std::uint64_t first;  // of the runs that are looked at
     std::uint64_t last;
 };
 
-std::vector<Piece> cut(const std::vector<Work>& works) {
+std::vector<Piece> cut(const std::vector<Task>& tasks) {
     std::vector<Piece> pieces;
-    for (std::size_t i = 0; i < works.size(); ++i) {
-        for (std::uint64_t run = 0; run < works[i].looked_at; run += piece_runs) {
-            pieces.push_back({i, run, std::min(run + piece_runs, works[i].looked_at)});
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+        for (std::uint64_t run = 0; run < tasks[i].looked_at; run += piece_runs) {
+            pieces.push_back({i, run, std::min(run + piece_runs, tasks[i].looked_at)});
         }
     }
     return pieces;
 }
 
-Interval interval_of(const Work& work, const Sums& sums) {
-    const auto n = static_cast<double>(work.looked_at), all = static_cast<double>(work.runs);
+Interval interval_of(const Task& task, const Sums& sums) {
+    const auto n = static_cast<double>(task.looked_at), all = static_cast<double>(task.runs);
     const ErrorSums& errors = sums.errors;
     if (errors.w2 == 0) return {errors.relative_rmse(), errors.relative_rmse()};
     const double ratio = errors.e2 / errors.w2;
@@ -196,10 +196,10 @@ Interval interval_of(const Work& work, const Sums& sums) {
 }
 
 // Takes in what follows; places in a sample are those of the tensor already.
-void take_in(const Work& work, Sums& all, const Sums& next) {
+void take_in(const Task& task, Sums& all, const Sums& next) {
     const bool greater = next.errors.max_error > all.errors.max_error;
     all.add(next);
-    if (greater && work.sampled()) all.errors.max_at = next.errors.max_at;
+    if (greater && task.sampled()) all.errors.max_at = next.errors.max_at;
 }
 
 }  // namespace
@@ -216,32 +216,33 @@ bool has_values_to_compare(const TensorPair& pair) {
 
 Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model& b, std::span<const TensorPair> pairs,
                                                     const ValueOptions& options) {
-    std::vector<Work> works;
+    std::vector<Task> tasks;
     std::uint64_t total = 0, done = 0;
     for (const TensorPair& pair : pairs) {
-        auto work = prepare(a, b, pair, options);
-        if (!work) return fail(std::move(work).error());
-        total += work->looked_at * run_elements;
-        works.push_back(*std::move(work));
+        auto task = prepare(a, b, pair, options);
+        if (!task) return fail(std::move(task).error());
+        total += task->looked_at * run_elements;
+        tasks.push_back(*std::move(task));
     }
-    const std::vector<Piece> pieces = cut(works);
-    const unsigned workers = worker_count(pieces.size(), options.threads);
-    std::vector<Sums> made(std::size_t{4} * workers), sums(works.size());
+    const std::vector<Piece> pieces = cut(tasks);
+    const unsigned workers = worker_count(pieces.size(), options.work.threads);
+    std::vector<Sums> made(std::size_t{4} * workers), sums(tasks.size());
     std::vector<Memory> memory(workers);
     auto measured = parallel_in_order(
-        pieces.size(), workers, made.size(), options.stop,
+        pieces.size(), workers, made.size(), options.work.stop,
         [&](std::size_t i, std::size_t slot, unsigned worker) -> Result<void> {
             const Piece& piece = pieces[i];
-            const Work& work = works[piece.work];
-            auto result = work.sampled() ? measure_sample(work, piece.first, piece.last, memory[worker])
-                                         : measure_piece(work, piece.first, piece.last, memory[worker]);
+            const Task& task = tasks[piece.task];
+            auto result = task.sampled() ? measure_sample(task, piece.first, piece.last, memory[worker])
+                                         : measure_piece(task, piece.first, piece.last, memory[worker]);
             if (!result) return fail(std::move(result).error());
             made[slot] = *result;
             return {};
         },
         [&](std::size_t i, std::size_t slot) -> Result<void> {
-            take_in(works[pieces[i].work], sums[pieces[i].work], made[slot]);
-            if (options.progress) options.progress(done += (pieces[i].last - pieces[i].first) * run_elements, total);
+            take_in(tasks[pieces[i].task], sums[pieces[i].task], made[slot]);
+            if (options.work.progress)
+                options.work.progress({done += (pieces[i].last - pieces[i].first) * run_elements, total});
             return {};
         });
     if (!measured) return fail(std::move(measured).error());
@@ -249,9 +250,9 @@ Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model&
         if (auto unchanged = model->check_unchanged(); !unchanged) return fail(std::move(unchanged).error());
     }
     std::vector<ValueDifference> differences;
-    for (std::size_t i = 0; i < works.size(); ++i) {
-        ValueDifference difference{.sums = sums[i].errors, .sampled = works[i].sampled()};
-        if (difference.sampled) difference.relative_rmse = interval_of(works[i], sums[i]);
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+        ValueDifference difference{.sums = sums[i].errors, .sampled = tasks[i].sampled()};
+        if (difference.sampled) difference.relative_rmse = interval_of(tasks[i], sums[i]);
         differences.push_back(difference);
     }
     return differences;

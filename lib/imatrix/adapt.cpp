@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/quant/imatrix.hpp>
 #include <optional>
 #include <set>
 #include <string>

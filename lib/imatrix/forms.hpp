@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <ggufkit/error.hpp>
-#include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/quant/imatrix.hpp>
 #include <optional>
 #include <span>
 #include <string>

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/quant/imatrix.hpp>
 #include <ggufkit/validate.hpp>
 #include <utility>
 

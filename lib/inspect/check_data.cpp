@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ggufkit/check_data.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/inspect/check_data.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <optional>
 
 #include "core/aligned.hpp"
@@ -133,13 +133,12 @@ std::string DataFault::text(const FormatInfo& format) const {
                        column + format.block_elements - 1, field == "value" ? "a weight" : field, what);
 }
 
-Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor> tensors,
-                                const CheckDataOptions& options) {
+Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor> tensors, const Work& work) {
     using namespace inspect;
     const auto tiles = Tiles::make(model, tensors);
     if (!tiles) return fail(tiles.error());
     quant::choose_simd_target();
-    const unsigned workers = worker_count(tiles->count(), options.threads);
+    const unsigned workers = worker_count(tiles->count(), work.threads);
     const std::size_t window = 2 * std::size_t{workers};
     std::vector<Memory> memory(workers);
     std::vector<TileFaults> made(window);
@@ -147,7 +146,7 @@ Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor>
     std::vector<Zeros> zeros(tensors.size());
     std::uint64_t seen = 0;
     auto done = parallel_in_order(
-        tiles->count(), workers, window, options.stop,
+        tiles->count(), workers, window, work.stop,
         [&](std::size_t index, std::size_t slot, unsigned worker) -> Result<void> {
             const Tile tile = tiles->at(index);
             const tensor::Reader& reader = tiles->reader(tile.tensor);
@@ -170,13 +169,13 @@ Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor>
                     all.first.end(), faults.first.begin(),
                     faults.first.begin() + static_cast<std::ptrdiff_t>(std::min(room, faults.first.size())));
             }
-            if (options.progress) options.progress(seen += tiles->bytes(tile), tiles->bytes());
+            if (work.progress) work.progress({seen += tiles->bytes(tile), tiles->bytes()});
             return {};
         });
     if (done) done = model.check_unchanged();
     if (!done) return fail(std::move(done).error());
-    DataFindings findings{.faults = std::move(found), .zeros = find_runs(model, tensors, zeros, options.stop)};
-    if (options.stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
+    DataFindings findings{.faults = std::move(found), .zeros = find_runs(model, tensors, zeros, work.stop)};
+    if (work.stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
     findings.zero_tensors = static_cast<std::size_t>(std::ranges::count_if(zeros, &Zeros::all));
     return findings;
 }

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstring>
 #include <functional>
-#include <ggufkit/peek.hpp>
+#include <ggufkit/inspect/peek.hpp>
 #include <optional>
 
 #include "format/blocks/fp4.hpp"
@@ -290,7 +290,7 @@ const Row* find_row(TensorType type) {
 
 }  // namespace inspect
 
-std::string_view formula(TensorType type) noexcept {
+std::string_view block_formula(TensorType type) noexcept {
     const inspect::Row* const row = inspect::find_row(type);
     return row == nullptr ? std::string_view() : row->formula;
 }

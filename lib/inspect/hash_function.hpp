@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <ggufkit/manifest.hpp>
+#include <ggufkit/inspect/manifest.hpp>
 #include <memory>
 #include <span>
 #include <string>

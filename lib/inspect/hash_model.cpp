@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/manifest.hpp>
+#include <ggufkit/inspect/manifest.hpp>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -23,35 +23,34 @@ namespace {
 constexpr std::size_t part_bytes = 1 << 20;
 
 // One hash to be taken of a model.
-struct Work {
+struct Task {
     HashKind kind;
     HashLine::Of of;
     std::size_t index = 0;  // of the tensor, or of the file
-    friend auto operator<=>(const Work&, const Work&) = default;
+    friend auto operator<=>(const Task&, const Task&) = default;
 };
 
 // Hashes parts of a model, tells how far that has come and whether to go on.
 class Hashing {
   public:
-    Hashing(const Model& model, const HashOptions& options, std::uint64_t total)
-        : model_(model), options_(options), total_(total) {}
+    Hashing(const Model& model, const Work& work, std::uint64_t total) : model_(model), work_(work), total_(total) {}
 
-    static std::uint64_t bytes_of(const Model& model, const Work& work) {
-        if (work.of == HashLine::Of::tensor) return model.tensors()[work.index].info->bytes().value_or(0);
-        if (work.of == HashLine::Of::file) return model.shard(work.index).file().size();
+    static std::uint64_t bytes_of(const Model& model, const Task& task) {
+        if (task.of == HashLine::Of::tensor) return model.tensors()[task.index].info->bytes().value_or(0);
+        if (task.of == HashLine::Of::file) return model.shard(task.index).file().size();
         std::uint64_t sum = 0;
         for (const ModelTensor& tensor : model.tensors()) sum += tensor.info->bytes().value_or(0);
         return sum;
     }
 
-    Result<std::string> hash(const Work& work) {
-        auto function = HashFunction::make(work.kind);
+    Result<std::string> hash(const Task& task) {
+        auto function = HashFunction::make(task.kind);
         if (!function) return fail(std::move(function).error());
         Result<void> done;
-        if (work.of == HashLine::Of::file) {
-            done = add_file(**function, work.index);
-        } else if (work.of == HashLine::Of::tensor) {
-            done = add_tensor(**function, model_.tensors()[work.index]);
+        if (task.of == HashLine::Of::file) {
+            done = add_file(**function, task.index);
+        } else if (task.of == HashLine::Of::tensor) {
+            done = add_tensor(**function, model_.tensors()[task.index]);
         } else {
             for (const ModelTensor& tensor : model_.tensors()) {
                 if (done) done = add_tensor(**function, tensor);
@@ -100,37 +99,37 @@ class Hashing {
     }
 
     Result<void> note(std::uint64_t bytes) {
-        if (options_.stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
-        if (!options_.progress || bytes == 0) return {};
+        if (work_.stop.stop_requested()) return fail({.code = Errc::cancelled, .detail = "stopped on request"});
+        if (!work_.progress || bytes == 0) return {};
         const std::lock_guard lock(mutex_);
-        options_.progress(done_ += bytes, total_);
+        work_.progress({done_ += bytes, total_});
         return {};
     }
 
     const Model& model_;
-    const HashOptions& options_;
+    const Work& work_;
     const std::uint64_t total_;
     std::mutex mutex_;
     std::uint64_t done_ = 0;
 };
 
-// Takes every hash; the longest work is begun first.
-Result<void> hash_all(const Model& model, std::map<Work, std::string>& hashes, const HashOptions& options) {
+// Takes every hash; the longest task is begun first.
+Result<void> hash_all(const Model& model, std::map<Task, std::string>& hashes, const Work& work) {
     struct Item {
         std::uint64_t bytes;
-        const Work* work;
+        const Task* task;
         std::string* hash;
     };
     std::vector<Item> items;
     std::uint64_t total = 0;
-    for (auto& [work, hash] : hashes) {
-        items.push_back({Hashing::bytes_of(model, work), &work, &hash});
+    for (auto& [task, hash] : hashes) {
+        items.push_back({Hashing::bytes_of(model, task), &task, &hash});
         total += items.back().bytes;
     }
     std::ranges::stable_sort(items, std::ranges::greater{}, &Item::bytes);
-    Hashing hashing(model, options, total);
-    auto done = parallel_for(items.size(), options.threads, options.stop, [&](std::size_t i, unsigned) -> Result<void> {
-        auto hex = hashing.hash(*items[i].work);
+    Hashing hashing(model, work, total);
+    auto done = parallel_for(items.size(), work.threads, work.stop, [&](std::size_t i, unsigned) -> Result<void> {
+        auto hex = hashing.hash(*items[i].task);
         if (!hex) return fail(std::move(hex).error());
         *items[i].hash = std::move(*hex);
         return {};
@@ -139,17 +138,17 @@ Result<void> hash_all(const Model& model, std::map<Work, std::string>& hashes, c
 }
 
 // What a line of a manifest is about, in a model; nothing where the model has no such thing.
-std::optional<Work> work_of(const Model& model, const HashLine& line,
+std::optional<Task> task_of(const Model& model, const HashLine& line,
                             const std::unordered_map<std::string, std::size_t>& tensors) {
-    if (line.of == HashLine::Of::data) return Work{line.kind, line.of};
+    if (line.of == HashLine::Of::data) return Task{line.kind, line.of};
     if (line.of == HashLine::Of::tensor) {
         const auto found = tensors.find(printable(line.tensor));
-        return found == tensors.end() ? std::nullopt : std::optional(Work{line.kind, line.of, found->second});
+        return found == tensors.end() ? std::nullopt : std::optional(Task{line.kind, line.of, found->second});
     }
-    if (model.shard_count() == 1) return Work{line.kind, line.of};
+    if (model.shard_count() == 1) return Task{line.kind, line.of};
     const auto file_name = std::filesystem::path(line.file).filename();
     for (std::size_t shard = 0; shard < model.shard_count(); ++shard) {
-        if (model.shard_path(shard).filename() == file_name) return Work{line.kind, line.of, shard};
+        if (model.shard_path(shard).filename() == file_name) return Task{line.kind, line.of, shard};
     }
     return std::nullopt;
 }
@@ -158,49 +157,49 @@ std::optional<Work> work_of(const Model& model, const HashLine& line,
 
 }  // namespace inspect
 
-Result<Manifest> hash_model(const Model& model, HashKind kind, const HashOptions& options) {
-    std::map<inspect::Work, std::string> hashes;
+Result<Manifest> hash_model(const Model& model, HashKind kind, const Work& work) {
+    std::map<inspect::Task, std::string> hashes;
     for (std::size_t i = 0; i < model.tensors().size(); ++i) hashes[{kind, HashLine::Of::tensor, i}];
     for (std::size_t i = 0; i < model.shard_count(); ++i) hashes[{kind, HashLine::Of::file, i}];
-    if (auto done = inspect::hash_all(model, hashes, options); !done) return fail(std::move(done).error());
+    if (auto done = inspect::hash_all(model, hashes, work); !done) return fail(std::move(done).error());
     Manifest manifest;
-    for (auto& [work, hash] : hashes) {
-        const bool is_tensor = work.of == HashLine::Of::tensor;
-        const std::size_t shard = is_tensor ? model.tensors()[work.index].shard : work.index;
+    for (auto& [task, hash] : hashes) {
+        const bool is_tensor = task.of == HashLine::Of::tensor;
+        const std::size_t shard = is_tensor ? model.tensors()[task.index].shard : task.index;
         manifest.lines.push_back({.kind = kind,
-                                  .of = work.of,
+                                  .of = task.of,
                                   .hex = std::move(hash),
                                   .file = model.shard_path(shard).string(),
-                                  .tensor = is_tensor ? printable(model.tensors()[work.index].info->name) : ""});
+                                  .tensor = is_tensor ? printable(model.tensors()[task.index].info->name) : ""});
     }
     return manifest;
 }
 
-Result<ManifestCheck> check_manifest(const Model& model, const Manifest& manifest, const HashOptions& options) {
+Result<ManifestCheck> check_manifest(const Model& model, const Manifest& manifest, const Work& work) {
     using Finding = ManifestCheck::Finding;
     std::unordered_map<std::string, std::size_t> tensors;
     for (std::size_t i = 0; i < model.tensors().size(); ++i)
         tensors.emplace(printable(model.tensors()[i].info->name), i);
 
     ManifestCheck check;
-    std::map<inspect::Work, std::string> hashes;    // each is taken once
-    std::vector<std::vector<inspect::Work>> works;  // of each line: either will do
+    std::map<inspect::Task, std::string> hashes;    // each is taken once
+    std::vector<std::vector<inspect::Task>> tasks;  // of each line: either will do
     std::unordered_set<std::string> listed;
     for (const HashLine& line : manifest.lines) {
         check.lines.push_back({line, Finding::missing, {}});
         if (line.of == HashLine::Of::tensor) listed.insert(printable(line.tensor));
-        works.emplace_back();
-        if (const auto work = inspect::work_of(model, line, tensors)) works.back().push_back(*work);
+        tasks.emplace_back();
+        if (const auto task = inspect::task_of(model, line, tensors)) tasks.back().push_back(*task);
         // Some programs hash the file where others hash the data, and write the same line.
         if (line.of == HashLine::Of::data && model.shard_count() == 1)
-            works.back().push_back({line.kind, HashLine::Of::file});
-        for (const inspect::Work& work : works.back()) hashes.try_emplace(work);
+            tasks.back().push_back({line.kind, HashLine::Of::file});
+        for (const inspect::Task& task : tasks.back()) hashes.try_emplace(task);
     }
-    if (auto hashed = inspect::hash_all(model, hashes, options); !hashed) return fail(std::move(hashed).error());
+    if (auto hashed = inspect::hash_all(model, hashes, work); !hashed) return fail(std::move(hashed).error());
     for (std::size_t i = 0; i < check.lines.size(); ++i) {
         ManifestCheck::Line& line = check.lines[i];
-        for (const inspect::Work& work : works[i]) {
-            const std::string& found = hashes.at(work);
+        for (const inspect::Task& task : tasks[i]) {
+            const std::string& found = hashes.at(task);
             if (line.finding == Finding::same) break;
             line.finding = found == line.listed.hex ? Finding::same : Finding::differs;
             if (line.found.empty()) line.found = found;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <ggufkit/manifest.hpp>
+#include <ggufkit/inspect/manifest.hpp>
 #include <utility>
 
 #include "core/ascii.hpp"

@@ -1,14 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/peek.hpp>
+#include <ggufkit/inspect/peek.hpp>
 
 #include "tensor/reader.hpp"
 
 namespace ggufkit {
 
-Result<Peek> peek(const Model& model, const ModelTensor& tensor, std::uint64_t row, std::uint64_t column,
-                  std::uint64_t count) {
+Result<Peek> peek_weights(const Model& model, const ModelTensor& tensor, std::uint64_t row, std::uint64_t column,
+                          std::uint64_t count) {
     const auto reader = tensor::Reader::open(model, tensor);
     if (!reader) return fail(reader.error());
     const TensorInfo& info = *tensor.info;

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <ggufkit/stats.hpp>
+#include <ggufkit/inspect/stats.hpp>
 #include <limits>
 
 #include "core/aligned.hpp"
@@ -162,8 +162,7 @@ quant::Bins place_bins(const NumberStats& weights) {
 // Adds up what is found in the first look at all tiles, in their order.
 class Summary {
   public:
-    Summary(const Tiles& tiles, const StatsOptions& options)
-        : tiles_(tiles), options_(options), sums_(tiles.tensors()) {}
+    Summary(const Tiles& tiles, const Work& work) : tiles_(tiles), work_(work), sums_(tiles.tensors()) {}
 
     void add(std::size_t tile, const Seen& seen) {
         const Tile place = tiles_.at(tile);
@@ -172,7 +171,7 @@ class Summary {
         sums.outliers += seen.outliers;
         sums.scales.resize(seen.scales.size());
         for (std::size_t i = 0; i < seen.scales.size(); ++i) sums.scales[i].add(seen.scales[i]);
-        if (options_.progress) options_.progress(done_ += tiles_.bytes(place), tiles_.bytes());
+        if (work_.progress) work_.progress({done_ += tiles_.bytes(place), tiles_.bytes()});
     }
 
     std::vector<TensorStats> describe_all() const {
@@ -193,7 +192,7 @@ class Summary {
 
   private:
     const Tiles& tiles_;
-    const StatsOptions& options_;
+    const Work& work_;
     std::vector<Seen> sums_;
     std::uint64_t done_ = 0;
 };
@@ -227,20 +226,20 @@ std::uint64_t WeightHistogram::total() const {
     return sum;
 }
 
-Result<std::vector<TensorStats>> stats(const Model& model, std::span<const ModelTensor> tensors,
-                                       const StatsOptions& options) {
+Result<std::vector<TensorStats>> tensor_stats(const Model& model, std::span<const ModelTensor> tensors,
+                                              const Work& work) {
     using namespace inspect;
     const auto tiles = Tiles::make(model, tensors);
     if (!tiles) return fail(tiles.error());
     quant::choose_simd_target();
 
-    const unsigned workers = worker_count(std::max(tiles->count(), tensors.size()), options.threads);
+    const unsigned workers = worker_count(std::max(tiles->count(), tensors.size()), work.threads);
     std::vector<Memory> memory(workers);
     const std::size_t window = 2 * std::size_t{workers};
     std::vector<Seen> seen(window);
-    Summary summary(*tiles, options);
+    Summary summary(*tiles, work);
     auto done = parallel_in_order(
-        tiles->count(), workers, window, options.stop,
+        tiles->count(), workers, window, work.stop,
         [&](std::size_t index, std::size_t slot, unsigned worker) -> Result<void> {
             const Tile tile = tiles->at(index);
             const auto blocks = tiles->blocks(tile, memory[worker].workspace);
@@ -255,7 +254,7 @@ Result<std::vector<TensorStats>> stats(const Model& model, std::span<const Model
     if (!done) return fail(std::move(done).error());
 
     std::vector<TensorStats> all = summary.describe_all();
-    done = parallel_for(all.size(), workers, options.stop, [&](std::size_t tensor, unsigned worker) -> Result<void> {
+    done = parallel_for(all.size(), workers, work.stop, [&](std::size_t tensor, unsigned worker) -> Result<void> {
         const auto histogram = draw(*tiles, tensor, all[tensor].weights, memory[worker]);
         if (!histogram) return fail(histogram.error());
         all[tensor].histogram = *histogram;

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <ggufkit/check_data.hpp>
+#include <ggufkit/inspect/check_data.hpp>
 #include <span>
 #include <stop_token>
 #include <vector>

@@ -93,7 +93,7 @@ class Download {
             }
             if (auto written = spool_.write(offset, bytes); !written) return written;
             const std::uint64_t there = offset + bytes.size();
-            if (options.progress) options.progress(there, file_->size());
+            if (options.work.progress) options.work.progress({there, file_->size()});
             no_model = there >= std::min<std::uint64_t>(recognized_bytes, file_->size()) && !may_be_gguf(beginning) &&
                        compression_of(beginning) == Compression::none;
             return no_model ? fail({.code = Errc::bad_magic}) : Result<void>{};

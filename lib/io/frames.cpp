@@ -104,19 +104,20 @@ Result<void> Frames::fill(std::uint64_t begin, std::uint64_t end) const {
 Result<void> Frames::unpack(std::span<const Frame> frames, const SpoolOptions& options) {
     const auto batches = batches_of(frames);
     const std::uint64_t memory = memory_for(batches);
-    const unsigned wanted = worker_count(batches.size(), options.threads);
+    const unsigned wanted = worker_count(batches.size(), options.work.threads);
     const auto workers = static_cast<unsigned>(std::clamp<std::uint64_t>(buffer_budget / memory, 1, wanted));
     std::vector<std::vector<std::byte>> buffers(workers);
     std::mutex mutex;
-    return parallel_for(batches.size(), workers, {}, [&](std::size_t i, unsigned worker) -> Result<void> {
-        buffers[worker].resize(memory);
-        if (auto unpacked = unpack(batches[i], buffers[worker]); !unpacked) return unpacked;
-        if (options.progress) {
-            const std::lock_guard lock(mutex);
-            options.progress(done_ += content_bytes(batches[i]), table_.content());
-        }
-        return {};
-    });
+    return parallel_for(batches.size(), workers, options.work.stop,
+                        [&](std::size_t i, unsigned worker) -> Result<void> {
+                            buffers[worker].resize(memory);
+                            if (auto unpacked = unpack(batches[i], buffers[worker]); !unpacked) return unpacked;
+                            if (options.work.progress) {
+                                const std::lock_guard lock(mutex);
+                                options.work.progress({done_ += content_bytes(batches[i]), table_.content()});
+                            }
+                            return {};
+                        });
 }
 
 Result<void> Frames::unpack(std::span<const Frame> batch, std::span<std::byte> buffer) const {

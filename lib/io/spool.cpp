@@ -103,7 +103,7 @@ Result<Input> content_of(const MappedFile& file, Compression format, const Spool
         into = into.first(std::min<std::uint64_t>(into.size(), size - at));
         if (auto got = read_at(fd, at, into); !got) return fail(std::move(got).error());
         at += into.size();
-        if (options.progress) options.progress(at, size);
+        if (auto more = options.go_on(at, size); !more) return fail(std::move(more).error());
         return into.size();
     };
     return spooled(source, format, file.path());
@@ -115,6 +115,12 @@ Error SpoolOptions::too_much() const {
     return {.code = Errc::unsupported,
             .detail = fmt::format("its header does not end in the first {} MiB, and more is not fetched for one",
                                   most >> 20)};
+}
+
+Result<void> SpoolOptions::go_on(std::uint64_t done, std::uint64_t total) const {
+    if (work.progress) work.progress({done, total});
+    if (!work.stop.stop_requested()) return {};
+    return fail({.code = Errc::cancelled, .detail = "stopped on request"});
 }
 
 bool may_be_gguf(std::span<const std::byte> beginning) noexcept {
@@ -176,7 +182,8 @@ Result<Input> read_input(int fd, const std::filesystem::path& name, const SpoolO
             return n;
         }
         auto got = read_some(fd, into);
-        if (got && options.progress) options.progress(done += *got, 0);
+        if (!got) return got;
+        if (auto more = options.go_on(done += *got, 0); !more) return fail(std::move(more).error());
         return got;
     };
     return spooled(source, compression_of(std::span(beginning).first(size)), name);

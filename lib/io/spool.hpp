@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <ggufkit/error.hpp>
+#include <ggufkit/work.hpp>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -22,10 +23,8 @@ class Frames;
 inline constexpr std::size_t recognized_bytes = (64 << 10) + 1;
 
 struct SpoolOptions {
-    unsigned threads = 0;  // 0: as many as the machine has
-    // Bytes of content that are there, and of all there will be; of what can be read only to its end, bytes read, and
-    // of all; the total is 0 where nobody knows.
-    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
+    // Progress in bytes of content; of what can be read only to its end, in bytes read.
+    Work work{};
     // Asked with the first bytes of the content, more of them each time. Once it says yes, the rest is not needed: it
     // reads as zeros until Input::fill brings it.
     std::function<bool(std::span<const std::byte>)> enough{};
@@ -33,6 +32,8 @@ struct SpoolOptions {
     std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
 
     Error too_much() const;
+    // Tells of progress; CANCELLED where a stop was requested.
+    Result<void> go_on(std::uint64_t done, std::uint64_t total) const;
 };
 
 // What there is to read.

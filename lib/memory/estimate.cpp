@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 #include <numeric>
 
 #include "memory/bytes.hpp"

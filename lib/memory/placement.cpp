@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 #include <optional>
 
 #include "memory/bytes.hpp"

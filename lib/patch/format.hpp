@@ -5,8 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ggufkit/diff/patch.hpp>
 #include <ggufkit/error.hpp>
-#include <ggufkit/patch.hpp>
 #include <span>
 #include <vector>
 

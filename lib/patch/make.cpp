@@ -191,14 +191,14 @@ Result<PatchSummary> write_patch(const Model& old_model, const Model& new_model,
     Writer writer(write);
     const Bytes old_file = old_model.header().file(), new_file = new_model.header().file();
     const std::vector<Chunk> chunks = cut(patch::regions_of(old_model, new_model));
-    const unsigned workers = worker_count(chunks.size(), options.threads);
+    const unsigned workers = worker_count(chunks.size(), options.work.threads);
     std::vector<Maker> makers(workers, Maker(old_file, new_file, options.zstd_level));
     std::vector<Made> slots(2 * std::size_t{workers});
     auto done = parallel_in_order(
-        chunks.size(), workers, slots.size(), options.stop,
+        chunks.size(), workers, slots.size(), options.work.stop,
         [&](std::size_t i, std::size_t slot, unsigned worker) { return makers[worker].make(chunks[i], slots[slot]); },
         [&](std::size_t i, std::size_t slot) {
-            if (options.progress) options.progress(chunks[i].now.end, new_file.size());
+            if (options.work.progress) options.work.progress({chunks[i].now.end, new_file.size()});
             give_back(new_model, chunks[i].now);
             give_back(old_model, chunks[i].neighbours);
             return writer.take(slots[slot]);

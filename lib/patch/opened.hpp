@@ -3,7 +3,7 @@
 
 #include <filesystem>
 #include <functional>
-#include <ggufkit/patch.hpp>
+#include <ggufkit/diff/patch.hpp>
 
 #include "io/mapped_file.hpp"
 #include "patch/format.hpp"

@@ -64,8 +64,8 @@ Result<void> Rebuild::run(const std::function<Result<void>(const Part&)>& take) 
 
 Result<void> Rebuild::advance(std::uint64_t bytes) {
     done_ += bytes;
-    if (options_.progress) options_.progress(done_, head_.old_file.bytes + head_.new_file.bytes);
-    if (!options_.stop.stop_requested()) return {};
+    if (options_.work.progress) options_.work.progress({done_, head_.old_file.bytes + head_.new_file.bytes});
+    if (!options_.work.stop.stop_requested()) return {};
     return fail({.code = Errc::cancelled, .detail = "stopped on request"});
 }
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <ggufkit/patch.hpp>
+#include <ggufkit/diff/patch.hpp>
 
 #include "io/mapped_file.hpp"
 #include "patch/opened.hpp"

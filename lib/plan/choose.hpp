@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 #include "plan/facts.hpp"
 #include "plan/overrides.hpp"

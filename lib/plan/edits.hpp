@@ -1,7 +1,7 @@
 // The edits that a recipe makes to metadata: keys removed, keys set.
 #pragma once
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <span>
 #include <string>
 #include <vector>

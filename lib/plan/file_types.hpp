@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 #include "plan/enum_set.hpp"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <span>
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // What an imatrix has for the tensors of a plan, and what it lacks.
 #pragma once
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <string_view>
 
 namespace ggufkit::plan {

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 #include "plan/pattern.hpp"
 

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 #include "container/role.hpp"
 #include "plan/choose.hpp"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <ggufkit/inspect/digests.hpp>
-#include <ggufkit/provenance.hpp>
+#include <ggufkit/requant/provenance.hpp>
 #include <ggufkit/version.hpp>
 #include <optional>
 #include <unordered_set>
@@ -126,7 +126,7 @@ Result<void> plan::describe_provenance(Header& header, const Model& model, const
     return {};
 }
 
-Result<Provenance> trace(const Model& source, std::string tool, const Work& work) {
+Result<Provenance> provenance_of(const Model& source, std::string tool, const Work& work) {
     auto found = digests(source, source.tensors(), work);
     if (!found) return fail(std::move(found).error());
     return Provenance{std::move(tool), *std::move(found)};

@@ -1,7 +1,7 @@
 // The keys that say what a file was made from.
 #pragma once
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <ggufkit/writer.hpp>
 
 namespace ggufkit::plan {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/recipe_file.hpp>
+#include <ggufkit/requant/recipe_file.hpp>
 
 #include "core/text.hpp"
 #include "io/spool_file.hpp"

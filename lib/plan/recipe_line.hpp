@@ -1,7 +1,7 @@
 // Lines of recipe files.
 #pragma once
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <string>
 #include <string_view>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <span>
 #include <vector>
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 
 #include "core/bytes.hpp"
 

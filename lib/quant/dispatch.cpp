@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <optional>
 #include <string>
 

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <ggufkit/format.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <limits>
 #include <span>
 

@@ -12,7 +12,7 @@
 #include <functional>
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <span>
 #include <vector>
 

@@ -1,6 +1,6 @@
 #include <fcntl.h>
 
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <list>
 #include <optional>
 #include <vector>
@@ -47,7 +47,7 @@ class Run {
           checkpoints_(checkpoints),
           observer_(observer),
           runner_(assembly_, job.workers),
-          meter_(options_.progress, assembly_.source_bytes()) {}
+          meter_(options_.work.progress, assembly_.source_bytes()) {}
 
     Result<void> all() {
         for (const auto step : {&Run::take_over, &Run::write, &Run::check, &Run::publish}) {
@@ -62,7 +62,7 @@ class Run {
         TRY_LET(auto claims, checkpoints_.claims());
         if (!options_.resume) claims.clear();
         const auto sound = checkpoints_.verify(std::move(claims), [&](std::size_t end) {
-            return runner_.each(0, end, options_.stop, [&](std::size_t number, Workspace& workspace) {
+            return runner_.each(0, end, options_.work.stop, [&](std::size_t number, Workspace& workspace) {
                 return hash_left(number, workspace).map([&](std::uint64_t hash) { checkpoints_.done(number, hash); });
             });
         });
@@ -89,18 +89,20 @@ class Run {
     // An observer hears of what the run before made too, though not of the time that took.
     Result<void> observe_left() {
         if (observer_ == nullptr) return {};
-        return runner_.each(0, begin_, options_.stop, [&](std::size_t number, Workspace& workspace) -> Result<void> {
-            TRY_LET(const auto source, requant::read_piece(assembly_.piece(number), workspace));
-            for (const Segment& segment : segments_of(source.piece)) {
-                if (!segment.target->converts()) continue;
-                const auto blocks = source.spare.first(segment.bytes);
-                auto seen = outputs_.read(segment, blocks);
-                if (segment.target->big_endian) swap_block_bytes(format_of(segment.target->tensor->to), blocks);
-                if (seen) seen = observer_->encoded(segment, source.values, blocks, {});
-                if (!seen) return seen;
-            }
-            return {};
-        });
+        return runner_.each(0, begin_, options_.work.stop,
+                            [&](std::size_t number, Workspace& workspace) -> Result<void> {
+                                TRY_LET(const auto source, requant::read_piece(assembly_.piece(number), workspace));
+                                for (const Segment& segment : segments_of(source.piece)) {
+                                    if (!segment.target->converts()) continue;
+                                    const auto blocks = source.spare.first(segment.bytes);
+                                    auto seen = outputs_.read(segment, blocks);
+                                    if (segment.target->big_endian)
+                                        swap_block_bytes(format_of(segment.target->tensor->to), blocks);
+                                    if (seen) seen = observer_->encoded(segment, source.values, blocks, {});
+                                    if (!seen) return seen;
+                                }
+                                return {};
+                            });
     }
 
     // Of what the outputs have for a piece.
@@ -117,7 +119,7 @@ class Run {
 
     Result<void> write() {
         std::stop_source stop;
-        const std::stop_callback stop_too(options_.stop, [&] { stop.request_stop(); });
+        const std::stop_callback stop_too(options_.work.stop, [&] { stop.request_stop(); });
         checkpoints_.start(
             options_.checkpoint_interval, [&] { return outputs_.sync(); }, [&] { stop.request_stop(); });
         auto written =
@@ -141,7 +143,7 @@ class Run {
         return {};
     }
 
-    Result<void> check() { return requant::check_written(job_.model, outputs_.written(), options_.stop); }
+    Result<void> check() { return requant::check_written(job_.model, outputs_.written(), options_.work.stop); }
 
     // With a last mark, so that a run that is killed between the names of several files can be resumed too.
     Result<void> publish() {
@@ -170,8 +172,9 @@ bool worth_resuming(const Error& error) {
         case Errc::io_read:
         case Errc::io_write:
         case Errc::io_no_space:
-        case Errc::io_exists: return true;
-        default: return is_no_memory(error);
+        case Errc::io_exists:
+        case Errc::no_memory: return true;
+        default: return false;
     }
 }
 
@@ -227,7 +230,7 @@ Result<void> execute(const Model& model, std::span<const Output> outputs, const 
     std::vector<const Plan*> plans;
     for (const Output& output : outputs) plans.push_back(output.plan);
     TRY_LET(const auto assembly, Assembly::make(model, std::move(plans)));
-    TRY_LET(const auto workers, requant::choose_workers(assembly, assembly.pieces(), options.threads));
+    TRY_LET(const auto workers, requant::choose_workers(assembly, assembly.pieces(), options.work.threads));
     const Job job{model, outputs, assembly, workers, options};
 
     requant::advise_sequential(model);

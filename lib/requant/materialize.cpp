@@ -6,7 +6,7 @@
 
 #include <cerrno>
 #include <chrono>
-#include <ggufkit/materialize.hpp>
+#include <ggufkit/requant/shared.hpp>
 #include <thread>
 #include <utility>
 
@@ -54,8 +54,8 @@ Result<void> prepare(const Assembly& assembly, int fd) {
 // Writes the pieces; with `control`, those that are not ready yet, and says which are. Then reads back what `path` has.
 Result<void> fill(const Model& model, const Assembly& assembly, int fd, const std::filesystem::path& path,
                   Control* control, const MaterializeOptions& options) {
-    TRY_LET(const auto workers, requant::choose_workers(assembly, assembly.pieces(), options.threads));
-    Meter meter(options.progress, assembly.source_bytes(), Meter::Interval(0));
+    TRY_LET(const auto workers, requant::choose_workers(assembly, assembly.pieces(), options.work.threads));
+    Meter meter(options.work.progress, assembly.source_bytes(), Meter::Interval(0));
     meter.report();
     requant::Runner runner(assembly, workers);
     const auto make = [&](std::uint64_t number, requant::Workspace& workspace) -> Result<void> {
@@ -69,7 +69,7 @@ Result<void> fill(const Model& model, const Assembly& assembly, int fd, const st
         meter.add(piece.source_bytes());
         return {};
     };
-    const std::stop_token& stop = options.patience.stop;
+    const std::stop_token& stop = options.work.stop;
     TRY(runner.each(0, assembly.pieces(), stop, make));
     meter.report();
     const requant::WrittenFile written[]{{path, &assembly.layout(0)}};
@@ -116,10 +116,10 @@ class Materialization {
             }
             waited_ = true;
             report(*control);
-            if (options_.patience.stop.stop_requested()) {
+            if (options_.work.stop.stop_requested()) {
                 return refuse(Errc::cancelled, names_.data, "stopped on request");
             }
-            if (options_.patience.most && std::chrono::steady_clock::now() - start >= *options_.patience.most) {
+            if (options_.patience && std::chrono::steady_clock::now() - start >= *options_.patience) {
                 return refuse(Errc::cancelled, names_.data,
                               "another process has not made it in the time that there was");
             }
@@ -129,10 +129,10 @@ class Materialization {
     }
 
     void report(const Control& control) const {
-        if (!options_.progress || control.pieces() == 0) return;
+        if (!options_.work.progress || control.pieces() == 0) return;
         const double share = static_cast<double>(control.count_ready()) / static_cast<double>(control.pieces());
         const std::uint64_t total = assembly_.source_bytes();
-        options_.progress({static_cast<std::uint64_t>(share * static_cast<double>(total)), total});
+        options_.work.progress({static_cast<std::uint64_t>(share * static_cast<double>(total)), total});
     }
 
     bool is_ours(const Control& control) const { return control.is_of(run_, assembly_.pieces()); }

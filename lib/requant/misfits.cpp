@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <cmath>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <mutex>
 #include <optional>
 
@@ -42,13 +42,13 @@ struct Seen {
 
 }  // namespace
 
-Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan, const MisfitOptions& options) {
+Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan, const Work& work) {
     const auto may_be_one = [](const PlannedTensor& tensor) {
         return tensor.from != tensor.to && tensor.to != TensorType::F32;
     };
     TRY_LET(const auto assembly, requant::Assembly::make(model, {&plan}, may_be_one));
-    TRY_LET(const auto workers, requant::choose_workers(assembly, assembly.pieces(), options.threads));
-    Meter meter(options.progress, assembly.source_bytes());
+    TRY_LET(const auto workers, requant::choose_workers(assembly, assembly.pieces(), work.threads));
+    Meter meter(work.progress, assembly.source_bytes());
     const auto tensors = assembly.tensors();
     std::vector<Seen> seen(tensors.size());
     std::mutex mutex;
@@ -67,7 +67,7 @@ Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan, c
         return {};
     };
     requant::Runner runner(assembly, workers);
-    TRY(runner.each(0, assembly.pieces(), options.stop, look_at));
+    TRY(runner.each(0, assembly.pieces(), work.stop, look_at));
     TRY(model.check_unchanged());
 
     std::vector<Misfit> misfits;

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <span>
 #include <vector>
 

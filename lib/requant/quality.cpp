@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 
 #include "core/try.hpp"
 #include "quant/measure/error_meter.hpp"

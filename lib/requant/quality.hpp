@@ -7,7 +7,7 @@
 #include <deque>
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
-#include <ggufkit/report.hpp>
+#include <ggufkit/requant/report.hpp>
 #include <map>
 #include <mutex>
 #include <span>

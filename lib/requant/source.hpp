@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <optional>
 #include <span>
 #include <vector>

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -87,7 +87,7 @@ Result<void> execute_to(const Model& model, const Plan& plan, const Sink& sink, 
     const auto begins = stretches_of(file);
     const std::uint64_t stretches = begins.size() - 1;
     TRY_LET(const auto workers,
-            requant::choose_workers(assembly, stretches, options.threads, extra_bytes(file, options.zstd_level)));
+            requant::choose_workers(assembly, stretches, options.work.threads, extra_bytes(file, options.zstd_level)));
     requant::advise_sequential(model);
 
     const bool compressed = options.zstd_level != 0;
@@ -108,7 +108,7 @@ Result<void> execute_to(const Model& model, const Plan& plan, const Sink& sink, 
         return compressed ? compress(content, options.zstd_level, stretch) : Result<void>{};
     };
 
-    Meter meter(options.progress, plan.bytes_in());
+    Meter meter(options.work.progress, plan.bytes_in());
     meter.report();
     io::SeekTable table;
     const auto take = [&](std::size_t slot) -> Result<void> {
@@ -118,7 +118,7 @@ Result<void> execute_to(const Model& model, const Plan& plan, const Sink& sink, 
         meter.add(stretch.bytes_in);
         return {};
     };
-    TRY(runner.in_order(stretches, slots.size(), options.stop, make, take));
+    TRY(runner.in_order(stretches, slots.size(), options.work.stop, make, take));
     meter.report();
     TRY(model.check_unchanged());
     return compressed ? sink(table.encode()) : Result<void>{};
@@ -135,12 +135,10 @@ Result<void> execute_compressed(const Model& model, const Plan& plan, const std:
         at += bytes.size();
         return written;
     };
-    auto done = execute_to(
-        model, plan, append,
-        {.threads = options.threads, .zstd_level = level, .progress = options.progress, .stop = options.stop});
+    auto done = execute_to(model, plan, append, {.work = options.work, .zstd_level = level});
     if (!done) return done;
     const requant::WrittenFile written[]{{file.partial_path(), &plan.files.front()}};
-    TRY(requant::check_written(model, written, options.stop));
+    TRY(requant::check_written(model, written, options.work.stop));
     return file.commit();
 }
 

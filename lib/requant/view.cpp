@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <ggufkit/detail/name_index.hpp>
-#include <ggufkit/requant_view.hpp>
+#include <ggufkit/requant/view.hpp>
 #include <mutex>
 #include <new>
 #include <optional>

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <ggufkit/target.hpp>
+#include <ggufkit/requant/target.hpp>
 #include <unordered_map>
 
 #include "plan/file_types.hpp"

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ggufkit/quantize.hpp>
-#include <ggufkit/target.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/target.hpp>
 #include <mutex>
 #include <tuple>
 
@@ -163,16 +163,17 @@ Result<void> try_all(const Model& model, std::span<const Subject> subjects, Effo
     const auto report = [&](std::size_t more) {
         const std::lock_guard lock(mutex);
         done += more;
-        if (options.progress) options.progress(done, subjects.size());
+        if (options.work.progress) options.work.progress({done, subjects.size()});
     };
     report(0);
-    return parallel_for(subjects.size(), options.threads, options.stop, [&](std::size_t i, unsigned) -> Result<void> {
-        auto tried = Trial(model, subjects[i], options.sample, effort).run();
-        if (!tried) return fail(std::move(tried).error());
-        measurement.tensors[i].options = *std::move(tried);
-        report(1);
-        return {};
-    });
+    return parallel_for(subjects.size(), options.work.threads, options.work.stop,
+                        [&](std::size_t i, unsigned) -> Result<void> {
+                            auto tried = Trial(model, subjects[i], options.sample, effort).run();
+                            if (!tried) return fail(std::move(tried).error());
+                            measurement.tensors[i].options = *std::move(tried);
+                            report(1);
+                            return {};
+                        });
 }
 
 }  // namespace
@@ -187,10 +188,10 @@ Result<Measurement> measure(const Model& model, const Recipe& recipe, const Meas
     Recipe any = recipe;  // of any file type, since only what it leaves free is asked
     Mix& mix = *any.mix();
     if (mix.file_type == nullptr) mix.file_type = find_file_type("Q8_0");
-    const auto plan = make_plan(model, any, options.stop);
+    const auto plan = make_plan(model, any, options.work.stop);
     if (!plan) return fail(plan.error());
 
-    const auto sensitivities = Sensitivities::find(model, any, *plan, options.threads, options.stop);
+    const auto sensitivities = Sensitivities::find(model, any, *plan, options.work.threads, options.work.stop);
     if (!sensitivities) return fail(sensitivities.error());
     const Wishes wishes(mix, options);
     std::vector<Subject> subjects;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <map>
 
 #include "core/parallel.hpp"

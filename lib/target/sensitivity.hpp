@@ -8,7 +8,7 @@
 
 #include <cstdint>
 #include <ggufkit/error.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <map>
 #include <stop_token>
 #include <string_view>

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <ggufkit/target.hpp>
+#include <ggufkit/requant/target.hpp>
 #include <limits>
 #include <optional>
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <string>
 #include <utility>
 

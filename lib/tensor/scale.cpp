@@ -1,7 +1,7 @@
 #include "tensor/scale.hpp"
 
 #include <cstdint>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <string>
 #include <string_view>
 

@@ -1,8 +1,8 @@
 // Files that are not GGUF are recognized, and nothing else is taken for one of them.
 #include <doctest/doctest.h>
 
-#include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/quant/imatrix.hpp>
 
 #include "container/foreign.hpp"
 #include "container/role.hpp"

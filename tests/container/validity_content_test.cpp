@@ -4,7 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <limits>
 #include <map>
 #include <span>

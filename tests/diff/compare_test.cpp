@@ -1,7 +1,7 @@
-// What compare() finds between two files, and what it does not mind.
+// What compare_models() finds between two files, and what it does not mind.
 #include <doctest/doctest.h>
 
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <ggufkit/inspect/digests.hpp>
 #include <numeric>
 #include <string>
@@ -28,7 +28,7 @@ Compared compare_files(const std::filesystem::path& a, const std::filesystem::pa
     auto model_a = Model::open(a), model_b = Model::open(b);
     REQUIRE_MESSAGE(model_a, (model_a ? "" : model_a.error().message()));
     REQUIRE_MESSAGE(model_b, (model_b ? "" : model_b.error().message()));
-    auto diff = compare(*model_a, *model_b, {.threads = threads});
+    auto diff = compare_models(*model_a, *model_b, {.work = {.threads = threads}});
     REQUIRE(diff);
     return {std::move(*model_a), std::move(*model_b), std::move(*diff)};
 }
@@ -194,13 +194,14 @@ TEST_CASE("any number of threads finds the same, and reports all progress") {
     const auto model_a = Model::open(a.save(folder / "a.gguf")), model_b = Model::open(b.save(folder / "b.gguf"));
     for (const unsigned threads : {1u, 2u, 7u, 64u}) {
         std::uint64_t last = 0, calls = 0;
-        const auto progress = [&](std::uint64_t done, std::uint64_t total) {
+        const auto progress = [&](const Progress& now) {
+            const auto [done, total] = now;
             CHECK(done == last + 256);
             CHECK(total == 40 * 256);
             last = done;
             ++calls;
         };
-        const auto diff = compare(*model_a, *model_b, {.threads = threads, .progress = progress});
+        const auto diff = compare_models(*model_a, *model_b, {.work = {.threads = threads, .progress = progress}});
         REQUIRE(diff);
         CHECK(calls == 40);
         REQUIRE(diff->tensors.size() == 14);
@@ -214,7 +215,7 @@ TEST_CASE("a request to stop ends a comparison") {
     const auto file = Model::open(model.save(folder / "a.gguf"));
     std::stop_source stop;
     stop.request_stop();
-    const auto diff = compare(*file, *file, {.stop = stop.get_token()});
+    const auto diff = compare_models(*file, *file, {.work = {.stop = stop.get_token()}});
     REQUIRE_FALSE(diff);
     CHECK(diff.error().code == Errc::cancelled);
 }
@@ -225,7 +226,7 @@ TEST_CASE("a file that changes meanwhile is an error, not a difference") {
     const auto path = model.save(folder / "a.gguf");
     const auto a = Model::open(path), b = Model::open(model.save(folder / "b.gguf"));
     std::ofstream(path, std::ios::app) << "more";
-    const auto diff = compare(*a, *b);
+    const auto diff = compare_models(*a, *b);
     REQUIRE_FALSE(diff);
     CHECK(diff.error().code == Errc::io_changed);
 }

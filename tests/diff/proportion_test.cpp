@@ -5,13 +5,13 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <ggufkit/diff.hpp>
-#include <ggufkit/sequence_diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include "container/allocations.hpp"
+#include "diff/sequences.hpp"
 #include "support/bytes.hpp"
 #include "support/files.hpp"
 #include "support/small_model.hpp"
@@ -120,12 +120,12 @@ TEST_CASE("30000 tiny tensors, whatever became of them") {
     const std::size_t bytes = 2 * std::filesystem::file_size(folder / "a");
     for (const Model* b : {&a, &changed, &renamed}) {
         const HeapWatch watch;
-        const auto diff = compare(a, *b, {.threads = 2});
+        const auto diff = compare_models(a, *b, {.work = {.threads = 2}});
         REQUIRE(diff);
         CHECK(diff->tensors.size() + diff->tensors_equal == count);
         std::vector<TensorPair> pairs;
         for (const TensorChange& change : diff->tensors) pairs.push_back({change.a, change.b});
-        CHECK(compare_values(a, *b, pairs, {.threads = 2}));
+        CHECK(compare_values(a, *b, pairs, {.work = {.threads = 2}}));
         CHECK(watch.peak() < 8 * bytes);
     }
 }
@@ -135,14 +135,14 @@ TEST_CASE("a row of a quarter of a gigabyte is compared within a few MiB") {
     const TemporaryFolder folder;
     const Model a = with_row(folder / "a", weights, 0), b = with_row(folder / "b", weights, 1);
     const HeapWatch watch;
-    const auto diff = compare(a, b, {.threads = 2});
+    const auto diff = compare_models(a, b, {.work = {.threads = 2}});
     REQUIRE(diff);
     REQUIRE(diff->tensors.size() == 1);
     CHECK(diff->tensors.front().blocks.differ == 1);
     const std::vector<TensorPair> pair{{diff->tensors.front().a, diff->tensors.front().b}};
-    const auto values = compare_values(a, b, pair, {.threads = 2});
+    const auto values = compare_values(a, b, pair, {.work = {.threads = 2}});
     REQUIRE(values);
     CHECK(values->front().sums.elements == weights);
-    CHECK(compare_values(a, b, pair, {.threads = 2, .sample = 64}));
+    CHECK(compare_values(a, b, pair, {.work = {.threads = 2}, .sample = 64}));
     CHECK(watch.peak() < 4 * mebi);
 }

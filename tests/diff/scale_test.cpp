@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
-#include <ggufkit/diff.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/diff/diff.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <string>
 #include <vector>
 
@@ -51,7 +51,7 @@ struct Both {
 
     ValueDifference values(std::string_view name, std::uint64_t sample = 0) const {
         const TensorPair pairs[]{{a.find_tensor(name), b.find_tensor(name)}};
-        const auto values = compare_values(a, b, pairs, {.threads = 2, .sample = sample});
+        const auto values = compare_values(a, b, pairs, {.work = {.threads = 2}, .sample = sample});
         REQUIRE(values);
         return values->front();
     }
@@ -65,7 +65,7 @@ TEST_CASE("scale: matrices without weights have no factors, however many they ar
     add_floats(model, "blk.0.attn_q.scale", {1}, {2});
     const Both both(model, model);
     CHECK_FALSE(is_scale(both.a, *both.a.find_tensor("blk.0.attn_q.scale")));
-    CHECK(compare(both.a, both.b));
+    CHECK(compare_models(both.a, both.b));
 }
 
 TEST_CASE("scale: weights count with their factor, in both directions, whole or as a sample") {
@@ -101,7 +101,7 @@ TEST_CASE("scale: other factors are a difference of the weights") {
     const float factor = 3;
     std::memcpy(other.packed.at("blk.0.ffn_up.scale").bytes.data(), &factor, sizeof factor);
     const Both both(twins.packed, other.packed);
-    const auto diff = compare(both.a, both.b);
+    const auto diff = compare_models(both.a, both.b);
     REQUIRE(diff);
     REQUIRE(diff->tensors.size() == 2);
     CHECK(diff->tensors[0].name == "blk.0.ffn_up.weight");
@@ -112,7 +112,7 @@ TEST_CASE("scale: other factors are a difference of the weights") {
     CHECK(both.values("blk.0.ffn_up.weight").sums.relative_rmse() == doctest::Approx(0.5));
     CHECK(both.values("blk.0.ffn_up.weight").sums.gain() == doctest::Approx(1.5));
 
-    const auto same = compare(both.a, both.a);
+    const auto same = compare_models(both.a, both.a);
     REQUIRE(same);
     CHECK(same->same());
 }
@@ -120,13 +120,13 @@ TEST_CASE("scale: other factors are a difference of the weights") {
 TEST_CASE("scale: in a ranking, factors are neither missing nor too many") {
     const Twins twins({128, 40}, {2});
     const Both both(twins.floats, twins.packed);
-    const auto up = rank(both.a, both.b, both.b, {});
+    const auto up = rank_models(both.a, both.b, both.b, {});
     REQUIRE(up);
     CHECK(up->not_in_base.empty());
     CHECK(up->not_compared.empty());
     REQUIRE(up->a.size() == 1);
     CHECK(up->a[0].sums.equal_share() == 1);
-    const auto down = rank(both.b, both.a, both.a, {});
+    const auto down = rank_models(both.b, both.a, both.a, {});
     REQUIRE(down);
     CHECK(down->not_in_base.empty());
     CHECK(down->not_compared.empty());

@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <ggufkit/diff.hpp>
-#include <ggufkit/sequence_diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "diff/sequences.hpp"
 #include "support/files.hpp"
 #include "support/small_model.hpp"
 
@@ -181,7 +181,7 @@ TEST_CASE("metadata: ignored keys and tolerance") {
     b.set("general.name", "Other").set("general.note", "new");
     const auto model_a = Model::open(a.save(folder / "a.gguf")), model_b = Model::open(b.save(folder / "b.gguf"));
     const auto keys = [&](const DiffOptions& options) {
-        const auto diff = compare(*model_a, *model_b, options);
+        const auto diff = compare_models(*model_a, *model_b, options);
         REQUIRE(diff);
         std::vector<std::string> names;
         for (const KeyChange& change : diff->metadata) names.push_back(change.key);
@@ -204,7 +204,7 @@ TEST_CASE("structure: renamed by content, blocks that differ by number") {
     for (const std::size_t block : {3u, 17u, 255u}) q[144 * block + 20] ^= std::byte{1};
     const auto model_a = Model::open(a.save(folder / "a.gguf"));
     const auto model_b = Model::open(b.save(folder / "b.gguf", {.order = ByteOrder::big}));
-    const auto diff = compare(*model_a, *model_b);
+    const auto diff = compare_models(*model_a, *model_b);
     REQUIRE(diff);
     REQUIRE(diff->tensors.size() == 4);
     CHECK(diff->tensors[0].name == "blk.0.attn_norm.weight");
@@ -217,7 +217,7 @@ TEST_CASE("structure: renamed by content, blocks that differ by number") {
     CHECK(diff->tensors[2].blocks.first == std::vector<std::uint64_t>{3, 17, 255});
     CHECK(diff->tensors[3].name == "x");
     CHECK(diff->tensors[3].a == nullptr);
-    const auto fast = compare(*model_a, *model_b, {.bytes = false});
+    const auto fast = compare_models(*model_a, *model_b, {.bytes = false});
     REQUIRE(fast);
     CHECK(fast->tensors.size() == 4);  // two names gone, two new
 }

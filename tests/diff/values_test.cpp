@@ -1,11 +1,11 @@
-// compare_values(), rank() and totals() against sums made in the plainest way.
+// compare_values(), rank_models() and totals() against sums made in the plainest way.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <cstring>
-#include <ggufkit/diff.hpp>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/diff/diff.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <limits>
 #include <string>
 #include <vector>
@@ -89,17 +89,18 @@ TEST_CASE("values: the same to the bit with any number of threads, on every inst
     const auto pairs = pairs_of(model_a, model_b);
     const std::string best(quant::simd_target());
     for (const std::uint64_t sample : {std::uint64_t{0}, std::uint64_t{700}}) {
-        const auto first = compare_values(model_a, model_b, pairs, {.threads = 1, .sample = sample});
+        const auto first = compare_values(model_a, model_b, pairs, {.work = {.threads = 1}, .sample = sample});
         REQUIRE(first);
         for (const unsigned threads : {2u, 7u}) {
-            const auto again = compare_values(model_a, model_b, pairs, {.threads = threads, .sample = sample});
+            const auto again =
+                compare_values(model_a, model_b, pairs, {.work = {.threads = threads}, .sample = sample});
             REQUIRE(again);
             CHECK(bytes_of(*again) == bytes_of(*first));
         }
         for (const std::string_view target : quant::simd_targets()) {
             CAPTURE(target);
             REQUIRE(quant::use_simd_target(target));
-            const auto again = compare_values(model_a, model_b, pairs, {.threads = 2, .sample = sample});
+            const auto again = compare_values(model_a, model_b, pairs, {.work = {.threads = 2}, .sample = sample});
             quant::use_simd_target(best);
             REQUIRE(again);
             CHECK(bytes_of(*again) == bytes_of(*first));
@@ -192,7 +193,7 @@ TEST_CASE("totals add up, by part and by layer") {
     const auto pairs = pairs_of(a, b);
     const auto values = compare_values(a, b, pairs);
     REQUIRE(values);
-    const auto whole = totals(pairs, *values, ValueGrouping::whole);
+    const auto whole = totals(pairs, *values, Grouping::whole);
     REQUIRE(whole.size() == 1);
     double e2 = 0, layer_3 = 0, attn_q = 0;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -202,11 +203,11 @@ TEST_CASE("totals add up, by part and by layer") {
         attn_q += name.ends_with("attn_q.weight") ? (*values)[i].sums.e2 : 0;
     }
     check_close(whole[0].sums.e2, e2);
-    const auto layers = totals(pairs, *values, ValueGrouping::layer);
+    const auto layers = totals(pairs, *values, Grouping::layer);
     REQUIRE(layers.size() == 6);
     CHECK(layers[3].name == "3");
     check_close(layers[3].sums.e2, layer_3);
-    const auto parts = totals(pairs, *values, ValueGrouping::part);
+    const auto parts = totals(pairs, *values, Grouping::part);
     const auto part = std::ranges::find(parts, "attn_q", &ValueTotal::name);
     REQUIRE(part != parts.end());
     CHECK(part->tensors == 6);
@@ -220,7 +221,7 @@ TEST_CASE("rank: the same tensors of both, each against the base, the rest by na
     b.remove("blk.1.attn_q.weight");
     const Model model = open_model(base.save(folder / "m.gguf")), model_a = open_model(a.save(folder / "a.gguf")),
                 model_b = open_model(b.save(folder / "b.gguf"));
-    const auto ranking = rank(model, model_a, model_b);
+    const auto ranking = rank_models(model, model_a, model_b);
     REQUIRE(ranking);
     CHECK(ranking->not_compared == std::vector<std::string>{"blk.1.attn_q.weight"});
     REQUIRE(ranking->a.size() == base.tensors.size() - 1);

@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <boost/json.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <sstream>
 
 #include "info/screens.hpp"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <ggufkit/check_data.hpp>
+#include <ggufkit/inspect/check_data.hpp>
 
 #include "support/files.hpp"
 #include "support/random_blocks.hpp"

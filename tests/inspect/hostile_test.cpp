@@ -2,10 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <ggufkit/check_data.hpp>
-#include <ggufkit/manifest.hpp>
-#include <ggufkit/peek.hpp>
-#include <ggufkit/stats.hpp>
+#include <ggufkit/inspect/check_data.hpp>
+#include <ggufkit/inspect/manifest.hpp>
+#include <ggufkit/inspect/peek.hpp>
+#include <ggufkit/inspect/stats.hpp>
 
 using namespace ggufkit;
 
@@ -19,11 +19,11 @@ TEST_CASE("tensor data of broken files: results or errors, and nothing else") {
         for (const ModelTensor& tensor : model->tensors()) {
             const bool there = model->data(tensor).has_value();
             readable = readable && there;
-            const auto found = peek(*model, tensor, 0, 0, 1);
+            const auto found = peek_weights(*model, tensor, 0, 0, 1);
             if (!there) CHECK(!found);
             if (found) CHECK(found->values.size() == 1);
         }
-        CHECK(stats(*model, model->tensors(), {.threads = 1}).has_value() == readable);
+        CHECK(tensor_stats(*model, model->tensors(), {.threads = 1}).has_value() == readable);
         CHECK(check_data(*model, model->tensors(), {.threads = 1}).has_value() == readable);
         CHECK(hash_model(*model, HashKind::xxh64, {.threads = 1}).has_value() == readable);
         ++looked_at;

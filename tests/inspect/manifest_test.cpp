@@ -4,7 +4,7 @@
 
 #include <fstream>
 #include <ggufkit/inspect/digests.hpp>
-#include <ggufkit/manifest.hpp>
+#include <ggufkit/inspect/manifest.hpp>
 
 #include "quant/simd/target.hpp"
 #include "support/files.hpp"
@@ -207,7 +207,8 @@ TEST_CASE("manifest: progress ends with everything, a stop is obeyed, a changed 
     const auto path = some_model().save(folder / "a.gguf");
     const auto model = Model::open(path);
     std::uint64_t last = 0, total = 1;
-    const auto note = [&](std::uint64_t done, std::uint64_t all) {
+    const auto note = [&](const Progress& now) {
+        const auto [done, all] = now;
         CHECK(done > last);
         last = done;
         total = all;

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
-#include <ggufkit/peek.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/inspect/peek.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <map>
 
 #include "quant/iq/codebooks.hpp"
@@ -144,7 +144,7 @@ TEST_CASE("peek: every type of block put together from its parts is what it deco
     for (const FormatInfo& format : formats()) {
         if (!format.usable()) continue;
         CAPTURE(format.name);
-        CHECK(!formula(format.type()).empty());
+        CHECK(!block_formula(format.type()).empty());
         if (!format.quantized()) continue;
         const Formula& put_together = formulas().at(format.type());
         const auto blocks = random_blocks(format, 50, format.id + 7);
@@ -191,7 +191,7 @@ TEST_CASE("peek: the weights of a place, and the blocks that they are in") {
         const auto model = Model::open(small.save(folder / "a.gguf", {.order = order}));
         REQUIRE(model);
         const ModelTensor& tensor = *model->find_tensor("q");
-        const auto found = peek(*model, tensor, 5, 30, 40);
+        const auto found = peek_weights(*model, tensor, 5, 30, 40);
         REQUIRE(found);
         CHECK(found->values == std::vector<float>(q.begin() + 5 * 96 + 30, q.begin() + 5 * 96 + 70));
         REQUIRE(found->blocks.size() == 3);
@@ -202,14 +202,14 @@ TEST_CASE("peek: the weights of a place, and the blocks that they are in") {
             const auto little = std::span(small.tensors[0].bytes).subspan(at, 18);
             CHECK(std::ranges::equal(found->blocks[i].bytes, little));
         }
-        const auto plain = peek(*model, *model->find_tensor("f"), 3, 7, 3);
+        const auto plain = peek_weights(*model, *model->find_tensor("f"), 3, 7, 3);
         REQUIRE(plain);
         CHECK(plain->values == std::vector<float>(f.end() - 3, f.end()));
         REQUIRE(plain->blocks.size() == 1);
         CHECK(plain->blocks[0].column == 7);
         CHECK(plain->blocks[0].parts[0].reals.size() == 3);
 
-        CHECK(peek(*model, tensor, 0, 0, 0)->values.empty());
+        CHECK(peek_weights(*model, tensor, 0, 0, 0)->values.empty());
         for (const auto& [row, column, count] : {std::array<std::uint64_t, 3>{6, 0, 1},
                                                  {0, 96, 1},
                                                  {0, 90, 7},
@@ -217,7 +217,7 @@ TEST_CASE("peek: the weights of a place, and the blocks that they are in") {
                                                  {0, ~std::uint64_t{0}, 2},
                                                  {0, 1, ~std::uint64_t{0}}}) {
             CAPTURE(row);
-            const auto refused = peek(*model, tensor, row, column, count);
+            const auto refused = peek_weights(*model, tensor, row, column, count);
             REQUIRE(!refused);
             CHECK(refused.error().code == Errc::out_of_range);
         }

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <ggufkit/quantize.hpp>
-#include <ggufkit/stats.hpp>
+#include <ggufkit/inspect/stats.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <limits>
 
 #include "core/half.hpp"
@@ -34,10 +34,10 @@ void add(SmallModel& model, const std::string& name, const std::vector<float>& v
     add(model, name, TensorType::F32, {bytes.begin(), bytes.end()});
 }
 
-std::vector<TensorStats> stats_of(const std::filesystem::path& path, const StatsOptions& options = {}) {
+std::vector<TensorStats> stats_of(const std::filesystem::path& path, const Work& options = {}) {
     const auto model = Model::open(path);
     REQUIRE(model);
-    auto found = stats(*model, model->tensors(), options);
+    auto found = tensor_stats(*model, model->tensors(), options);
     REQUIRE(found);
     REQUIRE(found->size() == model->tensors().size());
     return std::move(*found);
@@ -409,21 +409,22 @@ TEST_CASE("stats: progress ends with everything, a stop is obeyed, a file that w
     const auto model = Model::open(path);
     REQUIRE(model);
     std::uint64_t last = 0, total = 1;
-    const auto note = [&](std::uint64_t done, std::uint64_t all) {
+    const auto note = [&](const Progress& now) {
+        const auto [done, all] = now;
         CHECK(done > last);
         last = done;
         total = all;
     };
-    CHECK(stats(*model, model->tensors(), {.threads = 2, .progress = note}));
+    CHECK(tensor_stats(*model, model->tensors(), {.threads = 2, .progress = note}));
     CHECK(last == total);
     std::stop_source stop;
     stop.request_stop();
-    const auto stopped = stats(*model, model->tensors(), {.stop = stop.get_token()});
+    const auto stopped = tensor_stats(*model, model->tensors(), {.stop = stop.get_token()});
     REQUIRE(!stopped);
     CHECK(stopped.error().code == Errc::cancelled);
-    CHECK(stats(*model, {})->empty());
+    CHECK(tensor_stats(*model, {})->empty());
     std::ofstream(path, std::ios::app) << "more";
-    const auto changed = stats(*model, model->tensors());
+    const auto changed = tensor_stats(*model, model->tensors());
     REQUIRE(!changed);
     CHECK(changed.error().code == Errc::io_changed);
 }

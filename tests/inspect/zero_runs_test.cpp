@@ -1,7 +1,7 @@
 // Runs of zeros that an unfinished download leaves, and zeros that are ordinary.
 #include <doctest/doctest.h>
 
-#include <ggufkit/check_data.hpp>
+#include <ggufkit/inspect/check_data.hpp>
 
 #include "support/files.hpp"
 #include "support/small_model.hpp"

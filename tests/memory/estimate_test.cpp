@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 
 #include "memory/sized_model.hpp"
 

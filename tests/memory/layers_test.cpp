@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 
 #include "memory/sized_model.hpp"
 

@@ -1,7 +1,7 @@
 // Layers onto devices.
 #include <doctest/doctest.h>
 
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 #include <limits>
 #include <random>
 

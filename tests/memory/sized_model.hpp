@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 
 #include "support/header_model.hpp"
 

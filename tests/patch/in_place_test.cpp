@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <ggufkit/patch.hpp>
+#include <ggufkit/diff/patch.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -118,7 +118,7 @@ TEST_CASE("in place: what cannot be done is refused, and the file stays as it is
 
     std::stop_source stop;
     stop.request_stop();
-    const auto cancelled = apply_in_place(files.patch, files.file, {.stop = stop.get_token()});
+    const auto cancelled = apply_in_place(files.patch, files.file, {.work = {.stop = stop.get_token()}});
     REQUIRE_FALSE(cancelled);
     CHECK(cancelled.error().code == Errc::cancelled);
     REQUIRE(apply_in_place(files.patch, files.file));

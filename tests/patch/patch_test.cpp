@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <ggufkit/patch.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/diff/patch.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <string>
 #include <vector>
 
@@ -122,7 +122,7 @@ TEST_CASE("patch: hundreds of random edits come back byte for byte") {
         SmallModel was = small_llama(), is = was;
         for (int i = 0; i <= round % 5; ++i) edit(is, random);
         const Files files(was, is);
-        files.make({.threads = 1 + static_cast<unsigned>(round) % 3});
+        files.make({.work = {.threads = 1 + static_cast<unsigned>(round) % 3}});
         files.check_round_trip();
     }
 }
@@ -210,9 +210,9 @@ TEST_CASE("patch: the same for any number of threads, a level that is none, a sp
     is.set("general.name", "Another");
     is.at("blk.2.large.weight").bytes[12345] = std::byte{1};
     const Files files(large_model(), is);
-    files.make({.threads = 1});
+    files.make({.work = {.threads = 1}});
     const Bytes one = read_bytes(files.patch);
-    files.make({.threads = 4, .overwrite = true});
+    files.make({.work = {.threads = 4}, .overwrite = true});
     CHECK(read_bytes(files.patch) == one);
 
     const auto a = Model::open(files.old_file), b = Model::open(files.new_file);
@@ -226,7 +226,7 @@ TEST_CASE("patch: the same for any number of threads, a level that is none, a sp
     CHECK(code(files.new_file, {.overwrite = true}) == Errc::io_same_file);
     std::stop_source stop;
     stop.request_stop();
-    CHECK(code(files.folder / "p", {.stop = stop.get_token()}) == Errc::cancelled);
+    CHECK(code(files.folder / "p", {.work = {.stop = stop.get_token()}}) == Errc::cancelled);
     CHECK_FALSE(fs::exists(files.folder / "p"));
 
     const auto split = Model::open(is.save_split(files.folder.path() / "split", 3));

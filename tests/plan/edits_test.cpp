@@ -4,8 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <limits>
 #include <string>
 #include <vector>

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <set>
 #include <string>
 

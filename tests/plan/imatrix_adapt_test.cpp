@@ -1,7 +1,7 @@
 // Importance for tensors that a model and its imatrix hold in other forms.
 #include <doctest/doctest.h>
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 #include "support/files.hpp"
 #include "support/header_model.hpp"

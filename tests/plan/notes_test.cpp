@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <map>
 
 #include "shown.hpp"

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <limits>
 
 #include "shown.hpp"

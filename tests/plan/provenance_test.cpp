@@ -2,10 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <ggufkit/inspect/digests.hpp>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/provenance.hpp>
-#include <ggufkit/recipe_file.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/plan.hpp>
+#include <ggufkit/requant/provenance.hpp>
+#include <ggufkit/requant/recipe_file.hpp>
 #include <map>
 
 #include "support/files.hpp"
@@ -31,7 +31,7 @@ SmallModel source_model() {
 // Makes OUT of IN as the recipe says, with provenance.
 void make(const std::filesystem::path& in, const std::filesystem::path& out, Recipe recipe) {
     const Model model = must(Model::open(in));
-    const Provenance provenance = must(trace(model, "test 1.0"));
+    const Provenance provenance = must(provenance_of(model, "test 1.0"));
     recipe.provenance = &provenance;
     REQUIRE(execute(model, must(make_plan(model, recipe)), out));
 }

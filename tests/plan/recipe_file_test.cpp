@@ -2,7 +2,7 @@
 
 #include <regex>
 
-#include <ggufkit/recipe_file.hpp>
+#include <ggufkit/requant/recipe_file.hpp>
 #include <string>
 #include <vector>
 

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <string>
 #include <string_view>
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ggufkit/target.hpp>
+#include <ggufkit/requant/target.hpp>
 #include <limits>
 
 #include "support/random_blocks.hpp"

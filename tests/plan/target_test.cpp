@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <ggufkit/recipe_file.hpp>
-#include <ggufkit/requant.hpp>
-#include <ggufkit/target.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/recipe_file.hpp>
+#include <ggufkit/requant/target.hpp>
 #include <limits>
 
 #include "support/files.hpp"
@@ -28,14 +28,14 @@ Model open(const std::string& path) {
 }
 
 Measurement measured(const Model& model, const Recipe& recipe, MeasureOptions options = {}) {
-    if (options.threads == 0) options.threads = 1;
+    if (options.work.threads == 0) options.work.threads = 1;
     auto measurement = measure(model, recipe, options);
     REQUIRE_MESSAGE(measurement, measurement.error().message());
     return *std::move(measurement);
 }
 
 Measurement quickly_measured(const Model& model, const Recipe& recipe) {
-    return measured(model, recipe, {.threads = 1, .sample = 4096});
+    return measured(model, recipe, {.work = {.threads = 1}, .sample = 4096});
 }
 
 Recipe with(const Imatrix* imatrix) { return {Mix{.imatrix = imatrix}}; }
@@ -147,8 +147,8 @@ TEST_CASE("measure: the same for any number of threads, and in big-endian files"
     const Model model = open(tiny);
     const Imatrix imatrix = Imatrix::open(tiny_imatrix).value();
     const Recipe recipe = with(&imatrix);
-    const std::string text = text_of(measured(model, recipe, {.threads = 1, .sample = 2048}));
-    CHECK(text == text_of(measured(model, recipe, {.threads = 5, .sample = 2048})));
+    const std::string text = text_of(measured(model, recipe, {.work = {.threads = 1}, .sample = 2048}));
+    CHECK(text == text_of(measured(model, recipe, {.work = {.threads = 5}, .sample = 2048})));
 
     const TemporaryFolder folder;
     const Model little = open(plain_model().save(folder / "little.gguf"));
@@ -160,9 +160,10 @@ TEST_CASE("measure: reports its progress, and stops when asked") {
     const Model model = open(tiny);
     std::vector<std::size_t> seen;
     std::stop_source source;
-    MeasureOptions options{.threads = 2, .sample = 256, .types = {TensorType::Q4_0}};
-    options.stop = source.get_token();
-    options.progress = [&](std::size_t done, std::size_t of) {
+    MeasureOptions options{.work = {.threads = 2}, .sample = 256, .types = {TensorType::Q4_0}};
+    options.work.stop = source.get_token();
+    options.work.progress = [&](const Progress& now) {
+        const auto [done, of] = now;
         CHECK(of == 44);
         seen.push_back(done);
     };
@@ -170,7 +171,8 @@ TEST_CASE("measure: reports its progress, and stops when asked") {
     CHECK(seen.size() == 45);
     CHECK(std::ranges::is_sorted(seen));
     CHECK(seen.back() == 44);
-    options.progress = [&](std::size_t done, std::size_t) {
+    options.work.progress = [&](const Progress& now) {
+        const std::uint64_t done = now.done;
         if (done == 3) source.request_stop();
     };
     const auto stopped = measure(model, {}, options);
@@ -294,8 +296,8 @@ TEST_CASE("fit: its recipe file makes the same file again") {
     const auto plan = make_plan(model, kept);
     REQUIRE(plan);
     const TemporaryFolder folder;
-    REQUIRE(execute(model, made->plan, folder / "a.gguf", {.threads = 1}));
-    REQUIRE(execute(model, *plan, folder / "b.gguf", {.threads = 1}));
+    REQUIRE(execute(model, made->plan, folder / "a.gguf", {.work = {.threads = 1}}));
+    REQUIRE(execute(model, *plan, folder / "b.gguf", {.work = {.threads = 1}}));
     const Model a = open(folder / "a.gguf"), b = open(folder / "b.gguf");
     CHECK(std::ranges::equal(a.header().file(), b.header().file()));
     CHECK(a.header().file().size() == made->plan.bytes_out());

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <limits>
 #include <string>
 #include <vector>

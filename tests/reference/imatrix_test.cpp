@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/quantize.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <string>
 #include <vector>
 
@@ -63,7 +63,7 @@ TEST_CASE("imatrix: types and metadata as llama.cpp's, and a weighted error that
         const Plan plan = make_plan(*model, {Mix{.file_type = &file_type, .imatrix = &*imatrix}}).value();
         if (!format_of(file_type.default_type).quantized() || file_type.name == "NVFP4" || !check_executable(plan))
             continue;
-        const auto made = execute(*model, plan, folder / "ours", {.threads = 1, .overwrite = true});
+        const auto made = execute(*model, plan, folder / "ours", {.work = {.threads = 1}, .overwrite = true});
         REQUIRE_MESSAGE(made, made.error().message());
         const auto reference = oracle(
             {"quantize", source, folder / "theirs", std::to_string(file_type.id), "1", "imatrix=" + imatrix_file});

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <set>
 
 #include "reference/divergence.hpp"
@@ -49,7 +49,7 @@ class Makers {
     void make(Contest& contest) const {
         const Plan planned = plan(*contest.file_type, contest.imatrix);
         contest.ours = folder_ / ("ours-" + contest.name()), contest.theirs = folder_ / ("theirs-" + contest.name());
-        const auto made = execute(*model_, planned, contest.ours, {.threads = 1});
+        const auto made = execute(*model_, planned, contest.ours, {.work = {.threads = 1}});
         REQUIRE_MESSAGE(made, made.error().message());
         std::vector<std::string> arguments{"quantize", source_, contest.theirs, std::to_string(planned.file_type->id),
                                            "1"};

@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 #include <functional>
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 #include <sstream>
 
 #include "reference/oracle.hpp"

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <fstream>
 #include <ggufkit/model.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <map>
 #include <string>
 #include <vector>

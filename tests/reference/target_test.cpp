@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <ggufkit/requant.hpp>
-#include <ggufkit/target.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/target.hpp>
 
 #include "reference/divergence.hpp"
 #include "reference/oracle.hpp"
@@ -31,7 +31,7 @@ void write_text(const std::string& path) {
 
 void write_fixed(const std::string& path, const Model& model, Recipe recipe, const FileType& type) {
     recipe.mix()->file_type = &type;
-    const auto made = execute(model, make_plan(model, recipe).value(), path, {.threads = 1});
+    const auto made = execute(model, make_plan(model, recipe).value(), path, {.work = {.threads = 1}});
     REQUIRE_MESSAGE(made, made.error().message());
 }
 
@@ -46,7 +46,7 @@ void write_target(const std::string& path, const Model& model, const Recipe& rec
                   std::uint64_t bytes) {
     const auto made = fit(model, recipe, measurement, bytes);
     REQUIRE_MESSAGE(made, made.error().message());
-    REQUIRE(execute(model, made->plan, path, {.threads = 1}));
+    REQUIRE(execute(model, made->plan, path, {.work = {.threads = 1}}));
     REQUIRE(std::filesystem::file_size(path) <= bytes);
 }
 
@@ -55,7 +55,7 @@ void hold(const Imatrix* imatrix, const std::vector<std::string_view>& types, do
     write_text(folder / "text");
     const Model model = Model::open(source).value();
     const Recipe recipe{Mix{.imatrix = imatrix}};
-    const Measurement measurement = measure(model, recipe, {.threads = 1}).value();
+    const Measurement measurement = measure(model, recipe, {.work = {.threads = 1}}).value();
     std::vector<std::string> files;
     for (const std::string_view name : types) {
         const FileType& type = *find_file_type(name);

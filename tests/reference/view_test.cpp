@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <ggufkit/materialize.hpp>
-#include <ggufkit/requant.hpp>
-#include <ggufkit/requant_view.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/shared.hpp>
+#include <ggufkit/requant/view.hpp>
 #include <sstream>
 #include <string>
 #include <vector>

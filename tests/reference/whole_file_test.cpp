@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <ggufkit/diff.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/diff/diff.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <iterator>
 
 #include "reference/oracle.hpp"

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <ggufkit/model.hpp>
 #include <ggufkit/remote.hpp>
 #include <thread>
@@ -88,11 +88,12 @@ TEST_CASE("the header alone is fetched, in parts that grow, or all of it, at onc
 
     const ScriptedServer other(good);
     std::uint64_t last = 0;
-    const auto all = fetch(other, {.progress = [&](std::uint64_t done, std::uint64_t total) {
-                               CHECK(total == big_content().size());
-                               CHECK(done > last);
-                               last = done;
-                           }});
+    const auto all = fetch(other, {.work = {.progress = [&](const Progress& now) {
+                                       const auto [done, total] = now;
+                                       CHECK(total == big_content().size());
+                                       CHECK(done > last);
+                                       last = done;
+                                   }}});
     CHECK(holds(all));
     CHECK(all->header().whole());
     CHECK(last == big_content().size());
@@ -177,7 +178,7 @@ TEST_CASE("a comparison fetches the data that it compares, and sees what differs
     const ScriptedServer server(good);
     const auto remote = fetch(server);
     REQUIRE((local && remote));
-    const auto diff = compare(*local, *remote);
+    const auto diff = compare_models(*local, *remote);
     REQUIRE_MESSAGE(diff, diff.error().message());
     REQUIRE(diff->tensors.size() == 2);
     CHECK(diff->tensors[0].name == "other.weight");
@@ -386,8 +387,6 @@ TEST_CASE("a header without an end is not fetched without an end") {
 
 TEST_CASE("a request to stop ends what is under way") {
     std::stop_source stop;
-    RemoteOptions options = patient();
-    options.stop = stop.get_token();
     std::atomic<bool> over = false;
     {
         const ScriptedServer server([&](const HttpRequestSeen&) {
@@ -395,19 +394,18 @@ TEST_CASE("a request to stop ends what is under way") {
             while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(5));
             return HttpReply{};
         });
-        const auto model = fetch(server, {}, options);
+        const auto model = fetch(server, {.work = {.stop = stop.get_token()}});
         over = true;
         REQUIRE_FALSE(model);
         CHECK(model.error().code == Errc::cancelled);
     }
     // And a wait.
     stop = {};
-    options.stop = stop.get_token();
     const ScriptedServer busy([&](const HttpRequestSeen&) {
         std::thread([&stop] { stop.request_stop(); }).detach();
         return HttpReply{.status = 503}.set("Retry-After", "50");
     });
-    CHECK(fetch(busy, {}, options).error().code == Errc::cancelled);
+    CHECK(fetch(busy, {.work = {.stop = stop.get_token()}}).error().code == Errc::cancelled);
 }
 
 TEST_CASE("the token goes to the endpoint's scheme, host and port, and to nobody else") {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,8 +51,8 @@ TEST_CASE("execute: the same bytes as whole tensors in one call, for any number 
         const Model model = must(Model::open(files.in));
         for (const unsigned threads : {0u, 1u, 2u, 3u, 8u}) {
             CAPTURE(threads);
-            const auto result =
-                execute(model, plan_for(model, mixed_types), files.out, {.threads = threads, .overwrite = true});
+            const auto result = execute(model, plan_for(model, mixed_types), files.out,
+                                        {.work = {.threads = threads}, .overwrite = true});
             REQUIRE_MESSAGE(result, result.error().message());
             REQUIRE(read_bytes(files.out) == expected);
         }
@@ -80,7 +80,7 @@ TEST_CASE("execute: each matrix of a stack has its own importance, and it matter
     Plan plan = plan_for(model, types);
     for (PlannedTensor& tensor : plan.tensors) tensor.importance = importance.at(tensor.name);
     for (const unsigned threads : {1u, 3u}) {
-        const auto result = execute(model, plan, files.out, {.threads = threads, .overwrite = true});
+        const auto result = execute(model, plan, files.out, {.work = {.threads = threads}, .overwrite = true});
         REQUIRE_MESSAGE(result, result.error().message());
         CHECK(read_bytes(files.out) == expected);
     }
@@ -206,7 +206,8 @@ TEST_CASE("execute: of several faults the first one is told, whichever thread fi
     const Files files(source);
     const Model model = must(Model::open(files.in));
     for (int run = 0; run < 20; ++run) {
-        CHECK(refusal(files, model, plan_for(model, {{"t", Q8_0}}), {.threads = 4}).detail.starts_with("row 3000:"));
+        CHECK(refusal(files, model, plan_for(model, {{"t", Q8_0}}), {.work = {.threads = 4}})
+                  .detail.starts_with("row 3000:"));
     }
 }
 
@@ -243,7 +244,8 @@ TEST_CASE("execute: a type without a quantizer is refused before anything is wri
     const Model model = must(Model::open(files.in));
     bool worked = false;
     const auto note = [&](const Progress&) { worked = true; };
-    CHECK(refusal(files, model, plan_for(model, {{"t", Q8_K}}), {.progress = note}).code == Errc::unsupported);
+    CHECK(refusal(files, model, plan_for(model, {{"t", Q8_K}}), {.work = {.progress = note}}).code ==
+          Errc::unsupported);
     CHECK_FALSE(worked);
 }
 
@@ -251,7 +253,7 @@ TEST_CASE("execute: rows that fit the memory of a few workers, and one that fits
     const SmallModel source = bare_llama().weights("t", F16, {1 << 20, 3});
     const Files files(source);
     const Model model = must(Model::open(files.in));
-    REQUIRE(execute(model, plan_for(model, {{"t", Q8_0}}), files.out, {.threads = 64}));
+    REQUIRE(execute(model, plan_for(model, {{"t", Q8_0}}), files.out, {.work = {.threads = 64}}));
     CHECK(read_bytes(files.out) == source.requantized({{"t", Q8_0}}).bytes());
 
     const Files too_long(bare_llama().weights("t", I8, {16 << 20}));
@@ -267,8 +269,8 @@ TEST_CASE("execute: no room for the output is known before any work") {
     HeaderModel("llama").tensor("t", {size}, I8).save(folder / "in.gguf");
     const Model model = must(Model::open(folder / "in.gguf"));
     bool worked = false;
-    const auto result =
-        execute(model, plan_for(model), folder / "out.gguf", {.progress = [&](const Progress&) { worked = true; }});
+    const auto result = execute(model, plan_for(model), folder / "out.gguf",
+                                {.work = {.progress = [&](const Progress&) { worked = true; }}});
     REQUIRE_FALSE(result);
     CHECK(result.error().code == Errc::io_no_space);
     CHECK_FALSE(worked);
@@ -303,7 +305,7 @@ TEST_CASE("execute: progress starts at nothing, never goes back, ends at everyth
         CHECK(progress.total == plan.bytes_in());
         seen.push_back(progress.done);
     };
-    REQUIRE(execute(model, plan, files.out, {.threads = 3, .progress = note}));
+    REQUIRE(execute(model, plan, files.out, {.work = {.threads = 3, .progress = note}}));
     REQUIRE(seen.size() >= 2);
     CHECK(seen.front() == 0);
     CHECK(std::ranges::is_sorted(seen));
@@ -319,7 +321,8 @@ TEST_CASE("execute: a stop request from the callback, at the first or the last m
         const auto stop = [&](const Progress& progress) {
             if (progress.done == when) source.request_stop();
         };
-        CHECK(refusal(files, model, plan, {.progress = stop, .stop = source.get_token()}).code == Errc::cancelled);
+        CHECK(refusal(files, model, plan, {.work = {.progress = stop, .stop = source.get_token()}}).code ==
+              Errc::cancelled);
     }
 }
 
@@ -331,7 +334,7 @@ TEST_CASE("execute: a source that shrinks or is written to under its reader ends
         const auto meddle = [&](const Progress& progress) {
             if (progress.done == (at_the_end ? progress.total : 0)) change(files.in);
         };
-        return refusal(files, model, plan, {.progress = meddle}).code;
+        return refusal(files, model, plan, {.work = {.progress = meddle}}).code;
     };
     const auto shrink = [](const std::string& path) { fs::resize_file(path, fs::file_size(path) / 2); };
     const auto empty = [](const std::string& path) { fs::resize_file(path, 0); };
@@ -370,7 +373,7 @@ TEST_CASE("execute: what was written is read back before it gets its name") {
                 partial.seekp(static_cast<std::streamoff>(at)) << bytes;
             }
         };
-        CHECK(refusal(files, model, plan, {.progress = spoil}).code == Errc::io_write);
+        CHECK(refusal(files, model, plan, {.work = {.progress = spoil}}).code == Errc::io_write);
     }
 }
 
@@ -401,7 +404,8 @@ TEST_CASE("execute: several outputs from one read, each as if it were alone") {
         for (const unsigned threads : {1u, 3u}) {
             std::uint64_t total = 0;
             const auto note = [&](const Progress& progress) { total = progress.total; };
-            const auto result = execute(model, outputs, {.threads = threads, .overwrite = true, .progress = note});
+            const auto result =
+                execute(model, outputs, {.work = {.threads = threads, .progress = note}, .overwrite = true});
             REQUIRE_MESSAGE(result, result.error().message());
             CHECK(total == plan.bytes_in());
             CHECK(read_bytes(outputs[0].path) == source.requantized(mixed_types).bytes());

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <map>
 #include <stop_token>
 #include <string>
@@ -48,10 +48,10 @@ inline Resumed resume(const Model& model, const std::vector<Output>& outputs) {
     Resumed resumed;
     bool first = true;
     resumed.result = execute(model, outputs,
-                             {.progress =
-                                  [&](const Progress& progress) {
-                                      if (std::exchange(first, false)) resumed.done_before = progress.done;
-                                  },
+                             {.work = {.progress =
+                                           [&](const Progress& progress) {
+                                               if (std::exchange(first, false)) resumed.done_before = progress.done;
+                                           }},
                               .resume = true});
     return resumed;
 }
@@ -63,7 +63,7 @@ inline void run_half(const Model& model, const std::vector<Output>& outputs) {
         if (progress.done * 2 >= progress.total) stop.request_stop();
     };
     const auto result =
-        execute(model, outputs, {.threads = 1, .progress = half, .stop = stop.get_token(), .resume = true});
+        execute(model, outputs, {.work = {.threads = 1, .progress = half, .stop = stop.get_token()}, .resume = true});
     REQUIRE_FALSE(result);
     REQUIRE(result.error().code == Errc::cancelled);
 }

@@ -4,7 +4,7 @@
 
 #include <chrono>
 #include <fstream>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <string>
 #include <vector>
 
@@ -91,7 +91,7 @@ TEST_CASE("resume: a finished output whose padding or header was changed since i
     const auto spoil = [&](const Progress& progress) {
         if (progress.done == progress.total) write_file(site.other, "");
     };
-    REQUIRE_FALSE(execute(model, outputs, {.progress = spoil, .resume = true}));
+    REQUIRE_FALSE(execute(model, outputs, {.work = {.progress = spoil}, .resume = true}));
     REQUIRE(fs::exists(site.out));
     fs::remove(site.other);
     std::uint64_t at = 0;
@@ -123,7 +123,7 @@ TEST_CASE("journal: what this program did not make is refused before any work, a
                 make_special(site.out + suffix, kind, victim);
                 bool worked = false;
                 const auto work = [&](const Progress&) { worked = true; };
-                const auto done = execute(model, plan, site.out, {.progress = work, .resume = resumed});
+                const auto done = execute(model, plan, site.out, {.work = {.progress = work}, .resume = resumed});
                 REQUIRE_FALSE(done);
                 CHECK(done.error().code == Errc::io_open);
                 CHECK(done.error().subject == site.out + suffix);
@@ -219,9 +219,11 @@ TEST_CASE("a run that starts over leaves no marks of the one before it") {
         const auto look = [&](const Progress& progress) {
             if (progress.done > 0) marks = Journal::has_marks(site.journal());
         };
-        const auto done = execute(
-            model, other_plan, site.out,
-            {.overwrite = true, .progress = look, .resume = resumed, .checkpoint_interval = std::chrono::hours(1)});
+        const auto done = execute(model, other_plan, site.out,
+                                  {.work = {.progress = look},
+                                   .overwrite = true,
+                                   .resume = resumed,
+                                   .checkpoint_interval = std::chrono::hours(1)});
         REQUIRE(done);
         CHECK_FALSE(marks);
         fs::remove(site.out);

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <limits>
 
 #include "support/files.hpp"

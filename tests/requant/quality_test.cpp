@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <numeric>
 #include <random>
 #include <thread>
@@ -294,7 +294,7 @@ TEST_CASE("quality: execute() reports each of several outputs, whatever the thre
     std::vector<QualityReport> first;
     for (const unsigned threads : {1u, 3u}) {
         std::vector<QualityReport> reports;
-        REQUIRE(execute(model, outputs, {.threads = threads, .overwrite = true, .quality = &reports}));
+        REQUIRE(execute(model, outputs, {.work = {.threads = threads}, .overwrite = true, .quality = &reports}));
         REQUIRE(reports.size() == 2);
         if (first.empty()) first = reports;
         CHECK(equal(reports[0], first[0]));
@@ -338,13 +338,14 @@ TEST_CASE("quality: a run that is resumed reports what was done before too") {
         const auto some = [&](const Progress& progress) {
             if (progress.done > 0) stop.request_stop();
         };
-        REQUIRE_FALSE(
-            execute(model, outputs, {.threads = 1, .progress = some, .stop = stop.get_token(), .resume = true}));
+        REQUIRE_FALSE(execute(model, outputs,
+                              {.work = {.threads = 1, .progress = some, .stop = stop.get_token()}, .resume = true}));
         std::uint64_t done_before = 0;
         const auto note = [&](const Progress& progress) {
             if (done_before == 0) done_before = progress.done;
         };
-        REQUIRE(execute(model, outputs, {.threads = 2, .progress = note, .resume = true, .quality = &resumed}));
+        REQUIRE(
+            execute(model, outputs, {.work = {.threads = 2, .progress = note}, .resume = true, .quality = &resumed}));
         CHECK(done_before > 0);
         CHECK(done_before < plan.bytes_in());
         REQUIRE(resumed.size() == 1);

@@ -8,7 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <optional>
 #include <string>
 #include <thread>
@@ -38,11 +38,11 @@ void run_and_kill(const std::vector<Output>& outputs, const Model& model, std::c
     REQUIRE(child >= 0);
     if (child == 0) {
         const auto done = execute(model, outputs,
-                                  {.threads = 2,
-                                   .progress =
-                                       [&](const Progress&) {
-                                           if (!journal.empty() && fs::exists(journal)) ::raise(SIGKILL);
-                                       },
+                                  {.work = {.threads = 2,
+                                            .progress =
+                                                [&](const Progress&) {
+                                                    if (!journal.empty() && fs::exists(journal)) ::raise(SIGKILL);
+                                                }},
                                    .resume = true,
                                    .checkpoint_interval = std::chrono::milliseconds(1)});
         ::_exit(done ? 0 : 1);
@@ -157,7 +157,7 @@ TEST_CASE("resume: work of another plan, input or effort is kept, unless it may 
     const auto look = [&](const Progress& progress) {
         if (!done_before) done_before = progress.done;
     };
-    REQUIRE(execute(model, plan, site.out, {.overwrite = true, .progress = look, .resume = true}));
+    REQUIRE(execute(model, plan, site.out, {.work = {.progress = look}, .overwrite = true, .resume = true}));
     CHECK(done_before == 0);
     if (effort == Effort::normal) CHECK(read_bytes(site.out) == working_model().requantized(types).bytes());
     CHECK(site.count() == 2);
@@ -170,7 +170,7 @@ TEST_CASE("resume: without it, stopped work leaves nothing, with it, a fault of 
     run_half(model, plan, site.out);
     std::stop_source stop;
     stop.request_stop();
-    CHECK_FALSE(execute(model, plan, site.out, {.overwrite = true, .stop = stop.get_token()}));
+    CHECK_FALSE(execute(model, plan, site.out, {.work = {.stop = stop.get_token()}, .overwrite = true}));
     CHECK(site.count() == 1);
 
     {
@@ -194,7 +194,7 @@ TEST_CASE("resume: of several outputs, those that have their names already are d
     const auto spoil = [&](const Progress& progress) {
         if (progress.done == progress.total) write_file(site.other, "");
     };
-    const auto failed = execute(model, outputs, {.progress = spoil, .resume = true});
+    const auto failed = execute(model, outputs, {.work = {.progress = spoil}, .resume = true});
     REQUIRE_FALSE(failed);
     CHECK(failed.error().code == Errc::io_exists);
     CHECK(fs::exists(site.out));

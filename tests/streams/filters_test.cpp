@@ -86,7 +86,7 @@ TEST_CASE("gzip, bzip2 and xz: the same model, in one member or in several, unde
         CAPTURE(packer.name);
         const Content file = packer.compress(content);
         CHECK(holds(open(file), content));
-        CHECK(holds(open(file, {.header_only = true, .threads = 3}), content));
+        CHECK(holds(open(file, {.work = {.threads = 3}, .header_only = true}), content));
         CHECK(holds(open(joined({packer.compress(whole.first(1000)), packer.compress({}),
                                  packer.compress(whole.subspan(1000))})),
                     content));
@@ -111,13 +111,14 @@ TEST_CASE("gzip, bzip2 and xz: a file of many reads and writes") {
     for (const Packer& packer : packers()) {
         CAPTURE(packer.name);
         std::uint64_t last = 0, all = 0;
-        const auto note = [&](std::uint64_t done, std::uint64_t total) {
+        const auto note = [&](const Progress& now) {
+            const auto [done, total] = now;
             CHECK(done >= last);
             last = done;
             all = total;
         };
         const Content file = packer.compress(content);
-        CHECK(holds(open(file, {.progress = note}), content));
+        CHECK(holds(open(file, {.work = {.progress = note}}), content));
         CHECK(last == file.size());
         CHECK(all == file.size());
     }

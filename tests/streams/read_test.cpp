@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <ggufkit/model.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <thread>
 
 #include "streams/frames.hpp"
@@ -128,7 +128,7 @@ TEST_CASE("a compressed model is the model: one frame, many, with and without a 
     CHECK(holds(open(with_empty), content));
     for (const unsigned threads : {0u, 1u, 2u, 5u}) {
         for (const bool checksums : {false, true}) {
-            CHECK(holds(open(seekable(content, 700, checksums), {.threads = threads}), content));
+            CHECK(holds(open(seekable(content, 700, checksums), {.work = {.threads = threads}}), content));
         }
     }
     const TemporaryFolder folder;
@@ -147,8 +147,8 @@ TEST_CASE("the original is known beside its content, and a change while it is re
     CHECK(::lseek(model.opened_fd(0), 0, SEEK_END) == static_cast<off_t>(fs::file_size(file.path)));
     CHECK(model.check_unchanged());
 
-    const auto change = [&](std::uint64_t, std::uint64_t) { fs::resize_file(file.path, fs::file_size(file.path) + 1); };
-    const auto changed = Model::open(file.path, {.progress = change});
+    const auto change = [&](const Progress&) { fs::resize_file(file.path, fs::file_size(file.path) + 1); };
+    const auto changed = Model::open(file.path, {.work = {.progress = change}});
     REQUIRE_FALSE(changed);
     CHECK(changed.error().code == Errc::io_changed);
 }
@@ -157,12 +157,13 @@ TEST_CASE("progress comes to all there is") {
     const Content content = small_model().bytes();
     for (const Content& file : {frame_of(content), seekable(content, 700)}) {
         std::uint64_t last = 0, all = 0;
-        const auto note = [&](std::uint64_t done, std::uint64_t total) {
+        const auto note = [&](const Progress& now) {
+            const auto [done, total] = now;
             CHECK(done >= last);
             last = done;
             all = total;
         };
-        REQUIRE(open(file, {.progress = note}));
+        REQUIRE(open(file, {.work = {.progress = note}}));
         CHECK(last == all);
         CHECK(all > 0);
     }

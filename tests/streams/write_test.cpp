@@ -6,7 +6,7 @@
 
 #include <csignal>
 #include <filesystem>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <thread>
 
 #include "io/write_all.hpp"
@@ -74,7 +74,7 @@ TEST_CASE("execute_to: the bytes of the file that execute() writes, for any numb
         const Content expected = read_bytes(files.out);
         for (const unsigned threads : {0u, 1u, 2u, 3u, 8u}) {
             CAPTURE(threads);
-            REQUIRE(must(streamed(model, plan, {.threads = threads})) == expected);
+            REQUIRE(must(streamed(model, plan, {.work = {.threads = threads}})) == expected);
         }
     }
 }
@@ -109,14 +109,14 @@ TEST_CASE("execute_to: an error of the sink, a stop, a fault of the source, a pl
         taken += bytes.size();
         return {};
     };
-    const auto refused = execute_to(model, plan_for(model), full, {.threads = 3});
+    const auto refused = execute_to(model, plan_for(model), full, {.work = {.threads = 3}});
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::io_no_space);
     CHECK(refused.error().subject == "mine");
 
     std::stop_source stop;
     stop.request_stop();
-    CHECK(streamed(model, plan_for(model), {.stop = stop.get_token()}).error().code == Errc::cancelled);
+    CHECK(streamed(model, plan_for(model), {.work = {.stop = stop.get_token()}}).error().code == Errc::cancelled);
 
     CHECK(streamed(model, plan_for(model), {.zstd_level = 20}).error().code == Errc::bad_argument);
     CHECK(streamed(model, plan_for(model), {.zstd_level = -1}).error().code == Errc::bad_argument);
@@ -146,7 +146,7 @@ TEST_CASE("execute_to: progress begins at nothing and ends at everything") {
         CHECK(progress.total == plan.bytes_in());
         seen.push_back(progress.done);
     };
-    REQUIRE(streamed(model, plan, {.progress = note}));
+    REQUIRE(streamed(model, plan, {.work = {.progress = note}}));
     CHECK(seen.front() == 0);
     CHECK(seen.back() == plan.bytes_in());
     CHECK(std::ranges::is_sorted(seen));
@@ -201,7 +201,7 @@ TEST_CASE("execute_compressed: the same bytes for any number of threads and at e
     const Plan plan = plan_for(model, stretched_types);
     Content first;
     for (const unsigned threads : {1u, 2u, 3u, 8u, 8u}) {
-        REQUIRE(execute_compressed(model, plan, files.out, 1, {.threads = threads, .overwrite = true}));
+        REQUIRE(execute_compressed(model, plan, files.out, 1, {.work = {.threads = threads}, .overwrite = true}));
         if (first.empty()) first = read_bytes(files.out);
         CHECK(read_bytes(files.out) == first);
     }
@@ -231,8 +231,9 @@ TEST_CASE("execute_compressed: whole or not at all, and never in place of an inp
     CHECK(execute_compressed(bad, plan_for(bad), faulty.out, 3).error().code == Errc::bad_quant);
     std::stop_source stop;
     stop.request_stop();
-    CHECK(execute_compressed(model, plan_for(model), faulty.out, 3, {.stop = stop.get_token()}).error().code ==
-          Errc::cancelled);
+    CHECK(
+        execute_compressed(model, plan_for(model), faulty.out, 3, {.work = {.stop = stop.get_token()}}).error().code ==
+        Errc::cancelled);
     CHECK(faulty.count() == 1);
 }
 

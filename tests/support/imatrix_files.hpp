@@ -1,7 +1,7 @@
 // Importance matrix files by content: both forms, valid and hostile.
 #pragma once
 
-#include <ggufkit/imatrix.hpp>
+#include <ggufkit/quant/imatrix.hpp>
 #include <ggufkit/writer.hpp>
 #include <string>
 #include <string_view>

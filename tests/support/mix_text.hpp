@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <ggufkit/writer.hpp>
 
 namespace ggufkit::test {

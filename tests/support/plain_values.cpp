@@ -3,9 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/quantize.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 namespace ggufkit::test {
 
@@ -88,7 +88,7 @@ void check_files(const std::filesystem::path& path_a, const std::filesystem::pat
     const Model a = open_model(path_a), b = open_model(path_b);
     const auto pairs = pairs_of(a, b);
     REQUIRE(pairs.size() > 0);
-    const auto values = compare_values(a, b, pairs, {.threads = 2, .imatrix = imatrix});
+    const auto values = compare_values(a, b, pairs, {.work = {.threads = 2}, .imatrix = imatrix});
     REQUIRE(values);
     REQUIRE(values->size() == pairs.size());
     for (std::size_t i = 0; i < pairs.size(); ++i) check_pair(a, b, pairs[i], (*values)[i], imatrix);

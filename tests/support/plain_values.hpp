@@ -3,9 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <ggufkit/diff.hpp>
-#include <ggufkit/imatrix.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/quant/imatrix.hpp>
 #include <string>
 #include <vector>
 

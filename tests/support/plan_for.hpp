@@ -1,7 +1,7 @@
 // A plan built without make_plan(), for tests of what works on plans.
 #pragma once
 
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 #include "support/small_model.hpp"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <limits>
 #include <span>
 #include <string>

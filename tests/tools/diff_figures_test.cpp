@@ -11,7 +11,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <thread>
 
 #include "support/files.hpp"

@@ -4,8 +4,8 @@
 #include <boost/json.hpp>
 #include <cmath>
 #include <filesystem>
-#include <ggufkit/imatrix.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/imatrix.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <map>
 #include <set>
 

@@ -13,8 +13,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <map>
 #include <thread>
 #include <tuple>

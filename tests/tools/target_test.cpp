@@ -7,7 +7,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <map>
 #include <set>
 

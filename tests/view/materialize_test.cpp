@@ -9,8 +9,8 @@
 #include <atomic>
 #include <csignal>
 #include <fstream>
-#include <ggufkit/materialize.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/shared.hpp>
 #include <set>
 #include <string>
 #include <thread>
@@ -113,7 +113,7 @@ void die_while_making(const Source& source, std::string_view name, double share)
         const auto die = [&](const Progress& progress) {
             if (static_cast<double>(progress.done) >= share * static_cast<double>(progress.total)) ::raise(SIGKILL);
         };
-        (void)materialize(source.model, source.plan, name, {.threads = 1, .progress = die});
+        (void)materialize(source.model, source.plan, name, {.work = {.threads = 1, .progress = die}});
     });
     REQUIRE(WIFSIGNALED(status));
     REQUIRE(WTERMSIG(status) == SIGKILL);
@@ -306,7 +306,7 @@ TEST_CASE("materialize: killed at random moments, by another process") {
         for (int attempt = 0; attempt < 3; ++attempt) {
             const pid_t child = ::fork();
             if (child == 0) {
-                (void)materialize(source.model, source.plan, name, {.threads = 1});
+                (void)materialize(source.model, source.plan, name, {.work = {.threads = 1}});
                 ::_exit(0);
             }
             std::this_thread::sleep_for(std::chrono::microseconds(static_cast<int>(random.unit() * 20'000)));
@@ -324,14 +324,14 @@ TEST_CASE("materialize: of many threads and processes one makes the file, the ot
     const SharedName name;
     const pid_t process = ::fork();
     if (process == 0) {
-        ::_exit(materialize(source.model, source.plan, name, {.threads = 1}) ? 0 : 1);
+        ::_exit(materialize(source.model, source.plan, name, {.work = {.threads = 1}}) ? 0 : 1);
     }
     std::atomic<int> makers{0}, wrong{0};
     {
         std::vector<std::jthread> callers;
         for (int i = 0; i < 4; ++i) {
             callers.emplace_back([&] {
-                const auto result = materialize(source.model, source.plan, name, {.threads = 2});
+                const auto result = materialize(source.model, source.plan, name, {.work = {.threads = 2}});
                 if (!result || read_bytes(name.path()) != source.file) {
                     ++wrong;
                 } else if (*result == Materialized::made) {
@@ -359,17 +359,17 @@ TEST_CASE("materialize: who waits loses patience, stops on request, sees how far
             half_way = true;
             while (!go_on) std::this_thread::sleep_for(1ms);
         };
-        CHECK(made(source, name, {.threads = 1, .progress = hold}) == Materialized::made);
+        CHECK(made(source, name, {.work = {.threads = 1, .progress = hold}}) == Materialized::made);
     });
     while (!half_way) std::this_thread::sleep_for(1ms);
     CHECK_FALSE(fs::exists(name.path()));
     std::uint64_t seen = 0;
     const auto note = [&](const Progress& progress) { seen = progress.done; };
-    CHECK(refusal(source, name, {.progress = note, .patience = {.most = 30ms}}).code == Errc::cancelled);
+    CHECK(refusal(source, name, {.work = {.progress = note}, .patience = 30ms}).code == Errc::cancelled);
     CHECK(seen > 0);
     std::stop_source stop;
     stop.request_stop();
-    CHECK(refusal(source, name, {.patience = {.stop = stop.get_token()}}).code == Errc::cancelled);
+    CHECK(refusal(source, name, {.work = {.stop = stop.get_token()}}).code == Errc::cancelled);
     CHECK(refusal(other, name).code == Errc::io_busy);  // without waiting
     CHECK(remove_shared(name).error().code == Errc::io_busy);
     go_on = true;
@@ -397,14 +397,13 @@ TEST_CASE("materialize: what fails or is stopped leaves nothing behind") {
         const auto request = [&](const Progress& progress) {
             if (progress.done == (at_the_end ? progress.total : 0)) stop.request_stop();
         };
-        CHECK(refusal(source, name, {.progress = request, .patience = {.stop = stop.get_token()}}).code ==
-              Errc::cancelled);
+        CHECK(refusal(source, name, {.work = {.progress = request, .stop = stop.get_token()}}).code == Errc::cancelled);
         CHECK(name.left_alone());
         const auto touch = [&](const Progress& progress) {
             if (progress.done != (at_the_end ? progress.total : 0)) return;
             fs::last_write_time(source.folder / "in.gguf", fs::file_time_type::clock::now() + 1h);
         };
-        if (at_the_end) CHECK(refusal(source, name, {.progress = touch}).code == Errc::io_changed);
+        if (at_the_end) CHECK(refusal(source, name, {.work = {.progress = touch}}).code == Errc::io_changed);
         CHECK(name.left_alone());
     }
 }
@@ -416,7 +415,7 @@ TEST_CASE("materialize: what was made is read back before it gets its name") {
         if (progress.done != progress.total) return;
         std::fstream(name.path().string() + ".ggufkit-partial", std::ios::in | std::ios::out) << "GGUX";
     };
-    CHECK(refusal(source, name, {.progress = spoil}).code == Errc::io_write);
+    CHECK(refusal(source, name, {.work = {.progress = spoil}}).code == Errc::io_write);
     CHECK(name.left_alone());
 }
 
@@ -439,7 +438,7 @@ TEST_CASE("materialize: no room is known before any work, the input is not repla
     const SharedName name;
     bool worked = false;
     const auto result =
-        materialize(model, plan_for(model), name, {.progress = [&](const Progress&) { worked = true; }});
+        materialize(model, plan_for(model), name, {.work = {.progress = [&](const Progress&) { worked = true; }}});
     REQUIRE_FALSE(result);
     CHECK(result.error().code == Errc::io_no_space);
     CHECK(result.error().detail.find("bytes of memory, and") != std::string::npos);
@@ -466,6 +465,6 @@ TEST_CASE("memfd: the same file, sealed, under a path") {
     ::close(fd);
     std::stop_source stop;
     stop.request_stop();
-    CHECK(materialize_memfd(source.model, source.plan, {.patience = {.stop = stop.get_token()}}).error().code ==
+    CHECK(materialize_memfd(source.model, source.plan, {.work = {.stop = stop.get_token()}}).error().code ==
           Errc::cancelled);
 }

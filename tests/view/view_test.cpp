@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <ggufkit/requant.hpp>
-#include <ggufkit/requant_view.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/view.hpp>
 #include <memory>
 #include <string>
 #include <thread>

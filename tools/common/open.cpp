@@ -39,7 +39,7 @@ bool comes_once(const std::filesystem::path& file) {
 
 Result<Model> open_model(const std::filesystem::path& file, OpenOptions options) {
     ProgressBar bar;
-    options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
+    options.work.progress = [&](const Progress& now) { bar.update(now); };
     if (is_remote(file.string())) return Model::fetch(file.string(), remote_from_environment(), options);
     if (file != "-" && comes_once(file)) return read_fifo(file, options);
     if (file != "-") {

@@ -36,7 +36,8 @@ ProgressBar::~ProgressBar() {
     if (drawn_) print_message("\r\x1b[K");
 }
 
-void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
+void ProgressBar::update(const Progress& progress) {
+    const auto [done, total] = progress;
     const auto now = Clock::now();
     if (now - last_ < interval_ || (width_ && now - start_ < 1s)) return;
     last_ = now;

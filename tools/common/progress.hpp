@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include <ggufkit/work.hpp>
+
 namespace ggufkit::tool {
 
 // How progress is shown: with a bar, for a terminal, or in words alone.
@@ -24,7 +26,7 @@ class ProgressBar {
     ProgressBar& operator=(const ProgressBar&) = delete;
     ~ProgressBar();
 
-    void update(std::uint64_t done, std::uint64_t total);
+    void update(const Progress& progress);
 
   private:
     using Clock = std::chrono::steady_clock;

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <string>
 
 #include "common/table.hpp"

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <ggufkit/format.hpp>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <numeric>
 #include <system_error>
 

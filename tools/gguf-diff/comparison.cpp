@@ -60,24 +60,22 @@ Result<std::vector<ValueDifference>> measure(const Model& a, const Model& b, con
                                              const Options& options, const Imatrix* imatrix,
                                              const std::stop_token& stop) {
     ProgressBar bar;
-    return compare_values(a, b, pairs,
-                          {.threads = options.threads,
-                           .imatrix = imatrix,
-                           .sample = options.sample,
-                           .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
-                           .stop = stop});
+    return compare_values(
+        a, b, pairs,
+        {.work = {.threads = options.threads, .progress = [&](const Progress& now) { bar.update(now); }, .stop = stop},
+         .imatrix = imatrix,
+         .sample = options.sample});
 }
 
 Result<Diff> look(const Model& a, const Model& b, const Options& options, const std::stop_token& stop) {
     ProgressBar bar;
-    return compare(a, b,
-                   {.threads = options.threads,
-                    .ignored_keys = options.ignored_keys,
-                    .tolerance = options.tolerance,
-                    .bytes = options.sample == 0,
-                    .digests = options.json,
-                    .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
-                    .stop = stop});
+    return compare_models(
+        a, b,
+        {.work = {.threads = options.threads, .progress = [&](const Progress& now) { bar.update(now); }, .stop = stop},
+         .ignored_keys = options.ignored_keys,
+         .tolerance = options.tolerance,
+         .bytes = options.sample == 0,
+         .digests = options.json});
 }
 
 // The first that differ of the tensors that are furthest apart.
@@ -162,7 +160,7 @@ std::vector<Judged> judged(const Comparison& comparison) {
 }
 
 ErrorSums whole(const Comparison& comparison) {
-    return totals(comparison.pairs, comparison.values, ValueGrouping::whole).front().sums;
+    return totals(comparison.pairs, comparison.values, Grouping::whole).front().sums;
 }
 
 }  // namespace ggufkit::tool::diff

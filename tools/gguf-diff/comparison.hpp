@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstddef>
-#include <ggufkit/diff.hpp>
-#include <ggufkit/sequence_diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
+
+#include "diff/sequences.hpp"
 
 #include "limits.hpp"
 #include "options.hpp"
@@ -55,7 +56,7 @@ std::vector<std::size_t> by_error(const Comparison& comparison);
 // Those that differ, for --fail-above; one that is only renamed is as it was.
 std::vector<Judged> judged(const Comparison& comparison);
 
-// The sums of all tensors that both models have, equal ones too: the error that rank() has for a model and its base.
+// The sums of all tensors that both models have, equal ones too: the error that rank_models() has for a model and its base.
 ErrorSums whole(const Comparison& comparison);
 
 }  // namespace ggufkit::tool::diff

@@ -9,7 +9,7 @@ namespace {
 
 Contender contender(const std::string& file, const Model& model, const std::vector<TensorPair>& pairs,
                     const std::vector<ValueDifference>& values) {
-    Contender one{.name = shown(file), .total = totals(pairs, values, ValueGrouping::whole).front().sums};
+    Contender one{.name = shown(file), .total = totals(pairs, values, Grouping::whole).front().sums};
     for (const ModelTensor& tensor : model.tensors()) one.bytes += tensor.info->bytes().value_or(0);
     return one;
 }
@@ -25,12 +25,12 @@ Result<Duel> fight(const Model& base, const Model& a, const Model& b, const Opti
                    const std::stop_token& stop) {
     auto ranking = [&] {
         ProgressBar bar;
-        return rank(base, a, b,
-                    {.threads = options.threads,
-                     .imatrix = imatrix,
-                     .sample = options.sample,
-                     .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
-                     .stop = stop});
+        return rank_models(base, a, b,
+                           {.work = {.threads = options.threads,
+                                     .progress = [&](const Progress& now) { bar.update(now); },
+                                     .stop = stop},
+                            .imatrix = imatrix,
+                            .sample = options.sample});
     }();
     if (!ranking) return fail(std::move(ranking).error());
     Duel duel{.base = shown(options.a),

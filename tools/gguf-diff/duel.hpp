@@ -1,7 +1,7 @@
 // Two quantizations of one base, side by side.
 #pragma once
 
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <limits>
 #include <optional>
 #include <stop_token>

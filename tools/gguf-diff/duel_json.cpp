@@ -17,7 +17,7 @@ void write_contender(JsonWriter& json, std::string_view side, const Contender& o
     json.end_object();
 }
 
-void write_both(JsonWriter& json, std::string_view list, const Ranking& ranking, ValueGrouping grouping) {
+void write_both(JsonWriter& json, std::string_view list, const Ranking& ranking, Grouping grouping) {
     const auto a = totals(ranking.pairs_a, ranking.a, grouping), b = totals(ranking.pairs_b, ranking.b, grouping);
     json.key(list).begin_array();
     for (std::size_t i = 0; i < a.size(); ++i) {
@@ -73,8 +73,8 @@ void write_json(Output& out, const Duel& duel) {
     }
     json.field("sample", duel.sample);
     write_keys(json, duel.keys);
-    write_both(json, "parts", duel.ranking, ValueGrouping::part);
-    write_both(json, "layers", duel.ranking, ValueGrouping::layer);
+    write_both(json, "parts", duel.ranking, Grouping::part);
+    write_both(json, "layers", duel.ranking, Grouping::layer);
     json.key("tensors").begin_array();
     for (std::size_t i = 0; i < a.size(); ++i) {
         const TensorInfo& base = *pairs_a[i].a->info;

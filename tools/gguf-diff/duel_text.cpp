@@ -53,7 +53,7 @@ void print_contenders(Console& console, const Duel& duel) {
 }
 
 // `names` of rows whose errors are `of_a` and `of_b`.
-void print_totals(Console& console, const Duel& duel, ValueGrouping grouping, std::string_view title) {
+void print_totals(Console& console, const Duel& duel, Grouping grouping, std::string_view title) {
     const auto of_a = totals(duel.ranking.pairs_a, duel.ranking.a, grouping);
     const auto of_b = totals(duel.ranking.pairs_b, duel.ranking.b, grouping);
     Table table({{},
@@ -158,10 +158,8 @@ void print_brief(Console& console, const Duel& duel) {
 void print_duel(Console& console, const Duel& duel, bool in_full) {
     print_contenders(console, duel);
     print_tensors(console, duel, in_full);
-    print_totals(console, duel, ValueGrouping::part, "PART");
-    const auto layers = [](const auto& pairs, const auto& values) {
-        return totals(pairs, values, ValueGrouping::layer);
-    };
+    print_totals(console, duel, Grouping::part, "PART");
+    const auto layers = [](const auto& pairs, const auto& values) { return totals(pairs, values, Grouping::layer); };
     print_layers(console, {{"A by layer  ", layers(duel.ranking.pairs_a, duel.ranking.a)},
                            {"B by layer  ", layers(duel.ranking.pairs_b, duel.ranking.b)}});
     print_duel_keys(console, duel, in_full);

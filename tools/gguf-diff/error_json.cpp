@@ -32,9 +32,9 @@ void write_error(JsonWriter& json, const ErrorSums& sums, const TensorInfo* tens
         .end_object();
 }
 
-JsonWriter& write_group(JsonWriter& json, const ValueTotal& total, ValueGrouping grouping) {
+JsonWriter& write_group(JsonWriter& json, const ValueTotal& total, Grouping grouping) {
     json.key("name");
-    if (grouping == ValueGrouping::layer) {
+    if (grouping == Grouping::layer) {
         json.value(std::stoull(total.name));
     } else {
         json.value(total.name);
@@ -42,7 +42,7 @@ JsonWriter& write_group(JsonWriter& json, const ValueTotal& total, ValueGrouping
     return json.field("tensors", total.tensors);
 }
 
-void write_totals(JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals, ValueGrouping grouping) {
+void write_totals(JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals, Grouping grouping) {
     json.key(list).begin_array();
     for (const ValueTotal& total : totals) {
         json.begin_object();

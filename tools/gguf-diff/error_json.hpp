@@ -1,7 +1,7 @@
 // Errors as JSON: spec/json.md.
 #pragma once
 
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,9 +28,9 @@ inline void write_imatrix(JsonWriter& json, std::string_view name, const std::st
 // An object. `tensor`: whose weight has the greatest error; null in totals. `interval`: null where all was looked at.
 void write_error(JsonWriter& json, const ErrorSums& sums, const TensorInfo* tensor, const Interval* interval);
 
-void write_totals(JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals, ValueGrouping grouping);
+void write_totals(JsonWriter& json, std::string_view list, std::span<const ValueTotal> totals, Grouping grouping);
 
 // Name and size of a total: fields of the object that is open.
-JsonWriter& write_group(JsonWriter& json, const ValueTotal& total, ValueGrouping grouping);
+JsonWriter& write_group(JsonWriter& json, const ValueTotal& total, Grouping grouping);
 
 }  // namespace ggufkit::tool::diff

@@ -133,8 +133,7 @@ void write_json(Output& out, const Comparison& comparison) {
     } else {
         write_error(json, whole(comparison), nullptr, nullptr);
     }
-    for (const auto& [list, grouping] :
-         {std::pair("parts", ValueGrouping::part), std::pair("layers", ValueGrouping::layer)}) {
+    for (const auto& [list, grouping] : {std::pair("parts", Grouping::part), std::pair("layers", Grouping::layer)}) {
         write_totals(json, list, totals(comparison.pairs, comparison.values, grouping), grouping);
     }
     json.end_object().finish();

@@ -1,7 +1,7 @@
 // --fail-above: what a tensor's error may be.
 #pragma once
 
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <ggufkit/error.hpp>
 #include <optional>
 #include <span>

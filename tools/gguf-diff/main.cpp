@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
-#include <ggufkit/diff.hpp>
+#include <ggufkit/diff/diff.hpp>
 #include <ggufkit/remote.hpp>
 #include <optional>
 #include <span>
@@ -167,7 +167,7 @@ class Command {
             std::_Exit(cancelled);
         });
         // Of one on a server, the data of those tensors alone that have to be compared.
-        auto model = open_model(file, {.header_only = is_remote(file), .threads = options_.threads});
+        auto model = open_model(file, {.work = {.threads = options_.threads}, .header_only = is_remote(file)});
         if (model) return std::move(*model);
         console_.error(sentence(file, model.error()));
         return {};

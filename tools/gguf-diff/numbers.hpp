@@ -1,8 +1,8 @@
 // Errors in words.
 #pragma once
 
-#include <ggufkit/error_sums.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/quant/error_sums.hpp>
 #include <span>
 #include <string>
 

@@ -1,7 +1,7 @@
 #include "patch.hpp"
 
 #include <unistd.h>
-#include <ggufkit/patch.hpp>
+#include <ggufkit/diff/patch.hpp>
 #include <string_view>
 
 #include "common/interrupt.hpp"
@@ -36,9 +36,9 @@ bool writes_standard_output(const PatchRun& run) {
 }
 
 Result<PatchSummary> make(const PatchRun& run, const PatchOptions& options) {
-    const auto a = open_model(run.a, {.follow_shards = false, .threads = run.threads});
+    const auto a = open_model(run.a, {.work = {.threads = run.threads}, .follow_shards = false});
     if (!a) return in_file(run.a, a.error());
-    const auto b = open_model(run.b, {.follow_shards = false, .threads = run.threads});
+    const auto b = open_model(run.b, {.work = {.threads = run.threads}, .follow_shards = false});
     if (!b) return in_file(run.b, b.error());
     if (writes_standard_output(run)) return make_patch_to(*a, *b, write_standard_output, options);
     return make_patch(*a, *b, *run.request.make, options);
@@ -110,11 +110,11 @@ int run_patch(const PatchRun& run, const CommandLine& line, Console& console) {
     const auto done = [&] {
         const Interrupt interrupt;
         ProgressBar bar;
-        return carry_out(run, {.threads = run.threads,
+        return carry_out(run, {.work = {.threads = run.threads,
+                                        .progress = [&](const Progress& now) { bar.update(now); },
+                                        .stop = interrupt.token()},
                                .zstd_level = run.request.zstd_level,
-                               .overwrite = run.force,
-                               .progress = [&](std::uint64_t at, std::uint64_t of) { bar.update(at, of); },
-                               .stop = interrupt.token()});
+                               .overwrite = run.force});
     }();
     if (!done && done.error().code == Errc::cancelled) {
         console.error("cancelled, nothing was written");

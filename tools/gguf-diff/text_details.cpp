@@ -1,11 +1,11 @@
 // Long values of metadata: texts by line, arrays by element, tokenizers in numbers.
 #include <algorithm>
 #include <array>
-#include <ggufkit/sequence_diff.hpp>
 
 #include "common/show.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
+#include "diff/sequences.hpp"
 #include "numbers.hpp"
 #include "views.hpp"
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <ggufkit/sequence_diff.hpp>
 #include <limits>
 #include <vector>
 
@@ -7,6 +6,7 @@
 #include "common/table.hpp"
 #include "common/text.hpp"
 #include "core/text.hpp"
+#include "diff/sequences.hpp"
 #include "signs.hpp"
 #include "views.hpp"
 

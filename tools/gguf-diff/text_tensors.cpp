@@ -122,7 +122,7 @@ void print_values(Console& console, const Comparison& comparison, bool in_full) 
 // ---------------------------------------------------------------- roll-ups
 
 void print_parts(Console& console, const Comparison& comparison) {
-    const auto parts = totals(comparison.pairs, comparison.values, ValueGrouping::part);
+    const auto parts = totals(comparison.pairs, comparison.values, Grouping::part);
     std::vector<const ValueTotal*> order;  // without parts in which nothing differs
     for (const ValueTotal& part : parts) {
         if (part.sums.equal_share() < 1) order.push_back(&part);
@@ -243,7 +243,7 @@ void print_tensors(Console& console, const Comparison& comparison, bool in_full)
     print_values(console, comparison, in_full);
     print_blocks(console, comparison);
     print_parts(console, comparison);
-    print_layers(console, {{"error by layer  ", totals(comparison.pairs, comparison.values, ValueGrouping::layer)}});
+    print_layers(console, {{"error by layer  ", totals(comparison.pairs, comparison.values, Grouping::layer)}});
 }
 
 }  // namespace ggufkit::tool::diff

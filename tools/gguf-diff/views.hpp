@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <optional>
 #include <span>
 #include <string>

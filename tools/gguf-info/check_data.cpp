@@ -1,7 +1,7 @@
 #include "check_data.hpp"
 
 #include <algorithm>
-#include <ggufkit/check_data.hpp>
+#include <ggufkit/inspect/check_data.hpp>
 #include <utility>
 
 #include "common/interrupt.hpp"
@@ -83,7 +83,7 @@ int check_data(Console& console, Inspection& inspection, const ValidateOptions& 
     const Interrupt interrupt;
     const auto found = [&] {
         ProgressBar bar;
-        const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
+        const auto progress = [&](const Progress& now) { bar.update(now); };
         return ggufkit::check_data(model, tensors,
                                    {.threads = threads, .progress = progress, .stop = interrupt.token()});
     }();

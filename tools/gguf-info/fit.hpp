@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 #include <optional>
 #include <string>
 #include <vector>

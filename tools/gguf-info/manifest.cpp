@@ -121,7 +121,7 @@ int verify_manifest(Console& console, const std::filesystem::path& file, const s
     if (!model) return refuse(model.error());
     const auto check = [&] {
         ProgressBar bar;
-        const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
+        const auto progress = [&](const Progress& now) { bar.update(now); };
         return check_manifest(*model, manifest, {.threads = threads, .progress = progress, .stop = interrupt.token()});
     }();
     if (!check) return refuse(check.error());

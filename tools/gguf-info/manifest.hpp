@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <ggufkit/manifest.hpp>
+#include <ggufkit/inspect/manifest.hpp>
 #include <optional>
 
 #include "common/console.hpp"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 #include <optional>
 #include <vector>
 

@@ -63,7 +63,7 @@ class Search {
                              .subject = fmt::format("'{}'", *options_.stats),
                              .detail = "fits no tensor" + did_you_mean_tensor(*options_.stats, model_)});
             }
-            auto stats = ggufkit::stats(model_, found.stats_of, work<StatsOptions>());
+            auto stats = tensor_stats(model_, found.stats_of, work());
             if (!stats) return fail(std::move(stats).error());
             found.stats = std::move(*stats);
         }
@@ -73,7 +73,7 @@ class Search {
             found.peek = std::move(*peek);
         }
         if (options_.hash || !options_.manifest.empty()) {
-            auto manifest = hash_model(model_, *hash_kind(options_), work<HashOptions>());
+            auto manifest = hash_model(model_, *hash_kind(options_), work());
             if (!manifest) return fail(std::move(manifest).error());
             found.manifest = std::move(*manifest);
         }
@@ -82,13 +82,10 @@ class Search {
 
   private:
     // How any of the work is to be done.
-    template <class T>
-    T work() {
-        T how;
-        how.threads = options_.threads;
-        how.progress = [this](std::uint64_t done, std::uint64_t total) { bar_.update(done, total); };
-        how.stop = interrupt_.token();
-        return how;
+    Work work() {
+        return {.threads = options_.threads,
+                .progress = [this](const Progress& now) { bar_.update(now); },
+                .stop = interrupt_.token()};
     }
 
     const Interrupt interrupt_;

@@ -128,8 +128,8 @@ Result<PeekView> find_peek(const Model& model, std::string_view expression) {
                      .detail = "is no place: NAME[row,column:count] is"});
     }
     if (auto readable = model.data(*tensor); !readable) return fail(std::move(readable).error());
-    auto found = peek(model, *tensor, place->row, place->column,
-                      place->count.value_or(usual_count(*tensor->info, place->column)));
+    auto found = peek_weights(model, *tensor, place->row, place->column,
+                              place->count.value_or(usual_count(*tensor->info, place->column)));
     if (!found) return fail(std::move(found).error());
     return PeekView{tensor->info, std::move(*found)};
 }
@@ -138,7 +138,7 @@ void print_peek(Console& console, const PeekView& view) {
     const TensorInfo& info = *view.tensor;
     const Peek& peek = view.peek;
     console.out.print("{}  {}  {}  {}\n", console.paint(Style::bold, printable(info.name)), type_text(info),
-                      shape_text(info.shape()), formula(info.format->type()));
+                      shape_text(info.shape()), block_formula(info.format->type()));
     if (info.format->quantized()) {
         for (const PeekedBlock& block : peek.blocks) print_block(console, block, info.format->block_elements);
     } else if (!peek.blocks.empty()) {
@@ -168,7 +168,7 @@ void write_peek(JsonWriter& json, const PeekView& view) {
         .field("name", info.name)
         .field("type", type_text(info))
         .field("shape", info.shape())
-        .field("formula", formula(info.format->type()))
+        .field("formula", block_formula(info.format->type()))
         .field("row", view.peek.row)
         .field("column", view.peek.column);
     json.key("values").begin_array();

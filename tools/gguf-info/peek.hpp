@@ -1,7 +1,7 @@
 // --peek.
 #pragma once
 
-#include <ggufkit/peek.hpp>
+#include <ggufkit/inspect/peek.hpp>
 #include <string_view>
 
 #include "common/console.hpp"
@@ -15,7 +15,7 @@ struct PeekView {
 };
 
 // "NAME", "NAME[row]", "NAME[row,column]" or "NAME[row,column:count]": from column 0, a block, or 32 weights of a type
-// without blocks, where nothing else is said. Errors: NOT_FOUND; BAD_ARGUMENT; those of peek().
+// without blocks, where nothing else is said. Errors: NOT_FOUND; BAD_ARGUMENT; those of peek_weights().
 Result<PeekView> find_peek(const Model& model, std::string_view expression);
 
 void print_peek(Console& console, const PeekView& view);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <ggufkit/format.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <optional>
 
 #include "common/markdown.hpp"

@@ -1,7 +1,7 @@
 // --stats.
 #pragma once
 
-#include <ggufkit/stats.hpp>
+#include <ggufkit/inspect/stats.hpp>
 #include <span>
 #include <vector>
 

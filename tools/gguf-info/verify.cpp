@@ -78,7 +78,7 @@ int verify(Console& console, const Pair& paths, unsigned threads, bool as_json) 
     if (!source) return refuse(paths.source, source.error());
     const auto check = [&] {
         ProgressBar bar;
-        const auto progress = [&](const Progress& now) { bar.update(now.done, now.total); };
+        const auto progress = [&](const Progress& now) { bar.update(now); };
         return check_provenance(*made, *source, {.threads = threads, .progress = progress});
     }();
     if (!check) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <ggufkit/provenance.hpp>
+#include <ggufkit/requant/provenance.hpp>
 
 #include "common/console.hpp"
 

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ggufkit/materialize.hpp>
-#include <ggufkit/provenance.hpp>
-#include <ggufkit/recipe_file.hpp>
 #include <ggufkit/remote.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/provenance.hpp>
+#include <ggufkit/requant/recipe_file.hpp>
+#include <ggufkit/requant/shared.hpp>
 #include <optional>
 
 #include "arguments.hpp"
@@ -58,8 +58,8 @@ class Command {
         if (takes_time_to_open()) {
             if (auto free = check_places(); !free) return explain(free.error());
         }
-        const auto model =
-            open_model(request_.input, {.header_only = options_.dry_run && !target_, .threads = request_.threads});
+        const auto model = open_model(
+            request_.input, {.work = {.threads = request_.threads}, .header_only = options_.dry_run && !target_});
         if (!model) return refuse(sentence(request_.input, model.error()));
         inputs_.add(*model);
         if (target_ || options_.provenance) {
@@ -234,10 +234,10 @@ class Command {
         if (options_.dry_run) return {};
         const Interrupt interrupt;
         ProgressBar bar;
-        auto traced = trace(model, line_.version(),
-                            {.threads = request_.threads,
-                             .progress = [&](const Progress& now) { bar.update(now.done, now.total); },
-                             .stop = interrupt.token()});
+        auto traced = provenance_of(model, line_.version(),
+                                    {.threads = request_.threads,
+                                     .progress = [&](const Progress& now) { bar.update(now); },
+                                     .stop = interrupt.token()});
         if (!traced) return fail(std::move(traced).error());
         provenance_ = *std::move(traced);
         return {};
@@ -309,11 +309,10 @@ class Command {
     Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan) const {
         const Interrupt interrupt;
         ProgressBar bar;
-        return ggufkit::find_misfits(
-            model, plan,
-            {.threads = request_.threads,
-             .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
-             .stop = interrupt.token()});
+        return ggufkit::find_misfits(model, plan,
+                                     {.threads = request_.threads,
+                                      .progress = [&](const Progress& progress) { bar.update(progress); },
+                                      .stop = interrupt.token()});
     }
 
     static Error misfit(const Plan& plan, const Misfit& found) {
@@ -430,13 +429,13 @@ class Command {
         const auto kept = options_.resume ? ggufkit::requant::check_nothing_kept(first_file(outputs)) : Result<void>{};
         const auto show_progress = [&](const Progress& progress) {
             if (std::exchange(first, false)) report_resumption(progress, kept);
-            bar.update(progress.done, progress.total);
+            bar.update(progress);
         };
         return write_outputs(model, outputs, request_,
-                             {.threads = request_.threads,
+                             {.work = {.threads = request_.threads,
+                                       .progress = show_progress,
+                                       .stop = interrupt ? interrupt->token() : std::stop_token{}},
                               .overwrite = options_.force,
-                              .progress = show_progress,
-                              .stop = interrupt ? interrupt->token() : std::stop_token{},
                               .resume = options_.resume,
                               .checkpoint_interval = std::chrono::duration_cast<std::chrono::milliseconds>(
                                   std::chrono::duration<double>(options_.checkpoint.value_or(2))),

@@ -4,8 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <ggufkit/recipe_file.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/recipe_file.hpp>
 #include <utility>
 
 #include "common/size.hpp"

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 #include <ggufkit/error.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 #include <optional>
 #include <string>
 #include <vector>

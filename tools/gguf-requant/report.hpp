@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/report.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/report.hpp>
 #include <span>
 #include <string>
 #include <string_view>

@@ -1,7 +1,7 @@
 #include "shm.hpp"
 
 #include <chrono>
-#include <ggufkit/materialize.hpp>
+#include <ggufkit/requant/shared.hpp>
 #include <optional>
 
 #include "common/interrupt.hpp"
@@ -33,10 +33,10 @@ Result<void> share(Console& console, const Model& model, const Request& request,
         const Interrupt interrupt;
         ProgressBar bar;
         return materialize(model, *output.plan, sharing.name,
-                           {.threads = request.threads,
-                            .replace = sharing.replace,
-                            .progress = [&](const Progress& progress) { bar.update(progress.done, progress.total); },
-                            .patience = {.stop = interrupt.token()}});
+                           {.work = {.threads = request.threads,
+                                     .progress = [&](const Progress& progress) { bar.update(progress); },
+                                     .stop = interrupt.token()},
+                            .replace = sharing.replace});
     }();
     if (!how) return fail(how.error());
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();

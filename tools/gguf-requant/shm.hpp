@@ -2,7 +2,7 @@
 #pragma once
 
 #include <ggufkit/model.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <string_view>
 
 #include "arguments.hpp"

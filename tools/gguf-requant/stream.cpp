@@ -47,10 +47,7 @@ Result<void> write_outputs(const Model& model, std::span<const ggufkit::Output> 
         return execute_compressed(model, *plan, path, request.zstd_level.value_or(default_zstd_level), options);
     }
     return execute_to(model, *plan, write_standard_output,
-                      {.threads = options.threads,
-                       .zstd_level = request.zstd_level.value_or(0),
-                       .progress = options.progress,
-                       .stop = options.stop});
+                      {.work = options.work, .zstd_level = request.zstd_level.value_or(0)});
 }
 
 std::optional<std::uint64_t> compressed_bytes(const std::filesystem::path& output) {

@@ -1,7 +1,7 @@
 // Where the bytes go: a file, a compressed file, or standard output.
 #pragma once
 
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <optional>
 #include <span>
 

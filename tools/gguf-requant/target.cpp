@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <ggufkit/memory.hpp>
+#include <ggufkit/inspect/memory.hpp>
 
 #include "common/interrupt.hpp"
 #include "common/progress.hpp"
@@ -20,9 +20,9 @@ Result<target::Measurement> measure_visibly(const Model& model, const Recipe& re
     const Interrupt interrupt;
     ProgressBar bar("tensors measured");
     return target::measure(model, recipe,
-                           {.threads = threads,
-                            .progress = [&](std::size_t done, std::size_t of) { bar.update(done, of); },
-                            .stop = interrupt.token()});
+                           {.work = {.threads = threads,
+                                     .progress = [&](const Progress& now) { bar.update(now); },
+                                     .stop = interrupt.token()}});
 }
 
 // What a device has, and what of it the weights cannot have; nothing where the target is none.

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/target.hpp>
+#include <ggufkit/requant/target.hpp>
 #include <optional>
 #include <string>
 

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 #include <map>
 #include <string>
 

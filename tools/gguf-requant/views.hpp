@@ -1,7 +1,7 @@
 // A plan, and what became of it, for people and for programs.
 #pragma once
 
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
 #include <optional>
 #include <span>
 #include <string_view>

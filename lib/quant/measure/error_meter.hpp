@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <ggufkit/error_sums.hpp>
+#include <ggufkit/quant/error_sums.hpp>
 #include <span>
 
 #include "quant/measure/comparison.hpp"

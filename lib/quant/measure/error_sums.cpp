@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <cmath>
-#include <ggufkit/error_sums.hpp>
+#include <ggufkit/quant/error_sums.hpp>
 #include <limits>
 
 namespace ggufkit {

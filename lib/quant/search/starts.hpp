@@ -10,7 +10,7 @@
 #include <span>
 #include <type_traits>
 
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/quantize.hpp>
 
 namespace ggufkit::quant {
 

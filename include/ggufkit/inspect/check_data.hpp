@@ -2,21 +2,27 @@
 //
 // Purpose: every block with a NaN or an infinity in its scales or its weights, with its place (GGUF-R046), and the runs
 //   of zeros that an unfinished download leaves (GGUF-R059).
+//
+//     const auto found = ggufkit::check_data(*model, model->tensors());
+//     if (!found) return complain(found.error());
+//     for (const auto& tensor : found->faults) {
+//         fmt::print("{}: {} bad blocks\n", model->tensors()[tensor.tensor].info->name, tensor.blocks);
+//     }
+//
 // Ownership: plain values; names of fields are those of the registry.
 // Thread-safety: one call runs its own threads over an immutable model; the callback is called from one of them at a
 //   time and must not throw.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/work.hpp>
 
 namespace ggufkit {
 
@@ -57,15 +63,7 @@ struct DataFindings {
     std::size_t zero_tensors = 0;      // how many tensors have bytes, and all of them zero
 };
 
-struct CheckDataOptions {
-    unsigned threads = 0;  // 0: as many as the machine has
-    // Bytes that were looked at, and how many there are.
-    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
-    std::stop_token stop{};  // requested: CANCELLED
-};
-
 // Reads every tensor once. Errors: all errors of Model::data(); IO_CHANGED if a file changes meanwhile; CANCELLED.
-Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor> tensors,
-                                const CheckDataOptions& options = {});
+Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor> tensors, const Work& work = {});
 
 }  // namespace ggufkit

@@ -2,6 +2,12 @@
 //
 // Purpose: measure() finds out what every type would cost each tensor, in bytes and in error; solve() picks a type for each
 //   tensor under a budget of bytes; fit() makes a plan of it.
+//
+//     const auto measured = ggufkit::target::measure(*model, recipe);
+//     if (!measured) return complain(measured.error());
+//     const auto fit = ggufkit::target::fit(*model, recipe, *measured, 4'000'000'000);  // bytes
+//     if (fit) done = ggufkit::execute(*model, fit->plan, "m-4GB.gguf");
+//
 // Ownership: plain values; the plan of a Fit borrows what the recipe given to fit() borrows.
 // Thread-safety: measure() runs its own threads; its callback is called from one of them at a time and must not throw. All
 //   results are the same for any number of threads and on every machine.
@@ -9,15 +15,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
+#include <ggufkit/work.hpp>
 
 namespace ggufkit::target {
 
@@ -43,12 +48,10 @@ struct Measurement {
 };
 
 struct MeasureOptions {
-    unsigned threads = 0;             // 0: as many as the machine has
+    Work work{};                      // progress in tensors, at the start and after each
     std::uint64_t sample = 64 << 10;  // weights of each tensor that are tried, about
     std::vector<TensorType>
         types{};  // to choose from; empty: all but those for models that were trained for few values
-    std::function<void(std::size_t done, std::size_t of)> progress{};  // tensors; at the start and after each
-    std::stop_token stop{};
 };
 
 // Quantizes rows of each tensor, the same on every machine, to each type that can be made of it: rows are whole blocks,

@@ -2,6 +2,13 @@
 //
 // Purpose: manifests that sha256sum and xxh128sum check (lines of files) and that those of llama-gguf-hash look like
 //   (lines of tensors); and checking such lists, whoever made them.
+//
+//     const auto manifest = ggufkit::hash_model(*model, ggufkit::HashKind::sha256);
+//     fmt::print("{}", manifest->text());
+//     ...
+//     const auto check = ggufkit::check_manifest(*model, *ggufkit::Manifest::parse(text));
+//     return check && check->holds() ? 0 : 1;
+//
 // Ownership: plain values.
 // Thread-safety: one call runs its own threads over an immutable model; the callback is called from one of them at a
 //   time and must not throw.
@@ -9,15 +16,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/work.hpp>
 
 namespace ggufkit {
 
@@ -49,16 +55,9 @@ struct Manifest {
     static Result<Manifest> parse(std::string_view text);
 };
 
-struct HashOptions {
-    unsigned threads = 0;  // 0: as many as the machine has
-    // Bytes that were hashed, and how many there are to hash.
-    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
-    std::stop_token stop{};  // requested: CANCELLED
-};
-
 // Every tensor, in the order of the model, then every file: of a compressed model the compressed ones. Errors: those of
 // Model::data(); IO_READ; IO_CHANGED where a file changed meanwhile; CANCELLED.
-Result<Manifest> hash_model(const Model& model, HashKind kind, const HashOptions& options = {});
+Result<Manifest> hash_model(const Model& model, HashKind kind, const Work& work = {});
 
 struct ManifestCheck {
     enum class Finding : std::uint8_t {
@@ -82,6 +81,6 @@ std::string_view name(ManifestCheck::Finding finding) noexcept;  // "same", "dif
 
 // Tensors are known by their names, files by the last part of theirs; the file of a model of one may have got another
 // name. A line of data also holds for a file of that hash. Errors: those of hash_model().
-Result<ManifestCheck> check_manifest(const Model& model, const Manifest& manifest, const HashOptions& options = {});
+Result<ManifestCheck> check_manifest(const Model& model, const Manifest& manifest, const Work& work = {});
 
 }  // namespace ggufkit

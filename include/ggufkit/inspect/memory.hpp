@@ -2,6 +2,13 @@
 //
 // Purpose: estimate_memory() predicts what llama.cpp allocates for a model, from its metadata and tensor list alone;
 //   place_layers() spreads that over devices as llama.cpp's --n-gpu-layers and --tensor-split do.
+//
+//     const auto estimate = ggufkit::estimate_memory(*model, {.context = 8192});
+//     if (!estimate) return complain(estimate.error());
+//     const std::array<std::uint64_t, 2> devices{24ull << 30, 8ull << 30};
+//     const ggufkit::Placement placement = ggufkit::place_layers(*estimate, devices);
+//     fmt::print("--n-gpu-layers {}\n", placement.gpu_layers);
+//
 // Ownership: plain values that own their text.
 // Thread-safety: pure functions.
 // Source: spec/memory.md, which also says how far off the estimates are.
@@ -15,7 +22,7 @@
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 namespace ggufkit {
 

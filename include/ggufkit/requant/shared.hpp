@@ -2,6 +2,13 @@
 //
 // Purpose: materialize() makes /dev/shm/NAME, the file that execute() would write, in memory; materialize_memfd() makes
 //   one without a name.
+//
+//     const auto how = ggufkit::materialize(*model, *plan, "m-Q4_K_M.gguf");  // or waits for the process that makes it
+//     if (!how) return complain(how.error());
+//     const std::filesystem::path path = *ggufkit::shared_path("m-Q4_K_M.gguf");
+//     auto* loaded = llama_model_load_from_file(path.c_str(), params);
+//     auto removed = ggufkit::remove_shared("m-Q4_K_M.gguf");
+//
 // Ownership: /dev/shm/NAME belongs to nobody: it stays until remove_shared(), or until the machine restarts. Model and
 //   Plan are borrowed for the call.
 // Thread-safety: any number of threads and processes may call all of this for the same NAME: one of them makes the
@@ -13,29 +20,21 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
-#include <stop_token>
 #include <string_view>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/requant.hpp>
+#include <ggufkit/requant/execute.hpp>
+#include <ggufkit/requant/plan.hpp>
+#include <ggufkit/work.hpp>
 
 namespace ggufkit {
 
-// How long to wait for what another process makes.
-struct Patience {
-    std::optional<std::chrono::milliseconds> most{};  // none: for ever
-    std::stop_token stop{};
-};
-
 struct MaterializeOptions {
-    unsigned threads = 0;                             // 0: as many as the machine has
-    bool replace = false;                             // whatever else has that name; who has it open keeps it
-    std::function<void(const Progress&)> progress{};  // at the start, at the end, and after (about) every piece
-    Patience patience{};                              // its stop token ends the work as well
+    Work work{};                                          // progress after (about) every piece, in bytes of input
+    bool replace = false;                                 // whatever else has that name; who has it open keeps it
+    std::optional<std::chrono::milliseconds> patience{};  // with another process that makes the file; none: for ever
 };
 
 // How /dev/shm/NAME came to be.

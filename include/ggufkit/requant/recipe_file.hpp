@@ -1,6 +1,13 @@
 // Recipe files: which tensor gets which type, as text that can be kept, edited and given back.
 //
 // Purpose: reads and prints the files of --recipe, --save-recipe and --tensor-type-file, and the recipe that --provenance keeps.
+//
+//     const auto file = ggufkit::read_recipe_file("m.recipe");
+//     if (!file) return complain(file.error());
+//     const ggufkit::Mix mix{.file_type = file->file_type, .overrides = file->overrides};
+//     const auto plan = ggufkit::make_plan(*model, {.types = mix});
+//     const std::string text = ggufkit::recipe_text(*plan);  // a recipe file that makes the same plan
+//
 // Ownership: a RecipeFile owns its text; file types are static.
 // Thread-safety: pure functions.
 // Source: spec/recipes.md, "Recipe files".
@@ -12,7 +19,7 @@
 #include <vector>
 
 #include <ggufkit/error.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 namespace ggufkit {
 

@@ -2,6 +2,12 @@
 //
 // Purpose: reads the files of llama-imatrix, the GGUF form and the older one without a magic number; quantizers then
 //   weigh the error of each column by it.
+//
+//     const auto imatrix = ggufkit::Imatrix::open("m.imatrix.gguf");
+//     if (!imatrix) return complain(imatrix.error());
+//     const std::span<const float> weights = imatrix->find("blk.0.attn_k.weight");  // a number for each column
+//     auto done = ggufkit::quantize_rows(type, row, row.size(), blocks, weights);
+//
 // Ownership: an Imatrix owns its numbers, some four bytes for each column of the model; what it hands out borrows from
 //   it. A Recipe and a Plan borrow the Imatrix.
 // Thread-safety: immutable once made; any number of threads may read it.

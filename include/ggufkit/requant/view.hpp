@@ -3,6 +3,13 @@
 // Purpose: a runtime loads a model in another file type while nothing is written: it reads the header and the tensors
 //   it wants from a RequantView, or rows of one tensor in any type. Only the pieces in the range that is read are
 //   quantized.
+//
+//     const auto view = ggufkit::RequantView::make(*model, *plan);
+//     if (!view) return complain(view.error());
+//     auto done = view->read(plan->tensors[7].offset, buffer);         // any bytes of the file, from any thread
+//     const auto embeddings = view->tensor("token_embd.weight");
+//     if (embeddings) done = embeddings->rows(token, 1, floats);       // or rows, in any type
+//
 // Ownership: a RequantView shares the Model and owns its Plan, and a TensorView shares both, so whatever becomes of the
 //   ones it was made from, it stays valid; but it borrows the numbers of the Imatrix, as every Plan does. The files of the
 //   source must stay as they are (Model::check_unchanged()).
@@ -20,7 +27,7 @@
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 namespace ggufkit {
 

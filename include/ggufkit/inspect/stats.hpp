@@ -2,6 +2,13 @@
 //
 // Purpose: range, moments, outliers and a histogram of a tensor's weights as they decode, and the health of its blocks'
 //   scales.
+//
+//     const auto stats = ggufkit::tensor_stats(*model, model->tensors());
+//     if (!stats) return complain(stats.error());
+//     for (std::size_t i = 0; i < stats->size(); ++i) {
+//         fmt::print("{}: rms {}\n", model->tensors()[i].info->name, (*stats)[i].weights.rms);
+//     }
+//
 // Ownership: plain values; names of fields are those of the registry.
 // Thread-safety: one call runs its own threads over an immutable model; the callback is called from one of them at a
 //   time and must not throw.
@@ -11,16 +18,15 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string_view>
 #include <vector>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/work.hpp>
 
 namespace ggufkit {
 
@@ -70,16 +76,9 @@ struct TensorStats {
 
 inline constexpr double outlier_limit = 6;
 
-struct StatsOptions {
-    unsigned threads = 0;  // 0: as many as the machine has
-    // Bytes that were read, and how many there are to read.
-    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
-    std::stop_token stop{};  // requested: CANCELLED
-};
-
 // Of some tensors of a model, in their order; decoded as dequantize_rows() does. Takes some megabytes of memory,
 // however large they are. Errors: those of Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
-Result<std::vector<TensorStats>> stats(const Model& model, std::span<const ModelTensor> tensors,
-                                       const StatsOptions& options = {});
+Result<std::vector<TensorStats>> tensor_stats(const Model& model, std::span<const ModelTensor> tensors,
+                                              const Work& work = {});
 
 }  // namespace ggufkit

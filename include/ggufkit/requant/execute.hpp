@@ -3,6 +3,12 @@
 // Purpose: execute() writes the files that Plans describe, in bounded memory (less than 64 MiB, and eight bytes for some
 //   60,000 weights), atomically; what was killed can be resumed. execute_to() passes the same bytes on as a stream, from
 //   the first to the last, for a pipe; execute_compressed() puts them into a .gguf.zst.
+//
+//     const auto plan = ggufkit::make_plan(*model, recipe);
+//     if (!plan) return complain(plan.error());
+//     const auto done = ggufkit::execute(*model, *plan, "m-Q4_K_M.gguf", {.work = {.threads = 8}, .overwrite = true});
+//     if (!done) return complain(done.error());  // and there is no m-Q4_K_M.gguf
+//
 // Ownership: borrows Model and Plans for the call.
 // Thread-safety: one call runs its own threads; the callback is called from one of them at a time and must not
 //   throw. The bytes written do not depend on the number of threads.
@@ -14,13 +20,12 @@
 #include <filesystem>
 #include <functional>
 #include <span>
-#include <stop_token>
 #include <vector>
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/plan.hpp>
-#include <ggufkit/report.hpp>
+#include <ggufkit/requant/plan.hpp>
+#include <ggufkit/requant/report.hpp>
 #include <ggufkit/work.hpp>
 #include <ggufkit/zstd_level.hpp>
 
@@ -33,13 +38,11 @@ struct Output {
 };
 
 struct ExecuteOptions {
-    unsigned threads = 0;  // 0: as many as the machine has
+    Work work{};  // progress in bytes of input, of the run that this one resumes too, some 20 times a second
     // Replace an existing output (a regular file), at the last moment; and throw away unfinished work of an earlier run that
-    // `resume` could continue. Without either, IO_EXISTS.
+    // `resume` could continue. Without either, IO_EXISTS or IO_UNFINISHED.
     bool overwrite = false;
-    std::function<void(const Progress&)> progress{};  // bytes of input, with the resumed run's; some 20 times a second
-    std::stop_token stop{};                           // requested: CANCELLED, and nothing is left behind
-    // Unfinished work of another run is IO_EXISTS unless `overwrite` is set.
+    // Unfinished work of another run is IO_UNFINISHED unless `overwrite` is set.
     // Go on where a run that was killed had come to, if it was one of the same inputs, plans and version: what is as the
     // journal beside the first output says is kept, all else is done (again). And leave what is done where this run is
     // stopped, or the system fails it.
@@ -55,7 +58,7 @@ struct ExecuteOptions {
 // through its mapping, so that a file that shrinks is an error and no signal. Copied tensors are checked like converted
 // ones. An output that is a symbolic link is refused. Errors: those of check_executable(); BAD_ARGUMENT (a plan of another
 // model, no output, two of one name); UNSUPPORTED (rows of many millions of elements); IO_SAME_FILE (output is one of the
-// inputs), IO_EXISTS (also where an earlier run left unfinished work), IO_BUSY (another run is at work on it), IO_OPEN,
+// inputs), IO_EXISTS, IO_UNFINISHED (an earlier run left work), IO_BUSY (another run is at work on it), IO_OPEN,
 // IO_NO_SPACE (before any work), IO_READ, IO_WRITE, IO_CHANGED; BAD_QUANT (a NaN or infinity in the source, or a value too
 // large for its new type, with tensor and row); CANCELLED.
 Result<void> execute(const Model& model, std::span<const Output> outputs, const ExecuteOptions& options = {});
@@ -69,26 +72,18 @@ struct Misfit {
     float greatest;      // the largest magnitude in the tensor
 };
 
-struct MisfitOptions {
-    unsigned threads = 0;
-    std::function<void(const Progress&)> progress{};
-    std::stop_token stop{};
-};
-
 // All tensors that execute() would refuse with BAD_QUANT because their values do not fit, in the order of the plan. Reads
 // every tensor that is converted, but encodes only what has large values. Errors: BAD_ARGUMENT (a plan of another model);
 // UNSUPPORTED (rows of many millions of elements); IO_READ, IO_CHANGED; BAD_QUANT (a NaN or infinity in the source);
 // CANCELLED.
-Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan, const MisfitOptions& options = {});
+Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan, const Work& work = {});
 
 // Takes the next bytes of a stream. What it returns as an error ends the work.
 using Sink = std::function<Result<void>(std::span<const std::byte>)>;
 
 struct StreamOptions {
-    unsigned threads = 0;
+    Work work{};
     int zstd_level = 0;  // 0: as it is; 1 to most_zstd_level: zstd frames and a seek table (spec/streams.md)
-    std::function<void(const Progress&)> progress{};
-    std::stop_token stop{};
 };
 
 // Makes the bytes of the file that the plan describes, which must be one file, by all threads, and gives them to `sink`

@@ -3,6 +3,13 @@
 // Purpose: make_patch() writes down how a file NEW differs from a file OLD; apply_patch() rebuilds NEW from OLD, byte for
 //   byte; apply_in_place() turns OLD itself into NEW where nothing in it has to move. make_patch_to() and
 //   apply_patch_to() pass their bytes on, for a pipe.
+//
+//     const auto made = ggufkit::make_patch(*old_model, *new_model, "m.patch");
+//     if (!made) return complain(made.error());
+//     fmt::print("{} bytes\n", made->bytes);
+//     ...
+//     const auto done = ggufkit::apply_patch("m.patch", "old.gguf", "new.gguf");
+//
 // Ownership: plain values; paths name files, which are open only during a call.
 // Thread-safety: make_patch() runs its own threads. Its callback, like those of the others, is called from one thread at
 //   a time and must not throw.
@@ -14,12 +21,12 @@
 #include <filesystem>
 #include <functional>
 #include <span>
-#include <stop_token>
 #include <string_view>
 
 #include <ggufkit/digest.hpp>
 #include <ggufkit/error.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/work.hpp>
 #include <ggufkit/zstd_level.hpp>
 
 namespace ggufkit {
@@ -43,12 +50,9 @@ struct PatchSummary {
 };
 
 struct PatchOptions {
-    unsigned threads = 0;  // 0: as many as the machine has
+    Work work{};
     int zstd_level = default_zstd_level;
     bool overwrite = false;  // of the output, where there is one
-    // Bytes that were worked on, and how many there are.
-    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
-    std::stop_token stop{};  // requested: CANCELLED, and no output
 };
 
 // Errors: BAD_ARGUMENT (a zstd level; a model of several files, which are patched one by one), IO_READ, IO_CHANGED,

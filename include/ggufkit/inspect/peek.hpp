@@ -1,6 +1,12 @@
 // Single numbers and blocks of a tensor, with all that they are made of spelled out.
 //
 // Purpose: what a few weights are, and why: scales, minima, codes, points of a codebook, signs.
+//
+//     const ggufkit::ModelTensor* tensor = model->find_tensor("blk.0.attn_k.weight");
+//     const auto peek = ggufkit::peek_weights(*model, *tensor, 0, 0, 32);  // of row 0, columns 0 to 31
+//     if (!peek) return complain(peek.error());
+//     for (const auto& part : peek->blocks.front().parts) fmt::print("{}\n", part.name);  // d, scale, code, …
+//
 // Ownership: plain values; names and formulas are static.
 // Thread-safety: pure functions.
 // Source: spec/quant-formats.md says what the parts mean; spec/json.md lists those of every type.
@@ -26,7 +32,7 @@ struct BlockPart {
 };
 
 // How a type's weights follow from the parts: "x = d * scale * code - dmin * min".
-std::string_view formula(TensorType type) noexcept;
+std::string_view block_formula(TensorType type) noexcept;
 
 // The parts of one block (of a type without blocks: of any number of weights) in native byte order. Errors:
 // UNSUPPORTED, BAD_ROW where `block` is not one.
@@ -50,7 +56,7 @@ inline constexpr std::uint64_t most_peeked = 65'536;
 
 // `count` weights of a row (of all rows of the tensor) from `column` on. Errors: those of Model::data(); OUT_OF_RANGE
 // where there are not so many, or more than most_peeked are asked for.
-Result<Peek> peek(const Model& model, const ModelTensor& tensor, std::uint64_t row, std::uint64_t column,
-                  std::uint64_t count);
+Result<Peek> peek_weights(const Model& model, const ModelTensor& tensor, std::uint64_t row, std::uint64_t column,
+                          std::uint64_t count);
 
 }  // namespace ggufkit

@@ -1,6 +1,13 @@
 // Rows of numbers to blocks and back.
 //
 // Purpose: dequantize any type to float, quantize float to any type that has a quantizer here.
+//
+//     const auto type = ggufkit::TensorType::Q4_K;
+//     std::vector<float> row(4096);
+//     std::vector<std::byte> blocks(*ggufkit::row_bytes(ggufkit::format_of(type), row.size()));
+//     auto done = ggufkit::quantize_rows(type, row, row.size(), blocks);
+//     if (done) done = ggufkit::dequantize_rows(type, blocks, row);
+//
 // Ownership: works in the caller's buffers and allocates nothing, but for tables that each of the codebook types (IQ1, IQ2,
 // IQ3) makes when it is first quantized to: some 50 ms and 350 KiB, which stay.
 // Thread-safety: pure functions; rows are independent, so callers split work as they like and get the same bytes.

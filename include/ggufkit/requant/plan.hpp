@@ -2,6 +2,13 @@
 //
 // Purpose: file types (recipes) as data; make_plan() chooses the type of every tensor as the reference does, and
 //   lays the file out.
+//
+//     const auto* file_type = ggufkit::find_file_type("Q4_K_M");
+//     const auto plan = ggufkit::make_plan(*model, {.types = ggufkit::Mix{.file_type = file_type}});
+//     if (!plan) return complain(plan.error());
+//     for (const auto& tensor : plan->tensors) fmt::print("{} at {}: {}\n", tensor.name, tensor.offset, tensor.reason);
+//     fmt::print("{} bytes, {:.2f} bits per weight\n", plan->bytes_out(), plan->bpw());
+//
 // Ownership: a Plan owns its text and the header's bytes; it names source tensors by index into the Model it was
 //   made from, and borrows the numbers of the Imatrix.
 // Thread-safety: make_plan() is pure.
@@ -21,10 +28,10 @@
 
 #include <ggufkit/error.hpp>
 #include <ggufkit/format.hpp>
-#include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
-#include <ggufkit/provenance.hpp>
-#include <ggufkit/quantize.hpp>
+#include <ggufkit/quant/imatrix.hpp>
+#include <ggufkit/quant/quantize.hpp>
+#include <ggufkit/requant/provenance.hpp>
 #include <ggufkit/writer.hpp>
 
 namespace ggufkit {

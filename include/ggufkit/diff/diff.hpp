@@ -3,6 +3,13 @@
 // Purpose: what was added, removed and changed between two models, and how far the numbers are apart. Only the models
 //   count, not how files hold them: shards, version, byte order, alignment (and the keys that say so:
 //   general.alignment, split.*), the order of keys and tensors make no difference.
+//
+//     const auto diff = ggufkit::compare_models(*a, *b);
+//     if (!diff) return complain(diff.error());
+//     for (const ggufkit::KeyChange& change : diff->metadata) fmt::print("{}\n", change.key);
+//     for (const ggufkit::TensorChange& change : diff->tensors) fmt::print("{}\n", change.name);
+//     return diff->same() ? 0 : 1;
+//
 // Ownership: a Diff owns its names and borrows values and tensors from the two models.
 // Thread-safety: one call runs its own threads over immutable models. What it returns depends neither on their number
 //   nor on the instruction set.
@@ -10,19 +17,18 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <ggufkit/digest.hpp>
 #include <ggufkit/error.hpp>
-#include <ggufkit/error_sums.hpp>
-#include <ggufkit/imatrix.hpp>
 #include <ggufkit/model.hpp>
+#include <ggufkit/quant/error_sums.hpp>
+#include <ggufkit/quant/imatrix.hpp>
+#include <ggufkit/work.hpp>
 
 namespace ggufkit {
 
@@ -84,23 +90,20 @@ struct Diff {
 };
 
 struct DiffOptions {
-    unsigned threads = 0;  // 0: as many as the machine has
+    Work work{};  // progress in bytes of A that were compared with B's
     // Keys that do not count: patterns as a shell has them, with * ? [a-z].
     std::vector<std::string> ignored_keys{};
     // Floats x and y in metadata are equal where |x - y| is no more than this share of the greater one.
     double tolerance = 0;
     bool bytes = true;    // off: only metadata and structure are looked at, and nothing is found to be renamed
     bool digests = true;  // of tensors whose bytes differ
-    // Bytes of A that were compared with B's, and how many there are to compare; called from one thread at a time.
-    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
-    std::stop_token stop{};  // requested: CANCELLED
 };
 
 // The keys alone, in order; of the options those that are about keys count.
 std::vector<KeyChange> compare_metadata(const ModelView& a, const ModelView& b, const DiffOptions& options = {});
 
 // Errors: those of Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
-Result<Diff> compare(const Model& a, const Model& b, const DiffOptions& options = {});
+Result<Diff> compare_models(const Model& a, const Model& b, const DiffOptions& options = {});
 
 // ---------------------------------------------------------------- values
 
@@ -130,19 +133,16 @@ struct ValueDifference {
 };
 
 struct ValueOptions {
-    unsigned threads = 0;
+    Work work{};                       // progress in weights
     const Imatrix* imatrix = nullptr;  // weighs errors; found by the name in A, ignored where its size does not fit
     // 0: all values. Else so many runs of up to 2048 values of each tensor (at least 2), one out of each of so many equal
     // parts, at a place that only depends on the tensor's name. The interval takes them for a simple random sample
     // without replacement, and Σe²/Σw² for a ratio estimate of it: r ± 1.96·√((1 − n/N)·s²/n)/mean(w²), with s² the
     // variance of e² − r·w² between runs; then the root.
     std::uint64_t sample = 0;
-    // Weights that were compared, and how many there are.
-    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
-    std::stop_token stop{};
 };
 
-// Of pairs that have values to compare, in their order. Memory: some 20 KiB a thread. Errors as compare() has them.
+// Of pairs that have values to compare, in their order. Memory: some 20 KiB a thread. Errors as compare_models() has them.
 Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model& b, std::span<const TensorPair> pairs,
                                                     const ValueOptions& options = {});
 
@@ -153,15 +153,9 @@ struct ValueTotal {
     ErrorSums sums{};
 };
 
-enum class ValueGrouping : std::uint8_t {
-    whole,  // one total
-    part,   // in order of their first tensor
-    layer,  // in order of number; tensors of no layer are left out
-};
-
-// `differences` are those of `pairs`.
+// `differences` are those of `pairs`. Types are A's.
 std::vector<ValueTotal> totals(std::span<const TensorPair> pairs, std::span<const ValueDifference> differences,
-                               ValueGrouping grouping);
+                               Grouping grouping);
 
 // ---------------------------------------------------------------- two of one base
 
@@ -176,7 +170,7 @@ struct Ranking {
     // Both leave out tensors of factors (see is_scale()).
 };
 
-Result<Ranking> rank(const Model& base, const Model& a, const Model& b, const ValueOptions& options = {});
+Result<Ranking> rank_models(const Model& base, const Model& a, const Model& b, const ValueOptions& options = {});
 
 // A key that A or B does not have as the base has it.
 struct KeyOfThree {

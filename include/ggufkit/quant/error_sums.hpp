@@ -1,6 +1,11 @@
 // How far two rows of numbers are apart, as sums that can be added up.
 //
 // Purpose: what quality reports and comparisons are made of; every figure is a function of the sums.
+//
+//     ggufkit::ErrorSums all;
+//     for (const ggufkit::TensorQuality& tensor : report.tensors) all.add(tensor.sums);  // requant/report.hpp
+//     fmt::print("relative error {:.4f}, {:.1f} dB\n", all.relative_rmse(), all.sqnr_db());
+//
 // Ownership: plain values.
 // Thread-safety: as that of any value.
 #pragma once
@@ -37,6 +42,14 @@ struct ErrorSums {
     double gain() const;           // Σwv/Σw²: below 1 where weights come out smaller
     double equal_share() const;                            // of all pairs; 1 where there are none
     std::optional<double> weighted_relative_rmse() const;  // √(Σie²/Σiw²); absent where no importance was given
+};
+
+// How totals() puts tensors together.
+enum class Grouping : std::uint8_t {
+    whole,  // one total
+    part,   // in order of their first tensor
+    layer,  // in order of number; tensors of no layer are left out
+    type,   // in order of their first tensor
 };
 
 }  // namespace ggufkit

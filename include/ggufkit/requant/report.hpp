@@ -2,6 +2,13 @@
 //
 // Purpose: execute() fills a QualityReport in the pass that writes the file, where ExecuteOptions asks for one. The
 //   error is that against the source as it decodes: of a quantized source, what its own quantization lost is not in it.
+//
+//     std::vector<ggufkit::QualityReport> quality;
+//     const auto done = ggufkit::execute(*model, *plan, "out.gguf", {.quality = &quality});
+//     for (const auto& part : totals(*plan, quality.front(), ggufkit::Grouping::part)) {
+//         fmt::print("{}: {:.1f} dB\n", part.name, part.sums.sqnr_db());
+//     }
+//
 // Ownership: plain values; nothing is borrowed.
 // Thread-safety: as that of any value. All numbers but the times are the same for any number of threads.
 #pragma once
@@ -11,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include <ggufkit/error_sums.hpp>
-#include <ggufkit/plan.hpp>
+#include <ggufkit/quant/error_sums.hpp>
+#include <ggufkit/requant/plan.hpp>
 
 namespace ggufkit {
 
@@ -37,14 +44,7 @@ struct QualityTotal {
     ErrorSums sums{};
 };
 
-enum class Grouping : std::uint8_t {
-    whole,  // one total
-    part,   // in order of their first tensor
-    layer,  // in order of number; tensors of no layer are left out
-    type,   // by what was written, in order of the first tensor
-};
-
-// `report` is of `plan`.
+// `report` is of `plan`. Types are the written ones.
 std::vector<QualityTotal> totals(const Plan& plan, const QualityReport& report, Grouping grouping);
 
 }  // namespace ggufkit

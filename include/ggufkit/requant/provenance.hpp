@@ -2,6 +2,13 @@
 //
 // Purpose: a requantized file can carry the digest of every tensor that it was made from, and the recipe; whoever has the
 //   source can then tell whether it is the one.
+//
+//     const auto provenance = ggufkit::provenance_of(*source, "my-tool 1.0");
+//     recipe.provenance = &*provenance;                // the plan's header now says what it was made from
+//     ...
+//     const auto check = ggufkit::check_provenance(*made, *source);
+//     return check && check->holds() ? 0 : 1;
+//
 // Ownership: plain values.
 // Thread-safety: one call runs its own threads over immutable models.
 // Source: spec/recipes.md, "Provenance".
@@ -25,7 +32,7 @@ struct Provenance {
 
 // Reads all of the model. The size of a plan does not depend on what the digests are: for one that is only to be shown,
 // as many empty ones will do. Errors: those of digests().
-Result<Provenance> trace(const Model& source, std::string tool, const Work& work = {});
+Result<Provenance> provenance_of(const Model& source, std::string tool, const Work& work = {});
 
 struct ProvenanceCheck {
     enum class Finding : std::uint8_t {
