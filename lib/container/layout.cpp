@@ -9,6 +9,7 @@
 #include "container/structure.hpp"
 #include "container/tensor_size.hpp"
 #include "core/checked.hpp"
+#include "core/try.hpp"
 
 namespace ggufkit {
 namespace {
@@ -84,13 +85,12 @@ Result<void> read_back(const Layout& layout) {
 Result<Layout> make_layout(const Header& header) {
     Layout layout;
     layout.alignment = alignment_of(header);
-    const auto data_bytes = place_tensors(header, layout);
-    if (!data_bytes) return fail(data_bytes.error());
+    TRY_LET(const auto data_bytes, place_tensors(header, layout));
 
     layout.header = encode(header, layout);
     layout.data_offset = *checked_align(layout.header.size(), layout.alignment);
     if (!header.tensors.empty()) layout.header.resize(static_cast<std::size_t>(layout.data_offset));
-    const auto file_bytes = checked_add(layout.header.size(), *data_bytes);
+    const auto file_bytes = checked_add(layout.header.size(), data_bytes);
     if (!file_bytes) return fail(breach(R::offset_sum, {}, "file", "has more than 2^64 bytes"));
     layout.file_bytes = *file_bytes;
     for (std::uint64_t& offset : layout.offsets) offset += layout.data_offset;

@@ -18,6 +18,7 @@
 #include "container/split.hpp"
 #include "container/structure.hpp"
 #include "core/hasher.hpp"
+#include "core/try.hpp"
 #include "io/compression.hpp"
 #include "io/download.hpp"
 #include "io/spool.hpp"
@@ -65,7 +66,7 @@ struct Shard {
         }
         const std::lock_guard lock(filled->mutex);
         for (const Place& place : Places(wanted - filled->there)) {
-            if (auto fetched = input.fill(place.lower(), place.upper()); !fetched) return fetched;
+            TRY(input.fill(place.lower(), place.upper()));
             filled->there += place;
         }
         return {};
@@ -100,14 +101,13 @@ io::SpoolOptions spool_options(const OpenOptions& options) {
 
 Result<Shard> make_shard(Result<io::Input> input, const OpenOptions& options) {
     if (!input) return fail(std::move(input).error());
-    auto view = read_header(input->file.bytes(), options);
-    if (!view) return fail(std::move(view).error());
+    TRY_LET(auto view, read_header(input->file.bytes(), options));
     if (options.check_structure) {
-        Report report = check_structure(*view);
+        Report report = check_structure(view);
         const auto worst = std::ranges::find(report.diagnostics, Severity::error, &Diagnostic::severity);
         if (worst != report.diagnostics.end()) return fail(std::move(worst->error));
     }
-    Shard shard{std::move(*input), std::move(*view)};
+    Shard shard{std::move(*input), std::move(view)};
     if (shard.input.fill) shard.filled = std::make_unique<Filled>();
     return shard;
 }
@@ -125,24 +125,21 @@ Opener from_disk(const OpenOptions& options) {
 
 // All shards of a model share a connection.
 Result<Opener> from_server(const RemoteOptions& remote, const OpenOptions& options) {
-    auto client = io::HttpClient::create({.token = remote.hf_token,
-                                          .token_url = remote.hf_endpoint,
-                                          .ca_file = remote.ca_file,
-                                          .connect_timeout = remote.connect_timeout,
-                                          .silence = remote.silence,
-                                          .stop = options.work.stop});
-    if (!client) return fail(std::move(client).error());
-    return
-        [&, shared = std::make_shared<io::HttpClient>(*std::move(client))](const std::string& name) -> Result<Shard> {
-            auto url = url_of(name, remote);
-            if (!url) return fail(std::move(url).error());
-            const io::Retries retries{remote.attempts, remote.retry_delay, remote.longest_wait};
-            auto file = std::make_shared<io::RemoteFile>(shared, *std::move(url), shown_name(name), retries);
-            io::SpoolOptions spool = spool_options(options);
-            spool.most = remote.header_limit;
-            return make_shard(
-                io::fetch_input(std::move(file), io::HeaderCache(remote.cache, remote.cache_limit), spool), options);
-        };
+    TRY_LET(auto client, io::HttpClient::create({.token = remote.hf_token,
+                                                 .token_url = remote.hf_endpoint,
+                                                 .ca_file = remote.ca_file,
+                                                 .connect_timeout = remote.connect_timeout,
+                                                 .silence = remote.silence,
+                                                 .stop = options.work.stop}));
+    return [&, shared = std::make_shared<io::HttpClient>(std::move(client))](const std::string& name) -> Result<Shard> {
+        TRY_LET(auto url, url_of(name, remote));
+        const io::Retries retries{remote.attempts, remote.retry_delay, remote.longest_wait};
+        auto file = std::make_shared<io::RemoteFile>(shared, std::move(url), shown_name(name), retries);
+        io::SpoolOptions spool = spool_options(options);
+        spool.most = remote.header_limit;
+        return make_shard(io::fetch_input(std::move(file), io::HeaderCache(remote.cache, remote.cache_limit), spool),
+                          options);
+    };
 }
 
 // NAME-00002-of-00005.gguf, taken apart; all shards are .gguf.zst, or none is. The same for .gz, .bz2 and .xz.
@@ -408,7 +405,7 @@ void Model::advise(std::size_t shard, std::uint64_t begin, std::uint64_t size, A
 Result<void> Model::check_unchanged() const {
     for (const Shard& shard : state_->shards) {
         if (shard.filled) continue;  // in a file that nobody else can write to
-        if (auto same = shard.file().check_unchanged(); !same) return same;
+        TRY(shard.file().check_unchanged());
     }
     return {};
 }

@@ -4,6 +4,7 @@
 
 #include "container/rules.hpp"
 #include "container/tensor_size.hpp"
+#include "core/try.hpp"
 
 namespace ggufkit {
 
@@ -73,11 +74,10 @@ Result<std::span<const std::byte>> ModelView::place(const TensorInfo& tensor) co
                      .detail = complete_ ? "the place of its data is unknown: general.alignment cannot be used"
                                          : "the place of its data is unknown: the header cannot be read to its end"});
     }
-    const auto extent = container::extent_of(*this, tensor).map_error(of_tensor(tensor));
-    if (!extent) return fail(extent.error());
-    const auto [begin, end] = *extent;
+    TRY_LET(const auto extent, container::extent_of(*this, tensor).map_error(of_tensor(tensor)));
+    const auto [begin, end] = extent;
     if (end > file_.size()) {
-        return fail(of_tensor(tensor)({R::inside_file, container::past_end(*extent, file_.size())}));
+        return fail(of_tensor(tensor)({R::inside_file, container::past_end(extent, file_.size())}));
     }
     return file_.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
 }

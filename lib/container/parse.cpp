@@ -13,6 +13,7 @@
 #include "container/walk.hpp"
 #include "core/checked.hpp"
 #include "core/cursor.hpp"
+#include "core/try.hpp"
 
 namespace ggufkit {
 
@@ -32,7 +33,7 @@ class Parser {
     }
 
     Result<ModelView> run() {
-        if (auto known = preamble(); !known) return fail(std::move(known).error());
+        TRY(preamble());
         auto read = counts().and_then([this] { return metadata(); }).and_then([this] { return tensor_infos(); });
         view_.complete_ = read.has_value();
         if (!read && on_fault_ == OnFault::stop) return fail(std::move(read).error());
@@ -146,26 +147,25 @@ class Parser {
 
     Result<void> key_value() {
         const std::size_t begin = in_.at();
-        const auto key = container::read_string(in_);
-        if (!key) return fail(key.error());
+        TRY_LET(const auto key, container::read_string(in_));
 
         const std::size_t type_at = in_.at();
         std::uint32_t type_id = 0;
-        if (!in_.read(type_id)) return cut(type_at, "type of " + subject("key", *key));
+        if (!in_.read(type_id)) return cut(type_at, "type of " + subject("key", key));
         if (!container::is_value_type(type_id)) {
             return fail(
-                breach(R::value_type, type_at, subject("key", *key), fmt::format("value type {} is unknown", type_id)));
+                breach(R::value_type, type_at, subject("key", key), fmt::format("value type {} is unknown", type_id)));
         }
         const auto type = static_cast<ValueType>(type_id);
         const std::size_t value_at = in_.at();
         container::ValueWalk walk(in_, limits_.array_depth);
         if (!walk.skip(type)) {
             Error error = walk.error();
-            error.subject = subject("key", *key);
+            error.subject = subject("key", key);
             return fail(std::move(error));
         }
         const auto bytes = view_.file_.subspan(value_at, in_.at() - value_at);
-        view_.metadata_.push_back({*key, ValueView(type, bytes, view_.encoding_, value_at), begin});
+        view_.metadata_.push_back({key, ValueView(type, bytes, view_.encoding_, value_at), begin});
         return {};
     }
 
@@ -186,23 +186,21 @@ class Parser {
     Result<void> tensor_info() {
         TensorInfo tensor;
         tensor.info_offset = in_.at();
-        const auto name = container::read_string(in_);
-        if (!name) return fail(name.error());
-        tensor.name = *name;
+        TRY_LET(const auto name, container::read_string(in_));
+        tensor.name = name;
 
         std::size_t at = in_.at();
-        if (!in_.read(tensor.n_dims)) return cut(at, "number of dimensions of " + subject("tensor", *name));
+        if (!in_.read(tensor.n_dims)) return cut(at, "number of dimensions of " + subject("tensor", name));
         if (tensor.n_dims > max_dims) {
-            const Error fault =
-                breach(R::n_dims, at, subject("tensor", *name), container::too_many_dims(tensor.n_dims));
-            if (auto passed = pass_over(fault); !passed) return passed;
+            const Error fault = breach(R::n_dims, at, subject("tensor", name), container::too_many_dims(tensor.n_dims));
+            TRY(pass_over(fault));
         }
-        if (auto read = shape(tensor); !read) return read;
+        TRY(shape(tensor));
         at = in_.at();
-        if (!in_.read(tensor.type_id)) return cut(at, "type of " + subject("tensor", *name));
+        if (!in_.read(tensor.type_id)) return cut(at, "type of " + subject("tensor", name));
         tensor.format = find_format(tensor.type_id);
         at = in_.at();
-        if (!in_.read(tensor.offset)) return cut(at, "offset of " + subject("tensor", *name));
+        if (!in_.read(tensor.offset)) return cut(at, "offset of " + subject("tensor", name));
         view_.tensors_.push_back(tensor);
         return {};
     }

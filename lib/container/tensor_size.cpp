@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "core/checked.hpp"
+#include "core/try.hpp"
 
 namespace ggufkit::container {
 namespace {
@@ -38,7 +39,7 @@ tl::expected<std::uint64_t, Breach> element_count(std::span<const std::uint64_t>
 tl::expected<std::uint64_t, Breach> byte_count(std::uint32_t type_id, const FormatInfo* format,
                                                std::span<const std::uint64_t> shape) {
     if (format == nullptr) return broken(R::type_known, fmt::format("type {} is unknown", type_id));
-    if (auto count = element_count(shape); !count) return count;
+    TRY(element_count(shape));
     auto size = tensor_bytes(*format, shape);
     if (!size) {
         return broken(rule_of(size.error().code), fmt::format("type {}: {}", format->name, size.error().detail));

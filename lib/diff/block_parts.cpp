@@ -2,6 +2,7 @@
 #include <ggufkit/diff/diff.hpp>
 #include <ggufkit/inspect/peek.hpp>
 
+#include "core/try.hpp"
 #include "tensor/reader.hpp"
 
 namespace ggufkit {
@@ -9,18 +10,16 @@ namespace ggufkit {
 namespace {
 
 Result<std::vector<BlockPart>> parts_of(const Model& model, const ModelTensor& tensor, std::uint64_t block) {
-    const auto reader = tensor::Reader::open(model, tensor);
-    if (!reader) return fail(reader.error());
-    const FormatInfo& format = reader->format();
-    if (block >= reader->elements() / format.block_elements) {
+    TRY_LET(const auto reader, tensor::Reader::open(model, tensor));
+    const FormatInfo& format = reader.format();
+    if (block >= reader.elements() / format.block_elements) {
         return fail({.code = Errc::out_of_range,
                      .subject = "tensor '" + std::string(tensor.info->name) + "'",
                      .detail = "has no block " + std::to_string(block)});
     }
     tensor::Workspace workspace;
-    const auto bytes = reader->blocks({block * format.block_elements, format.block_elements}, workspace);
-    if (!bytes) return fail(bytes.error());
-    return explain_block(format.type(), *bytes);
+    TRY_LET(const auto bytes, reader.blocks({block * format.block_elements, format.block_elements}, workspace));
+    return explain_block(format.type(), bytes);
 }
 
 PartChange change_of(const BlockPart& a, const BlockPart& b) {
@@ -44,13 +43,11 @@ Result<std::vector<PartChange>> explain_difference(const Model& a, const ModelTe
     if (in_a.info->type_id != in_b.info->type_id) {
         return fail({.code = Errc::bad_argument, .detail = "blocks of two types have no parts in common"});
     }
-    const auto parts_a = parts_of(a, in_a, block);
-    if (!parts_a) return fail(parts_a.error());
-    const auto parts_b = parts_of(b, in_b, block);
-    if (!parts_b) return fail(parts_b.error());
+    TRY_LET(const auto parts_a, parts_of(a, in_a, block));
+    TRY_LET(const auto parts_b, parts_of(b, in_b, block));
     std::vector<PartChange> changes;
-    for (std::size_t i = 0; i < std::min(parts_a->size(), parts_b->size()); ++i) {
-        changes.push_back(change_of((*parts_a)[i], (*parts_b)[i]));
+    for (std::size_t i = 0; i < std::min(parts_a.size(), parts_b.size()); ++i) {
+        changes.push_back(change_of(parts_a[i], parts_b[i]));
     }
     return changes;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/parallel.hpp"
+#include "core/try.hpp"
 #include "tensor/reader.hpp"
 #include "tensor/scale.hpp"
 
@@ -54,14 +55,12 @@ Result<void> look_at_scales(const Model& a, const Model& b, std::vector<TensorCh
         const bool in_a = pair.a != nullptr, in_b = pair.b != nullptr;
         pair.scale = (!in_a || is_scale(a, *pair.a)) && (!in_b || is_scale(b, *pair.b));
         if (!in_a || !in_b || pair.reshaped) continue;
-        const auto of_a = tensor::read_factors(a, *pair.a);
-        if (!of_a) return fail(of_a.error());
-        const auto of_b = tensor::read_factors(b, *pair.b);
-        if (!of_b) return fail(of_b.error());
+        TRY_LET(const auto of_a, tensor::read_factors(a, *pair.a));
+        TRY_LET(const auto of_b, tensor::read_factors(b, *pair.b));
         const auto is_one = [](float factor) { return factor == 1; };
-        const bool same = of_a->empty()   ? std::ranges::all_of(*of_b, is_one)
-                          : of_b->empty() ? std::ranges::all_of(*of_a, is_one)
-                                          : *of_a == *of_b;
+        const bool same = of_a.empty()   ? std::ranges::all_of(of_b, is_one)
+                          : of_b.empty() ? std::ranges::all_of(of_a, is_one)
+                                         : of_a == of_b;
         pair.rescaled = !same;
     }
     return {};
@@ -90,16 +89,14 @@ Result<Pieces> cut(const Model& model_a, const Model& model_b, std::vector<Tenso
     Pieces pieces;
     for (TensorChange& pair : pairs) {
         if (!has_bytes_to_compare(pair)) continue;
-        auto a = Reader::open(model_a, *pair.a);
-        if (!a) return fail(std::move(a).error());
-        auto b = Reader::open(model_b, *pair.b);
-        if (!b) return fail(std::move(b).error());
-        const std::uint64_t step = a->elements_in(piece_bytes), elements = a->elements();
-        pair.blocks.blocks = elements / a->format().block_elements;
+        TRY_LET(auto a, Reader::open(model_a, *pair.a));
+        TRY_LET(auto b, Reader::open(model_b, *pair.b));
+        const std::uint64_t step = a.elements_in(piece_bytes), elements = a.elements();
+        pair.blocks.blocks = elements / a.format().block_elements;
         for (std::uint64_t first = 0; first < elements; first += step) {
             pieces.all.push_back({pieces.compared.size(), {first, std::min(step, elements - first)}});
         }
-        pieces.compared.push_back({&pair, *std::move(a), *std::move(b)});
+        pieces.compared.push_back({&pair, std::move(a), std::move(b)});
     }
     return pieces;
 }
@@ -116,16 +113,14 @@ struct Memory {
 
 Result<BlockDifference> compare_piece(const Compared& compared, tensor::Range range, Memory& memory) {
     const tensor::Window window_a(compared.a, range), window_b(compared.b, range);
-    const auto a = compared.a.blocks(range, memory.a);
-    if (!a) return fail(a.error());
-    const auto b = compared.b.blocks(range, memory.b);
-    if (!b) return fail(b.error());
+    TRY_LET(const auto a, compared.a.blocks(range, memory.a));
+    TRY_LET(const auto b, compared.b.blocks(range, memory.b));
     BlockDifference difference;
-    if (same_bytes(*a, *b)) return difference;
+    if (same_bytes(a, b)) return difference;
     const FormatInfo& format = compared.a.format();
     const std::size_t block = format.block_bytes;
-    for (std::size_t at = 0; at < a->size(); at += block) {
-        if (same_bytes(a->subspan(at, block), b->subspan(at, block))) continue;
+    for (std::size_t at = 0; at < a.size(); at += block) {
+        if (same_bytes(a.subspan(at, block), b.subspan(at, block))) continue;
         ++difference.differ;
         if (difference.first.size() < BlockDifference::most)
             difference.first.push_back(range.first / format.block_elements + at / block);
@@ -143,26 +138,24 @@ void take_in(TensorChange& pair, const BlockDifference& found) {
 
 Result<void> compare_bytes(const Model& a, const Model& b, std::vector<TensorChange>& pairs,
                            const DiffOptions& options) {
-    const auto pieces = cut(a, b, pairs);
-    if (!pieces) return fail(pieces.error());
+    TRY_LET(const auto pieces, cut(a, b, pairs));
     std::uint64_t total = 0, done = 0;
-    for (const Compared& compared : pieces->compared) total += compared.a.bytes();
+    for (const Compared& compared : pieces.compared) total += compared.a.bytes();
 
-    const unsigned workers = worker_count(pieces->all.size(), options.work.threads);
+    const unsigned workers = worker_count(pieces.all.size(), options.work.threads);
     std::vector<BlockDifference> found(std::size_t{4} * workers);
     std::vector<Memory> memory(workers);
     return parallel_in_order(
-        pieces->all.size(), workers, found.size(), options.work.stop,
+        pieces.all.size(), workers, found.size(), options.work.stop,
         [&](std::size_t i, std::size_t slot, unsigned worker) -> Result<void> {
-            const Piece& piece = pieces->all[i];
-            auto difference = compare_piece(pieces->compared[piece.compared], piece.range, memory[worker]);
-            if (!difference) return fail(std::move(difference).error());
-            found[slot] = *std::move(difference);
+            const Piece& piece = pieces.all[i];
+            TRY_LET(auto difference, compare_piece(pieces.compared[piece.compared], piece.range, memory[worker]));
+            found[slot] = std::move(difference);
             return {};
         },
         [&](std::size_t i, std::size_t slot) -> Result<void> {
-            const Piece& piece = pieces->all[i];
-            const Compared& compared = pieces->compared[piece.compared];
+            const Piece& piece = pieces.all[i];
+            const Compared& compared = pieces.compared[piece.compared];
             take_in(*compared.pair, found[slot]);
             if (options.work.progress) options.work.progress({done += compared.a.bytes_of(piece.range.count), total});
             return {};
@@ -185,13 +178,11 @@ Result<void> add_digests(const Model& a, const Model& b, std::vector<TensorChang
         in_a.push_back(*pair.a);
         in_b.push_back(*pair.b);
     }
-    const auto of_a = digests_of(a, in_a, options);
-    if (!of_a) return fail(of_a.error());
-    const auto of_b = digests_of(b, in_b, options);
-    if (!of_b) return fail(of_b.error());
+    TRY_LET(const auto of_a, digests_of(a, in_a, options));
+    TRY_LET(const auto of_b, digests_of(b, in_b, options));
     for (std::size_t i = 0; i < differing.size(); ++i) {
-        differing[i]->digest_a = (*of_a)[i];
-        differing[i]->digest_b = (*of_b)[i];
+        differing[i]->digest_a = of_a[i];
+        differing[i]->digest_b = of_b[i];
     }
     return {};
 }
@@ -230,18 +221,16 @@ Result<void> find_renamed(const Model& a, const Model& b, std::vector<TensorChan
     std::vector<ModelTensor> in_a, in_b;
     for (const TensorChange* pair : from) in_a.push_back(*pair->a);
     for (const TensorChange* pair : to) in_b.push_back(*pair->b);
-    const auto of_a = digests_of(a, in_a, options);
-    if (!of_a) return fail(of_a.error());
-    const auto of_b = digests_of(b, in_b, options);
-    if (!of_b) return fail(of_b.error());
+    TRY_LET(const auto of_a, digests_of(a, in_a, options));
+    TRY_LET(const auto of_b, digests_of(b, in_b, options));
 
     // A map of lists from the back, so that the first is taken first.
     std::unordered_map<std::string, std::vector<TensorChange*>> by_content;
     for (std::size_t i = to.size(); i-- > 0;) {
-        by_content[structure_of(*to[i]->b) + (*of_b)[i].hex()].push_back(to[i]);
+        by_content[structure_of(*to[i]->b) + of_b[i].hex()].push_back(to[i]);
     }
     for (std::size_t i = 0; i < from.size(); ++i) {
-        const auto same = by_content.find(structure_of(*from[i]->a) + (*of_a)[i].hex());
+        const auto same = by_content.find(structure_of(*from[i]->a) + of_a[i].hex());
         if (same == by_content.end() || same->second.empty()) continue;
         from[i]->b = std::exchange(same->second.back()->b, nullptr);
         from[i]->renamed = true;
@@ -256,15 +245,15 @@ Result<void> find_renamed(const Model& a, const Model& b, std::vector<TensorChan
 Result<Diff> compare_models(const Model& a, const Model& b, const DiffOptions& options) {
     std::vector<TensorChange> pairs = pair_up(a, b);
     if (options.bytes) {
-        if (auto done = compare_bytes(a, b, pairs, options); !done) return fail(std::move(done).error());
-        if (auto done = find_renamed(a, b, pairs, options); !done) return fail(std::move(done).error());
+        TRY(compare_bytes(a, b, pairs, options));
+        TRY(find_renamed(a, b, pairs, options));
         if (options.digests) {
-            if (auto done = add_digests(a, b, pairs, options); !done) return fail(std::move(done).error());
+            TRY(add_digests(a, b, pairs, options));
         }
     }
-    if (auto done = look_at_scales(a, b, pairs, options.work.stop); !done) return fail(std::move(done).error());
+    TRY(look_at_scales(a, b, pairs, options.work.stop));
     for (const Model* model : {&a, &b}) {
-        if (auto unchanged = model->check_unchanged(); !unchanged) return fail(std::move(unchanged).error());
+        TRY(model->check_unchanged());
     }
     const std::size_t all = pairs.size();
     std::erase_if(pairs, [](const TensorChange& pair) { return !differs(pair); });

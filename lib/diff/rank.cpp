@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <ggufkit/diff/diff.hpp>
 
+#include "core/try.hpp"
+
 namespace ggufkit {
 
 namespace {
@@ -35,12 +37,10 @@ Result<Ranking> rank_models(const Model& base, const Model& a, const Model& b, c
         }
     }
     ranking.not_in_base = beyond(base, a, b);
-    auto of_a = compare_values(base, a, ranking.pairs_a, options);
-    if (!of_a) return fail(std::move(of_a).error());
-    auto of_b = compare_values(base, b, ranking.pairs_b, options);
-    if (!of_b) return fail(std::move(of_b).error());
-    ranking.a = std::move(*of_a);
-    ranking.b = std::move(*of_b);
+    TRY_LET(auto of_a, compare_values(base, a, ranking.pairs_a, options));
+    TRY_LET(auto of_b, compare_values(base, b, ranking.pairs_b, options));
+    ranking.a = std::move(of_a);
+    ranking.b = std::move(of_b);
     return ranking;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/parallel.hpp"
+#include "core/try.hpp"
 #include "quant/measure/error_meter.hpp"
 #include "tensor/reader.hpp"
 #include "tensor/scale.hpp"
@@ -97,13 +98,11 @@ Result<Task> prepare(const Model& a, const Model& b, const TensorPair& pair, con
         ranges.reserve(task.looked_at);
         for (std::uint64_t i = 0; i < task.looked_at; ++i) ranges.push_back(run_of(task, run_number(task, i)).range);
     }
-    auto reader_a = Reader::open(a, *pair.a, {.scaled = true, .ranges = ranges});
-    if (!reader_a) return fail(std::move(reader_a).error());
-    task.a = *std::move(reader_a);
+    TRY_LET(auto reader_a, Reader::open(a, *pair.a, {.scaled = true, .ranges = ranges}));
+    task.a = std::move(reader_a);
     if (pair.same) return task;
-    auto reader_b = Reader::open(b, *pair.b, {.scaled = true, .ranges = ranges});
-    if (!reader_b) return fail(std::move(reader_b).error());
-    task.b = *std::move(reader_b);
+    TRY_LET(auto reader_b, Reader::open(b, *pair.b, {.scaled = true, .ranges = ranges}));
+    task.b = std::move(reader_b);
     return task;
 }
 
@@ -133,9 +132,8 @@ struct Memory {
 Result<void> measure(const Task& task, const Run& run, Memory& memory, quant::ErrorMeter& meter) {
     const auto w = task.a->values(run.range, memory.a);
     if (!w) return fail(w.error());
-    const auto v = task.b ? task.b->values(run.range, memory.b) : w;
-    if (!v) return fail(v.error());
-    meter.add(*w, *v, run.importance);
+    TRY_LET(const auto v, task.b ? task.b->values(run.range, memory.b) : w);
+    meter.add(*w, v, run.importance);
     return {};
 }
 
@@ -146,8 +144,7 @@ Result<Sums> measure_piece(const Task& task, std::uint64_t first, std::uint64_t 
     const tensor::Window window_a(*task.a, all), window_b(task.b ? *task.b : *task.a, all);
     quant::ErrorMeter meter;
     for (std::uint64_t i = first; i < last; ++i) {
-        if (auto done = measure(task, run_of(task, run_number(task, i)), memory, meter); !done)
-            return fail(done.error());
+        TRY(measure(task, run_of(task, run_number(task, i)), memory, meter));
     }
     return Sums{.errors = meter.sums()};
 }
@@ -157,7 +154,7 @@ Result<Sums> measure_sample(const Task& task, std::uint64_t first, std::uint64_t
     for (std::uint64_t i = first; i < last; ++i) {
         const Run run = run_of(task, run_number(task, i));
         quant::ErrorMeter meter;
-        if (auto done = measure(task, run, memory, meter); !done) return fail(done.error());
+        TRY(measure(task, run, memory, meter));
         const ErrorSums one = meter.sums();
         const bool greater = one.max_error > sums.errors.max_error;
         sums.add({one, one.e2 * one.e2, one.e2 * one.w2, one.w2 * one.w2});
@@ -219,10 +216,9 @@ Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model&
     std::vector<Task> tasks;
     std::uint64_t total = 0, done = 0;
     for (const TensorPair& pair : pairs) {
-        auto task = prepare(a, b, pair, options);
-        if (!task) return fail(std::move(task).error());
-        total += task->looked_at * run_elements;
-        tasks.push_back(*std::move(task));
+        TRY_LET(auto task, prepare(a, b, pair, options));
+        total += task.looked_at * run_elements;
+        tasks.push_back(std::move(task));
     }
     const std::vector<Piece> pieces = cut(tasks);
     const unsigned workers = worker_count(pieces.size(), options.work.threads);
@@ -233,10 +229,9 @@ Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model&
         [&](std::size_t i, std::size_t slot, unsigned worker) -> Result<void> {
             const Piece& piece = pieces[i];
             const Task& task = tasks[piece.task];
-            auto result = task.sampled() ? measure_sample(task, piece.first, piece.last, memory[worker])
-                                         : measure_piece(task, piece.first, piece.last, memory[worker]);
-            if (!result) return fail(std::move(result).error());
-            made[slot] = *result;
+            TRY_LET(auto result, task.sampled() ? measure_sample(task, piece.first, piece.last, memory[worker])
+                                                : measure_piece(task, piece.first, piece.last, memory[worker]));
+            made[slot] = result;
             return {};
         },
         [&](std::size_t i, std::size_t slot) -> Result<void> {
@@ -247,7 +242,7 @@ Result<std::vector<ValueDifference>> compare_values(const Model& a, const Model&
         });
     if (!measured) return fail(std::move(measured).error());
     for (const Model* model : {&a, &b}) {
-        if (auto unchanged = model->check_unchanged(); !unchanged) return fail(std::move(unchanged).error());
+        TRY(model->check_unchanged());
     }
     std::vector<ValueDifference> differences;
     for (std::size_t i = 0; i < tasks.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "container/role.hpp"
+#include "core/try.hpp"
 #include "imatrix/forms.hpp"
 
 namespace ggufkit::imatrix {
@@ -31,12 +32,11 @@ class GgufForm {
             }
             const auto name = stem(tensor.name, sums_suffix);
             if (!name) continue;
-            auto entry = read_entry(std::string(*name), tensor, find(*name, counts_suffix));
-            if (!entry) return fail(std::move(entry).error());
-            if (entry->weights.empty()) {
-                uncounted.push_back(entry->tensor);
+            TRY_LET(auto entry, read_entry(std::string(*name), tensor, find(*name, counts_suffix)));
+            if (entry.weights.empty()) {
+                uncounted.push_back(entry.tensor);
             } else {
-                entries.push_back(*std::move(entry));
+                entries.push_back(std::move(entry));
             }
         }
         if (entries.empty() && uncounted.empty()) return fault(Errc::bad_semantics, "imatrix", "has no entries");
@@ -59,11 +59,9 @@ class GgufForm {
         if (tensor.type_id != format_of(TensorType::F32).id) {
             return fault(Errc::bad_semantics, subject_of(tensor), "is not of type F32", tensor.info_offset);
         }
-        const auto bytes = view_.data(tensor);
-        if (!bytes) return fail(bytes.error());
-        auto values = floats(*bytes, view_.byte_order());
-        const auto checked = check_weights(subject_of(tensor), values, view_.data_offset() + tensor.offset);
-        if (!checked) return fail(checked.error());
+        TRY_LET(const auto bytes, view_.data(tensor));
+        auto values = floats(bytes, view_.byte_order());
+        TRY(check_weights(subject_of(tensor), values, view_.data_offset() + tensor.offset));
         return values;
     }
 
@@ -71,19 +69,17 @@ class GgufForm {
     // is all of them, there are no weights.
     Result<Entry> read_entry(std::string name, const TensorInfo& sums, const TensorInfo* counts) const {
         if (counts == nullptr) return fault(Errc::bad_semantics, subject_of(sums), "has no counts", sums.info_offset);
-        auto weights = read_numbers(sums);
-        if (!weights) return fail(std::move(weights).error());
-        const auto counted = read_numbers(*counts);
-        if (!counted) return fail(counted.error());
-        const std::uint64_t matrices = weights->size() / std::max<std::uint64_t>(1, sums.ne[0]);
-        if (weights->empty() || (counted->size() != matrices && counted->size() != 1)) {
+        TRY_LET(auto weights, read_numbers(sums));
+        TRY_LET(const auto counted, read_numbers(*counts));
+        const std::uint64_t matrices = weights.size() / std::max<std::uint64_t>(1, sums.ne[0]);
+        if (weights.empty() || (counted.size() != matrices && counted.size() != 1)) {
             return fault(Errc::bad_semantics, subject_of(*counts),
-                         fmt::format("has {} counts for {} matrices", counted->size(), matrices), counts->info_offset);
+                         fmt::format("has {} counts for {} matrices", counted.size(), matrices), counts->info_offset);
         }
-        if (std::ranges::none_of(*counted, [](float count) { return count > 0; })) return Entry{std::move(name), {}};
-        Entry entry{std::move(name), *std::move(weights)};
+        if (std::ranges::none_of(counted, [](float count) { return count > 0; })) return Entry{std::move(name), {}};
+        Entry entry{std::move(name), std::move(weights)};
         for (std::uint64_t matrix = 0; matrix < matrices; ++matrix) {
-            const float count = (*counted)[counted->size() == 1 ? 0 : matrix];
+            const float count = counted[counted.size() == 1 ? 0 : matrix];
             if (!(count > 0)) entry.unseen.push_back(static_cast<std::uint32_t>(matrix));
             for (float& weight : std::span(entry.weights).subspan(matrix * sums.ne[0], sums.ne[0])) {
                 weight = count > 0 ? weight / count : 1.0f;

@@ -10,6 +10,7 @@
 
 #include "container/foreign.hpp"
 #include "core/cursor.hpp"
+#include "core/try.hpp"
 #include "imatrix/forms.hpp"
 #include "io/spool_file.hpp"
 
@@ -56,7 +57,7 @@ Result<Imatrix> Imatrix::open(const std::filesystem::path& path) {
         return fail(std::move(file).error());
     }
     auto imatrix = parse(file->bytes());
-    if (const auto same = file->check_unchanged(); !same) return fail(same.error());
+    TRY(file->check_unchanged());
     if (imatrix) imatrix->origin_.file = path.string();
     return imatrix;
 }
@@ -71,12 +72,11 @@ Result<Imatrix> Imatrix::parse(std::span<const std::byte> bytes) {
         if (found && found->old_imatrix) return read;
         return imatrix::fault(Errc::bad_semantics, "imatrix", container::not_wanted(bytes, imatrix::wanted), 0);
     }
-    const auto view = ggufkit::parse(bytes);
-    if (!view) return fail(view.error());
-    for (const Diagnostic& diagnostic : check_structure(*view).diagnostics) {
+    TRY_LET(const auto view, ggufkit::parse(bytes));
+    for (const Diagnostic& diagnostic : check_structure(view).diagnostics) {
         if (diagnostic.severity == Severity::error) return fail(diagnostic.error);
     }
-    return imatrix::read_gguf(*view);
+    return imatrix::read_gguf(view);
 }
 
 Result<Imatrix> Imatrix::of(std::vector<Entry> entries, Origin origin, std::vector<std::string> uncounted) {
@@ -86,9 +86,7 @@ Result<Imatrix> Imatrix::of(std::vector<Entry> entries, Origin origin, std::vect
     if (twin != entries.end()) return imatrix::fault(Errc::dup_tensor, subject_of(*twin), "is there twice");
     for (const Entry& entry : entries) {
         if (entry.weights.empty()) return imatrix::fault(Errc::bad_semantics, subject_of(entry), "has no numbers");
-        if (const auto checked = imatrix::check_weights(subject_of(entry), entry.weights); !checked) {
-            return fail(checked.error());
-        }
+        TRY(imatrix::check_weights(subject_of(entry), entry.weights));
     }
     Imatrix imatrix;
     imatrix.entries_ = std::move(entries);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/cursor.hpp"
+#include "core/try.hpp"
 #include "imatrix/forms.hpp"
 
 namespace ggufkit::imatrix {
@@ -18,18 +19,15 @@ class OlderForm {
     explicit OlderForm(std::span<const std::byte> bytes) : cursor_(bytes, {ByteOrder::little}) {}
 
     Result<Imatrix> read() {
-        const auto count = read_count("the number of entries");
-        if (!count) return fail(count.error());
-        if (*count == 0) return fault(Errc::bad_semantics, "imatrix", "has no entries", 0);
+        TRY_LET(const auto count, read_count("the number of entries"));
+        if (count == 0) return fault(Errc::bad_semantics, "imatrix", "has no entries", 0);
         std::vector<Entry> entries;
-        for (std::uint32_t i = 0; i < *count; ++i) {
-            auto entry = read_entry(fmt::format("imatrix without GGUF header, entry {}", i));
-            if (!entry) return fail(std::move(entry).error());
-            entries.push_back(*std::move(entry));
+        for (std::uint32_t i = 0; i < count; ++i) {
+            TRY_LET(auto entry, read_entry(fmt::format("imatrix without GGUF header, entry {}", i)));
+            entries.push_back(std::move(entry));
         }
-        auto origin = read_origin();
-        if (!origin) return fail(std::move(origin).error());
-        return Imatrix::of(std::move(entries), *std::move(origin));
+        TRY_LET(auto origin, read_origin());
+        return Imatrix::of(std::move(entries), std::move(origin));
     }
 
   private:
@@ -46,31 +44,27 @@ class OlderForm {
 
     Result<std::string> read_text(const std::string& subject) {
         const std::size_t at = cursor_.at();
-        const auto length = read_count(subject);
-        if (!length) return fail(length.error());
+        TRY_LET(const auto length, read_count(subject));
         std::string_view text;
-        if (!cursor_.read_text(*length, text)) {
-            return fault(Errc::length_past_eof, subject, fmt::format("{} bytes go past the end", *length), at);
+        if (!cursor_.read_text(length, text)) {
+            return fault(Errc::length_past_eof, subject, fmt::format("{} bytes go past the end", length), at);
         }
         return std::string(text);
     }
 
     Result<Entry> read_entry(const std::string& subject) {
-        auto name = read_text(subject);
-        if (!name) return fail(std::move(name).error());
-        const auto calls = read_count(subject);
-        if (!calls) return fail(calls.error());
-        const auto count = read_count(subject);
-        if (!count) return fail(count.error());
+        TRY_LET(auto name, read_text(subject));
+        TRY_LET(const auto calls, read_count(subject));
+        TRY_LET(const auto count, read_count(subject));
         const std::size_t at = cursor_.at();
         std::span<const std::byte> bytes;
-        if (!cursor_.read_bytes(std::uint64_t{*count} * sizeof(float), bytes)) {
-            return fault(Errc::length_past_eof, subject, fmt::format("{} numbers go past the end", *count), at);
+        if (!cursor_.read_bytes(std::uint64_t{count} * sizeof(float), bytes)) {
+            return fault(Errc::length_past_eof, subject, fmt::format("{} numbers go past the end", count), at);
         }
-        Entry entry{*std::move(name), floats(bytes, ByteOrder::little)};
-        if (const auto checked = check_weights(subject, entry.weights, at); !checked) return fail(checked.error());
-        if (*calls > 0) {
-            for (float& weight : entry.weights) weight /= static_cast<float>(*calls);
+        Entry entry{std::move(name), floats(bytes, ByteOrder::little)};
+        TRY(check_weights(subject, entry.weights, at));
+        if (calls > 0) {
+            for (float& weight : entry.weights) weight /= static_cast<float>(calls);
         }
         return entry;
     }
@@ -79,13 +73,11 @@ class OlderForm {
     Result<Imatrix::Origin> read_origin() {
         Imatrix::Origin origin;
         if (cursor_.done()) return origin;
-        const auto chunks = read_count("the number of chunks");
-        if (!chunks) return fail(chunks.error());
-        origin.chunks = *chunks;
+        TRY_LET(const auto chunks, read_count("the number of chunks"));
+        origin.chunks = chunks;
         if (cursor_.done()) return origin;
-        auto dataset = read_text("the name of the dataset");
-        if (!dataset) return fail(std::move(dataset).error());
-        origin.dataset = *std::move(dataset);
+        TRY_LET(auto dataset, read_text("the name of the dataset"));
+        origin.dataset = std::move(dataset);
         return origin;
     }
 

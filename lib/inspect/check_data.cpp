@@ -8,6 +8,7 @@
 
 #include "core/aligned.hpp"
 #include "core/parallel.hpp"
+#include "core/try.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
 #include "inspect/zero_runs.hpp"
@@ -135,10 +136,9 @@ std::string DataFault::text(const FormatInfo& format) const {
 
 Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor> tensors, const Work& work) {
     using namespace inspect;
-    const auto tiles = Tiles::make(model, tensors);
-    if (!tiles) return fail(tiles.error());
+    TRY_LET(const auto tiles, Tiles::make(model, tensors));
     quant::choose_simd_target();
-    const unsigned workers = worker_count(tiles->count(), work.threads);
+    const unsigned workers = worker_count(tiles.count(), work.threads);
     const std::size_t window = 2 * std::size_t{workers};
     std::vector<Memory> memory(workers);
     std::vector<TileFaults> made(window);
@@ -146,18 +146,17 @@ Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor>
     std::vector<Zeros> zeros(tensors.size());
     std::uint64_t seen = 0;
     auto done = parallel_in_order(
-        tiles->count(), workers, window, work.stop,
+        tiles.count(), workers, window, work.stop,
         [&](std::size_t index, std::size_t slot, unsigned worker) -> Result<void> {
-            const Tile tile = tiles->at(index);
-            const tensor::Reader& reader = tiles->reader(tile.tensor);
-            const auto blocks = tiles->blocks(tile, memory[worker].workspace);
-            if (!blocks) return fail(blocks.error());
-            made[slot] = Checker(reader, tile.range, memory[worker]).check(*blocks);
+            const Tile tile = tiles.at(index);
+            const tensor::Reader& reader = tiles.reader(tile.tensor);
+            TRY_LET(const auto blocks, tiles.blocks(tile, memory[worker].workspace));
+            made[slot] = Checker(reader, tile.range, memory[worker]).check(blocks);
             made[slot].zeros = zeros_of(model, tensors[tile.tensor], reader, tile.range);
             return {};
         },
         [&](std::size_t index, std::size_t slot) -> Result<void> {
-            const Tile tile = tiles->at(index);
+            const Tile tile = tiles.at(index);
             const TileFaults& faults = made[slot];
             zeros[tile.tensor].add(faults.zeros);
             if (faults.blocks != 0) {
@@ -169,7 +168,7 @@ Result<DataFindings> check_data(const Model& model, std::span<const ModelTensor>
                     all.first.end(), faults.first.begin(),
                     faults.first.begin() + static_cast<std::ptrdiff_t>(std::min(room, faults.first.size())));
             }
-            if (work.progress) work.progress({seen += tiles->bytes(tile), tiles->bytes()});
+            if (work.progress) work.progress({seen += tiles.bytes(tile), tiles.bytes()});
             return {};
         });
     if (done) done = model.check_unchanged();

@@ -9,6 +9,7 @@
 
 #include "core/parallel.hpp"
 #include "core/text.hpp"
+#include "core/try.hpp"
 #include "inspect/hash_function.hpp"
 #include "io/read_at.hpp"
 #include "tensor/reader.hpp"
@@ -44,28 +45,26 @@ class Hashing {
     }
 
     Result<std::string> hash(const Task& task) {
-        auto function = HashFunction::make(task.kind);
-        if (!function) return fail(std::move(function).error());
+        TRY_LET(auto function, HashFunction::make(task.kind));
         Result<void> done;
         if (task.of == HashLine::Of::file) {
-            done = add_file(**function, task.index);
+            done = add_file(*function, task.index);
         } else if (task.of == HashLine::Of::tensor) {
-            done = add_tensor(**function, model_.tensors()[task.index]);
+            done = add_tensor(*function, model_.tensors()[task.index]);
         } else {
             for (const ModelTensor& tensor : model_.tensors()) {
-                if (done) done = add_tensor(**function, tensor);
+                if (done) done = add_tensor(*function, tensor);
             }
         }
         if (!done) return fail(std::move(done).error());
-        return (*function)->hex();
+        return function->hex();
     }
 
   private:
     Result<void> add_tensor(HashFunction& function, const ModelTensor& tensor) {
-        const auto reader = tensor::Reader::open(model_, tensor);
-        if (!reader) return fail(reader.error());
+        TRY_LET(const auto reader, tensor::Reader::open(model_, tensor));
         tensor::Workspace workspace;
-        return tensor::for_each_part(*reader, part_bytes, workspace, [&](std::span<const std::byte> blocks) {
+        return tensor::for_each_part(reader, part_bytes, workspace, [&](std::span<const std::byte> blocks) {
             function.add(blocks);
             return note(blocks.size());
         });
@@ -78,7 +77,7 @@ class Hashing {
             const auto part = bytes.subspan(at, std::min(part_bytes, bytes.size() - at));
             model_.advise(shard, at, part.size(), Access::will_need);
             function.add(part);
-            if (auto on = note(part.size()); !on) return on;
+            TRY(note(part.size()));
         }
         return {};
     }
@@ -86,14 +85,13 @@ class Hashing {
     // A file that is not the one in memory.
     Result<void> add_compressed(HashFunction& function, std::size_t shard) {
         const int fd = model_.opened_fd(shard);
-        const auto size = io::file_size(fd);
-        if (!size) return fail(size.error());
+        TRY_LET(const auto size, io::file_size(fd));
         std::vector<std::byte> memory(part_bytes);
-        for (std::uint64_t at = 0; at < *size; at += part_bytes) {
-            const auto part = std::span(memory).first(std::min<std::uint64_t>(part_bytes, *size - at));
-            if (auto read = io::read_at(fd, at, part); !read) return read;
+        for (std::uint64_t at = 0; at < size; at += part_bytes) {
+            const auto part = std::span(memory).first(std::min<std::uint64_t>(part_bytes, size - at));
+            TRY(io::read_at(fd, at, part));
             function.add(part);
-            if (auto on = note(0); !on) return on;
+            TRY(note(0));
         }
         return note(model_.shard(shard).file().size());
     }
@@ -129,9 +127,8 @@ Result<void> hash_all(const Model& model, std::map<Task, std::string>& hashes, c
     std::ranges::stable_sort(items, std::ranges::greater{}, &Item::bytes);
     Hashing hashing(model, work, total);
     auto done = parallel_for(items.size(), work.threads, work.stop, [&](std::size_t i, unsigned) -> Result<void> {
-        auto hex = hashing.hash(*items[i].task);
-        if (!hex) return fail(std::move(hex).error());
-        *items[i].hash = std::move(*hex);
+        TRY_LET(auto hex, hashing.hash(*items[i].task));
+        *items[i].hash = std::move(hex);
         return {};
     });
     return done ? model.check_unchanged() : done;
@@ -161,7 +158,7 @@ Result<Manifest> hash_model(const Model& model, HashKind kind, const Work& work)
     std::map<inspect::Task, std::string> hashes;
     for (std::size_t i = 0; i < model.tensors().size(); ++i) hashes[{kind, HashLine::Of::tensor, i}];
     for (std::size_t i = 0; i < model.shard_count(); ++i) hashes[{kind, HashLine::Of::file, i}];
-    if (auto done = inspect::hash_all(model, hashes, work); !done) return fail(std::move(done).error());
+    TRY(inspect::hash_all(model, hashes, work));
     Manifest manifest;
     for (auto& [task, hash] : hashes) {
         const bool is_tensor = task.of == HashLine::Of::tensor;
@@ -195,7 +192,7 @@ Result<ManifestCheck> check_manifest(const Model& model, const Manifest& manifes
             tasks.back().push_back({line.kind, HashLine::Of::file});
         for (const inspect::Task& task : tasks.back()) hashes.try_emplace(task);
     }
-    if (auto hashed = inspect::hash_all(model, hashes, work); !hashed) return fail(std::move(hashed).error());
+    TRY(inspect::hash_all(model, hashes, work));
     for (std::size_t i = 0; i < check.lines.size(); ++i) {
         ManifestCheck::Line& line = check.lines[i];
         for (const inspect::Task& task : tasks[i]) {

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <ggufkit/inspect/peek.hpp>
 
+#include "core/try.hpp"
 #include "tensor/reader.hpp"
 
 namespace ggufkit {
 
 Result<Peek> peek_weights(const Model& model, const ModelTensor& tensor, std::uint64_t row, std::uint64_t column,
                           std::uint64_t count) {
-    const auto reader = tensor::Reader::open(model, tensor);
-    if (!reader) return fail(reader.error());
+    TRY_LET(const auto reader, tensor::Reader::open(model, tensor));
     const TensorInfo& info = *tensor.info;
     const FormatInfo& format = *info.format;
     const auto refuse = [&](std::string detail) {
@@ -19,7 +19,7 @@ Result<Peek> peek_weights(const Model& model, const ModelTensor& tensor, std::ui
                      .detail = std::move(detail)});
     };
     const std::uint64_t ne0 = info.ne[0];
-    const std::uint64_t rows = ne0 == 0 ? 0 : reader->elements() / ne0;
+    const std::uint64_t rows = ne0 == 0 ? 0 : reader.elements() / ne0;
     if (row >= rows) return refuse(fmt::format("there is no row {}: it has {}", row, rows));
     if (column >= ne0 || count > ne0 - column) {
         return refuse(fmt::format("a row has {} columns, so there are no {} from column {} on", ne0, count, column));
@@ -34,23 +34,20 @@ Result<Peek> peek_weights(const Model& model, const ModelTensor& tensor, std::ui
     const std::uint64_t last = (column + count + each_block - 1) / each_block * each_block;
     const tensor::Range range{row * ne0 + first, last - first};
     tensor::Workspace workspace;
-    const auto blocks = reader->blocks(range, workspace);
-    if (!blocks) return fail(blocks.error());
-    const auto values = reader->decode(range, *blocks, workspace);
-    if (!values) return fail(values.error());
-    const auto wanted = values->subspan(column - first, count);
-    const auto place = reader->in_file(range);
+    TRY_LET(const auto blocks, reader.blocks(range, workspace));
+    TRY_LET(const auto values, reader.decode(range, blocks, workspace));
+    const auto wanted = values.subspan(column - first, count);
+    const auto place = reader.in_file(range);
 
     Peek found{.row = row, .column = column, .values = {wanted.begin(), wanted.end()}, .blocks = {}};
-    const std::size_t each = format.quantized() ? format.block_bytes : blocks->size();
-    for (std::size_t at = 0; at < blocks->size(); at += each) {
-        const auto block = blocks->subspan(at, each);
-        auto parts = explain_block(format.type(), block);
-        if (!parts) return fail(std::move(parts).error());
+    const std::size_t each = format.quantized() ? format.block_bytes : blocks.size();
+    for (std::size_t at = 0; at < blocks.size(); at += each) {
+        const auto block = blocks.subspan(at, each);
+        TRY_LET(auto parts, explain_block(format.type(), block));
         found.blocks.push_back({.column = first + at / format.block_bytes * each_block,
                                 .offset = place ? place->offset + at : 0,
                                 .bytes = {block.begin(), block.end()},
-                                .parts = std::move(*parts)});
+                                .parts = std::move(parts)});
     }
     return found;
 }

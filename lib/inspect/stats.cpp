@@ -6,6 +6,7 @@
 
 #include "core/aligned.hpp"
 #include "core/parallel.hpp"
+#include "core/try.hpp"
 #include "inspect/scales.hpp"
 #include "inspect/tiles.hpp"
 #include "quant/kernels.hpp"
@@ -205,9 +206,8 @@ Result<WeightHistogram> draw(const Tiles& tiles, std::size_t tensor, const Numbe
     std::array<std::uint64_t, WeightHistogram::bins + 2> counts{};
     for (std::uint64_t i = 0; i < drawn; ++i) {
         const Tile tile = tiles.part(tensor, i * chunks / drawn * chunk, chunk);
-        const auto blocks = tiles.blocks(tile, memory.workspace);
-        if (!blocks) return fail(blocks.error());
-        const auto values = decode(tiles.format(tensor), *blocks, memory);
+        TRY_LET(const auto blocks, tiles.blocks(tile, memory.workspace));
+        const auto values = decode(tiles.format(tensor), blocks, memory);
         quant::count_bins(values.data(), values.size(), bins, counts.data());
     }
     WeightHistogram histogram{
@@ -229,22 +229,20 @@ std::uint64_t WeightHistogram::total() const {
 Result<std::vector<TensorStats>> tensor_stats(const Model& model, std::span<const ModelTensor> tensors,
                                               const Work& work) {
     using namespace inspect;
-    const auto tiles = Tiles::make(model, tensors);
-    if (!tiles) return fail(tiles.error());
+    TRY_LET(const auto tiles, Tiles::make(model, tensors));
     quant::choose_simd_target();
 
-    const unsigned workers = worker_count(std::max(tiles->count(), tensors.size()), work.threads);
+    const unsigned workers = worker_count(std::max(tiles.count(), tensors.size()), work.threads);
     std::vector<Memory> memory(workers);
     const std::size_t window = 2 * std::size_t{workers};
     std::vector<Seen> seen(window);
-    Summary summary(*tiles, work);
+    Summary summary(tiles, work);
     auto done = parallel_in_order(
-        tiles->count(), workers, window, work.stop,
+        tiles.count(), workers, window, work.stop,
         [&](std::size_t index, std::size_t slot, unsigned worker) -> Result<void> {
-            const Tile tile = tiles->at(index);
-            const auto blocks = tiles->blocks(tile, memory[worker].workspace);
-            if (!blocks) return fail(blocks.error());
-            look_at(tiles->format(tile.tensor), *blocks, memory[worker], seen[slot]);
+            const Tile tile = tiles.at(index);
+            TRY_LET(const auto blocks, tiles.blocks(tile, memory[worker].workspace));
+            look_at(tiles.format(tile.tensor), blocks, memory[worker], seen[slot]);
             return {};
         },
         [&](std::size_t index, std::size_t slot) -> Result<void> {
@@ -255,9 +253,8 @@ Result<std::vector<TensorStats>> tensor_stats(const Model& model, std::span<cons
 
     std::vector<TensorStats> all = summary.describe_all();
     done = parallel_for(all.size(), workers, work.stop, [&](std::size_t tensor, unsigned worker) -> Result<void> {
-        const auto histogram = draw(*tiles, tensor, all[tensor].weights, memory[worker]);
-        if (!histogram) return fail(histogram.error());
-        all[tensor].histogram = *histogram;
+        TRY_LET(const auto histogram, draw(tiles, tensor, all[tensor].weights, memory[worker]));
+        all[tensor].histogram = histogram;
         return {};
     });
     if (done) done = model.check_unchanged();

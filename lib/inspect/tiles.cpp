@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/try.hpp"
+
 namespace ggufkit::inspect {
 
 Result<Tiles> Tiles::make(const Model& model, std::span<const ModelTensor> tensors) {
     Tiles tiles;
     for (const ModelTensor& tensor : tensors) {
-        auto reader = tensor::Reader::open(model, tensor);
-        if (!reader) return fail(std::move(reader).error());
-        tiles.bytes_ += reader->bytes();
-        tiles.first_tile_.push_back(tiles.first_tile_.back() +
-                                    (reader->elements() + tile_elements - 1) / tile_elements);
-        tiles.readers_.push_back(*std::move(reader));
+        TRY_LET(auto reader, tensor::Reader::open(model, tensor));
+        tiles.bytes_ += reader.bytes();
+        tiles.first_tile_.push_back(tiles.first_tile_.back() + (reader.elements() + tile_elements - 1) / tile_elements);
+        tiles.readers_.push_back(std::move(reader));
     }
     return tiles;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/try.hpp"
 #include "io/filters.hpp"
 #include "io/seekable.hpp"
 #include "io/zstd.hpp"
@@ -14,10 +15,9 @@ namespace {
 Result<void> copy(const Source& source, const Sink& sink) {
     std::vector<std::byte> buffer(1 << 20);
     while (true) {
-        const auto got = source(buffer);
-        if (!got) return fail(got.error());
-        if (*got == 0) return {};
-        if (auto taken = sink(std::span(buffer).first(*got)); !taken) return taken;
+        TRY_LET(const auto got, source(buffer));
+        if (got == 0) return {};
+        TRY(sink(std::span(buffer).first(got)));
     }
 }
 

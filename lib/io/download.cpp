@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "core/try.hpp"
 #include "io/compression.hpp"
 #include "io/frames.hpp"
 #include "io/spool_file.hpp"
@@ -24,12 +25,11 @@ class Download {
         auto fetched = options.enough ? download->fetch_header(cache, options) : download->fetch_all(options);
         if (!fetched) return fail(download->about(std::move(fetched).error()));
         if (const auto digest = download->file_->identity()->digest()) download->spool_.stamp(*digest);
-        auto mapped = download->spool_.map(download->file_->name());
-        if (!mapped) return fail(std::move(mapped).error());
-        if (compression_of(mapped->bytes()) != Compression::none) {
-            return options.enough ? download->unpack_parts(options) : unpack_input(std::move(*mapped), options);
+        TRY_LET(auto mapped, download->spool_.map(download->file_->name()));
+        if (compression_of(mapped.bytes()) != Compression::none) {
+            return options.enough ? download->unpack_parts(options) : unpack_input(std::move(mapped), options);
         }
-        Input input{.file = std::move(*mapped)};
+        Input input{.file = std::move(mapped)};
         if (!download->complete_) {
             input.fill = [download](std::uint64_t begin, std::uint64_t end) {
                 return download->fetch(begin, end).map_error([&](Error error) {
@@ -57,15 +57,14 @@ class Download {
                                 : fetch(0, first_part).map([] { return false; });
         if (!same) return fail(same.error());
         const std::uint64_t size = file_->size();
-        if (auto sized = spool_.resize(size); !sized) return sized;
+        TRY(spool_.resize(size));
         if (*same) {
-            if (auto written = spool_.write(0, known->header); !written) return written;
+            TRY(spool_.write(0, known->header));
         }
         std::uint64_t there = *same ? known->header.size() : std::min(first_part, size);
         while (true) {
-            const auto so_far = spool_.map(file_->name());
-            if (!so_far) return fail(so_far.error());
-            const auto bytes = so_far->bytes().first(there);
+            TRY_LET(const auto so_far, spool_.map(file_->name()));
+            const auto bytes = so_far.bytes().first(there);
             complete_ = there == size;
             if (complete_ || !may_be_gguf(bytes)) return {};
             if (options.enough(bytes)) {
@@ -75,7 +74,7 @@ class Download {
             }
             if (there >= options.most) return fail(options.too_much());
             const std::uint64_t end = std::min({2 * there, options.most, size});
-            if (auto more = fetch(there, end); !more) return more;
+            TRY(fetch(there, end));
             there = end;
         }
     }
@@ -86,12 +85,12 @@ class Download {
         bool no_model = false;
         const auto take = [&](std::uint64_t offset, std::span<const std::byte> bytes) -> Result<void> {
             if (offset == 0) {
-                if (auto room = spool_.expect(file_->size()); !room) return room;
+                TRY(spool_.expect(file_->size()));
             }
             for (std::size_t i = 0; i < bytes.size() && offset + i < beginning.size(); ++i) {
                 beginning[offset + i] = bytes[i];
             }
-            if (auto written = spool_.write(offset, bytes); !written) return written;
+            TRY(spool_.write(offset, bytes));
             const std::uint64_t there = offset + bytes.size();
             if (options.work.progress) options.work.progress({there, file_->size()});
             no_model = there >= std::min<std::uint64_t>(recognized_bytes, file_->size()) && !may_be_gguf(beginning) &&

@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "core/try.hpp"
 #include "io/byte_stream.hpp"
 
 namespace ggufkit::io {
@@ -68,7 +69,7 @@ Result<void> pull(Filter filter, FilterSource& source, const Sink& sink) {
         if (size < 0) return {};
         source.has_content();
         const auto bytes = std::as_bytes(std::span(content).first(static_cast<std::size_t>(size)));
-        if (auto taken = sink(bytes); !taken) return taken;
+        TRY(sink(bytes));
     }
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "core/try.hpp"
 #include "io/zstd.hpp"
 
 namespace ggufkit::io {
@@ -60,13 +61,11 @@ Result<void> decompress(Batch batch, std::span<const std::byte> compressed, std:
 }  // namespace
 
 Result<std::unique_ptr<Frames>> Frames::open(ReadAt read, std::uint64_t file_size) {
-    auto table = SeekTable::read(read, file_size);
-    if (!table) return fail(std::move(table).error());
+    TRY_LET(auto table, SeekTable::read(read, file_size));
     const auto too_large = [](const Frame& frame) { return std::max(frame.size, frame.content) > largest_frame; };
-    if (!*table || std::ranges::any_of((*table)->frames(), too_large)) return nullptr;
-    auto spool = Spool::create();
-    if (!spool) return fail(std::move(spool).error());
-    return std::unique_ptr<Frames>(new Frames(std::move(read), **std::move(table), *std::move(spool)));
+    if (!table || std::ranges::any_of(table->frames(), too_large)) return nullptr;
+    TRY_LET(auto spool, Spool::create());
+    return std::unique_ptr<Frames>(new Frames(std::move(read), *std::move(table), std::move(spool)));
 }
 
 // The first frame alone, then twice as many as before, until it is enough; or the others all at once.
@@ -76,12 +75,11 @@ Result<void> Frames::unpack(const SpoolOptions& options) {
     const std::size_t count = table_.frames().size();
     for (std::size_t next = 1; unpacked_ < count; next = options.enough ? 2 * unpacked_ : count) {
         next = std::min(next, count - unpacked_);
-        if (auto unpacked = unpack(table_.frames().subspan(unpacked_, next), options); !unpacked) return unpacked;
+        TRY(unpack(table_.frames().subspan(unpacked_, next), options));
         unpacked_ += next;
         const Frame& last = table_.frames()[unpacked_ - 1];
-        const auto satisfied = look(last.offset + last.content, options);
-        if (!satisfied) return fail(satisfied.error());
-        if (*satisfied) break;
+        TRY_LET(const auto satisfied, look(last.offset + last.content, options));
+        if (satisfied) break;
         if (options.enough && last.offset + last.content >= options.most) return fail(options.too_much());
     }
     return {};
@@ -96,7 +94,7 @@ Result<void> Frames::fill(std::uint64_t begin, std::uint64_t end) const {
     const auto batches = batches_of({first, last});
     std::vector<std::byte> buffer(memory_for(batches));
     for (const Batch& batch : batches) {
-        if (auto unpacked = unpack(batch, buffer); !unpacked) return unpacked;
+        TRY(unpack(batch, buffer));
     }
     return {};
 }
@@ -111,7 +109,7 @@ Result<void> Frames::unpack(std::span<const Frame> frames, const SpoolOptions& o
     return parallel_for(batches.size(), workers, options.work.stop,
                         [&](std::size_t i, unsigned worker) -> Result<void> {
                             buffers[worker].resize(memory);
-                            if (auto unpacked = unpack(batches[i], buffers[worker]); !unpacked) return unpacked;
+                            TRY(unpack(batches[i], buffers[worker]));
                             if (options.work.progress) {
                                 const std::lock_guard lock(mutex);
                                 options.work.progress({done_ += content_bytes(batches[i]), table_.content()});
@@ -124,16 +122,15 @@ Result<void> Frames::unpack(std::span<const Frame> batch, std::span<std::byte> b
     const auto compressed = buffer.first(compressed_bytes(batch));
     const auto content = buffer.subspan(compressed.size(), content_bytes(batch));
     if (compressed.empty() && content.empty()) return {};
-    if (auto got = read_(batch.front().at, compressed); !got) return got;
-    if (auto unpacked = decompress(batch, compressed, content); !unpacked) return unpacked;
+    TRY(read_(batch.front().at, compressed));
+    TRY(decompress(batch, compressed, content));
     return spool_.write(batch.front().offset, content);
 }
 
 // Whether the first `size` bytes are all that is needed; they are if they cannot be of a model.
 Result<bool> Frames::look(std::uint64_t size, const SpoolOptions& options) const {
-    const auto so_far = spool_.map({});
-    if (!so_far) return fail(so_far.error());
-    const auto bytes = so_far->bytes().first(size);
+    TRY_LET(const auto so_far, spool_.map({}));
+    const auto bytes = so_far.bytes().first(size);
     return !may_be_gguf(bytes) || (options.enough && options.enough(bytes));
 }
 

@@ -16,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/try.hpp"
 #include "io/file_kind.hpp"
 #include "io/leftover.hpp"
 #include "io/mapped_file.hpp"
@@ -155,9 +156,8 @@ Result<void> OutputFile::State::open_partial() {
             return fail(std::move(opened).error());
         }
         file = *std::move(opened);
-        const auto locked = lock_partial();
-        if (!locked) return fail(locked.error());
-        if (!*locked) continue;
+        TRY_LET(const auto locked, lock_partial());
+        if (!locked) continue;
         partial_is_ours = true;
         if (options.resume) {
             struct stat status {};
@@ -233,7 +233,7 @@ Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::op
     auto state = std::make_unique<State>(path, size, std::move(options));
     for (const auto step : {&State::open_folder, &State::check_inputs, &State::open_published, &State::check_target,
                             &State::open_partial, &State::check_space, &State::reserve}) {
-        if (auto result = (state.get()->*step)(); !result) return fail(std::move(result).error());
+        TRY((state.get()->*step)());
         if (state->published) break;
     }
     return OutputFile(std::move(state));
@@ -314,8 +314,8 @@ Result<void> OutputFile::State::copy_by_hand(std::uint64_t offset, int from, std
     std::array<std::byte, 64 << 10> buffer;
     for (std::uint64_t done = 0; done < bytes;) {
         const std::span chunk = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), bytes - done));
-        if (auto result = read_at(from, from_offset + done, chunk); !result) return result;
-        if (auto result = write(offset + done, chunk); !result) return result;
+        TRY(read_at(from, from_offset + done, chunk));
+        TRY(write(offset + done, chunk));
         done += chunk.size();
     }
     return {};
@@ -340,9 +340,9 @@ Result<void> OutputFile::State::prepare() {
 
 Result<void> OutputFile::State::commit() {
     if (published) return {};
-    if (auto result = prepare(); !result) return result;
+    TRY(prepare());
     leftover.reset();  // from here on its name may be another run's
-    if (auto result = publish(); !result) return result;
+    TRY(publish());
     partial_is_ours = false;
     if (::close(file.release()) != 0) return fail(error(code_of(errno, Errc::io_write), "close"));
     // Some filesystems keep no record of a folder to sync, and say EINVAL.

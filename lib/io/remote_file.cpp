@@ -13,6 +13,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "core/try.hpp"
+
 namespace ggufkit::io {
 
 namespace {
@@ -148,7 +150,7 @@ class RemoteFile::Attempt {
 
   private:
     Result<void> take(const HttpAnswer& answer, std::span<const std::byte> bytes) {
-        if (auto fine = examine(answer); !fine) return fine;
+        TRY(examine(answer));
         if (bytes.size() > part_end_ - at_) return fail(sorry(Errc::io_read, "the server sends more than it says"));
         auto taken = take_(at_, bytes);
         if (taken) at_ += bytes.size();

@@ -2,6 +2,7 @@
 
 #include "core/bytes.hpp"
 #include "core/cursor.hpp"
+#include "core/try.hpp"
 
 namespace ggufkit::io {
 
@@ -50,7 +51,7 @@ Result<std::optional<SeekTable>> SeekTable::read(const ReadAt& read_at, std::uin
     const std::optional<SeekTable> none;
     std::vector<std::byte> bytes(footer);
     if (file_size < frame_header + footer) return none;
-    if (auto got = read_at(file_size - footer, bytes); !got) return fail(std::move(got).error());
+    TRY(read_at(file_size - footer, bytes));
     Cursor last(bytes, encoding());
     std::uint32_t count = 0, magic = 0, length = 0;
     std::uint8_t descriptor = 0;
@@ -61,7 +62,7 @@ Result<std::optional<SeekTable>> SeekTable::read(const ReadAt& read_at, std::uin
     const std::uint64_t table = frame_header + entry * count + footer;
     if (table > file_size) return none;
     bytes.resize(table - footer);
-    if (auto got = read_at(file_size - table, bytes); !got) return fail(std::move(got).error());
+    TRY(read_at(file_size - table, bytes));
     Cursor cursor(bytes, encoding());
     if (!cursor.read(magic) || magic != table_magic) return none;
     if (!cursor.read(length) || length != table - frame_header) return none;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/hasher.hpp"
+#include "core/try.hpp"
 #include "io/file_kind.hpp"
 #include "io/read_at.hpp"
 
@@ -79,17 +80,15 @@ Result<FileHandle> open_side_file(const std::filesystem::path& path, SideAccess 
     if (fd < 0 && errno == ENOENT && !create) return system_error(path, "open", errno, Errc::not_found);
     if (fd < 0) return system_error(path, create ? "create" : "open", errno);
     FileHandle file(fd);
-    if (auto ours = check_ours(fd, path); !ours) return fail(std::move(ours).error());
+    TRY(check_ours(fd, path));
     return file;
 }
 
 Result<std::string> read_side_file(const std::filesystem::path& path, std::uint64_t most) {
-    const auto file = open_side_file(path, SideAccess::read);
-    if (!file) return fail(file.error());
-    const auto size = file_size(file->get());
-    if (!size) return fail(size.error());
-    std::string text(static_cast<std::size_t>(std::min(*size, most)), '\0');
-    if (auto read = read_at(file->get(), 0, std::as_writable_bytes(std::span(text))); !read) {
+    TRY_LET(const auto file, open_side_file(path, SideAccess::read));
+    TRY_LET(const auto size, file_size(file.get()));
+    std::string text(static_cast<std::size_t>(std::min(size, most)), '\0');
+    if (auto read = read_at(file.get(), 0, std::as_writable_bytes(std::span(text))); !read) {
         read.error().subject = path.string();
         return fail(std::move(read).error());
     }

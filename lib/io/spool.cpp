@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/try.hpp"
 #include "io/compression.hpp"
 #include "io/frames.hpp"
 #include "io/read_at.hpp"
@@ -37,7 +38,7 @@ class Front {
         for (std::size_t i = 0; i < bytes.size() && size_ + i < beginning_.size(); ++i) {
             beginning_[size_ + i] = bytes[i];
         }
-        if (auto written = spool_.write(size_, bytes); !written) return written;
+        TRY(spool_.write(size_, bytes));
         size_ += bytes.size();
         if (no_model()) return fail({.code = Errc::bad_magic});
         return {};
@@ -64,13 +65,12 @@ Result<std::size_t> read_some(int fd, std::span<std::byte> into) {
 
 // The content of what `source` gives.
 Result<Spool> read_through(const Source& source, Compression format) {
-    auto spool = Spool::create();
-    if (!spool) return fail(std::move(spool).error());
-    Front front(*spool);
+    TRY_LET(auto spool, Spool::create());
+    Front front(spool);
     const Sink sink = [&](std::span<const std::byte> bytes) { return front.write(bytes); };
     auto read = decompress(format, source, sink);
     if (!read && !front.no_model()) return fail(std::move(read).error());
-    return *std::move(spool);
+    return spool;
 }
 
 Error about(const std::filesystem::path& name, Error error) {
@@ -82,9 +82,8 @@ Error about(const std::filesystem::path& name, Error error) {
 Result<Input> spooled(const Source& source, Compression format, const std::filesystem::path& name) {
     const auto content = read_through(source, format);
     if (!content) return fail(about(name, content.error()));
-    auto mapped = content->map(name);
-    if (!mapped) return fail(std::move(mapped).error());
-    return Input{.file = std::move(*mapped)};
+    TRY_LET(auto mapped, content->map(name));
+    return Input{.file = std::move(mapped)};
 }
 
 // ---- what is compressed
@@ -101,9 +100,9 @@ Result<Input> content_of(const MappedFile& file, Compression format, const Spool
     std::uint64_t at = 0;
     const Source source = [&](std::span<std::byte> into) -> Result<std::size_t> {
         into = into.first(std::min<std::uint64_t>(into.size(), size - at));
-        if (auto got = read_at(fd, at, into); !got) return fail(std::move(got).error());
+        TRY(read_at(fd, at, into));
         at += into.size();
-        if (auto more = options.go_on(at, size); !more) return fail(std::move(more).error());
+        TRY(options.go_on(at, size));
         return into.size();
     };
     return spooled(source, format, file.path());
@@ -131,9 +130,8 @@ bool may_be_gguf(std::span<const std::byte> beginning) noexcept {
 Result<Input> unpack_frames(const std::shared_ptr<Frames>& frames, const std::filesystem::path& name,
                             const SpoolOptions& options) {
     if (auto unpacked = frames->unpack(options); !unpacked) return fail(about(name, unpacked.error()));
-    auto mapped = frames->spool().map(name);
-    if (!mapped) return fail(std::move(mapped).error());
-    Input input{.file = std::move(*mapped)};
+    TRY_LET(auto mapped, frames->spool().map(name));
+    Input input{.file = std::move(mapped)};
     if (!frames->complete()) {
         input.fill = [frames, name](std::uint64_t begin, std::uint64_t end) {
             return frames->fill(begin, end).map_error([&](Error error) { return about(name, std::move(error)); });
@@ -146,23 +144,21 @@ Result<Input> unpack_input(MappedFile file, const SpoolOptions& options) {
     const Compression format = compression_of(file.bytes());
     if (format == Compression::none) return Input{.file = std::move(file)};
     auto content = content_of(file, format, options);
-    if (auto same = file.check_unchanged(); !same) return fail(std::move(same).error());
+    TRY(file.check_unchanged());
     if (content) content->compressed = std::move(file);
     return content;
 }
 
 Result<Input> open_input(const std::filesystem::path& path, const SpoolOptions& options) {
-    auto file = MappedFile::open(path);
-    if (!file) return fail(std::move(file).error());
-    return unpack_input(std::move(*file), options);
+    TRY_LET(auto file, MappedFile::open(path));
+    return unpack_input(std::move(file), options);
 }
 
 Result<Input> read_input(int fd, const std::filesystem::path& name, const SpoolOptions& options) {
     struct stat status {};
     if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && ::lseek(fd, 0, SEEK_CUR) == 0) {
-        auto file = MappedFile::adopt(FileHandle(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), name);
-        if (!file) return fail(std::move(file).error());
-        return unpack_input(std::move(*file), options);
+        TRY_LET(auto file, MappedFile::adopt(FileHandle(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), name));
+        return unpack_input(std::move(file), options);
     }
 
     // What it begins with has to be read to know what it is, and given once more.
@@ -183,7 +179,7 @@ Result<Input> read_input(int fd, const std::filesystem::path& name, const SpoolO
         }
         auto got = read_some(fd, into);
         if (!got) return got;
-        if (auto more = options.go_on(done += *got, 0); !more) return fail(std::move(more).error());
+        TRY(options.go_on(done += *got, 0));
         return got;
     };
     return spooled(source, compression_of(std::span(beginning).first(size)), name);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/try.hpp"
 #include "io/write_at.hpp"
 
 namespace ggufkit::io {
@@ -96,16 +97,15 @@ Result<MappedFile> open_or_spool(const std::filesystem::path& path) {
     };
     const FileHandle input(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (input.get() < 0) return fault(Errc::io_open, "opened");
-    const auto spool = Spool::create();
-    if (!spool) return fail(spool.error());
+    TRY_LET(const auto spool, Spool::create());
     std::vector<std::byte> buffer(64 << 10);
     for (std::uint64_t offset = 0;;) {
         const ssize_t got = ::read(input.get(), buffer.data(), buffer.size());
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return fault(Errc::io_read, "read");
-        if (got == 0) return spool->map(path);
+        if (got == 0) return spool.map(path);
         const auto size = static_cast<std::size_t>(got);
-        if (auto written = spool->write(offset, std::span(buffer).first(size)); !written) return fail(written.error());
+        TRY(spool.write(offset, std::span(buffer).first(size)));
         offset += size;
     }
 }

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "core/no_memory.hpp"
+#include "core/try.hpp"
 #include "io/filter_stream.hpp"
 
 namespace ggufkit::io {
@@ -144,7 +145,7 @@ Result<void> decompress_each(std::span<const Packed> parts) {
     if (!context) return fail(no_memory());
     std::uint64_t at = 0;
     for (const Packed& part : parts) {
-        if (auto done = decompress(context, part, at); !done) return done;
+        TRY(decompress(context, part, at));
         at += part.frames.size();
     }
     return {};

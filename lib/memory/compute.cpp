@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/try.hpp"
 #include "memory/bytes.hpp"
 
 namespace ggufkit::memory {
@@ -101,13 +102,11 @@ Result<ComputeBuffer> compute_buffer(const ModelShape& shape, const Batch& batch
     const Moments at = moments(shape, batch);
     ComputeBuffer buffer{};
     for (const Sum* const moment : {&at.attention, &at.rest, &at.output}) {
-        const auto bytes = moment->result("the compute buffer");
-        if (!bytes) return fail(bytes.error());
-        buffer.bytes = std::max(buffer.bytes, *bytes);
+        TRY_LET(const auto bytes, moment->result("the compute buffer"));
+        buffer.bytes = std::max(buffer.bytes, bytes);
     }
-    const auto inputs = at.inputs.result("the compute buffer");
-    if (!inputs) return fail(inputs.error());
-    buffer.inputs = *inputs;
+    TRY_LET(const auto inputs, at.inputs.result("the compute buffer"));
+    buffer.inputs = inputs;
     return buffer;
 }
 

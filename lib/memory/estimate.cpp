@@ -5,6 +5,7 @@
 #include <ggufkit/inspect/memory.hpp>
 #include <numeric>
 
+#include "core/try.hpp"
 #include "memory/bytes.hpp"
 #include "memory/compute.hpp"
 #include "memory/shape.hpp"
@@ -95,13 +96,11 @@ Result<void> add_caches(MemoryEstimate& estimate, const memory::ModelShape& shap
             const auto v = cell_bytes(options.cache_v, from.value_length, from.kv_heads);
             if (!k || !v) return fail(k ? v.error() : k.error());
             const std::uint64_t cells = from.sliding ? window_cells : estimate.context;
-            const auto bytes = memory::Sum().add({cells, *k}).add({cells, *v}).result("the KV cache");
-            if (!bytes) return fail(bytes.error());
-            layer.kv_cache = *bytes;
+            TRY_LET(const auto bytes, memory::Sum().add({cells, *k}).add({cells, *v}).result("the KV cache"));
+            layer.kv_cache = bytes;
         }
-        const auto recurrent = memory::Sum().add({from.state, 4}).result("the recurrent state");
-        if (!recurrent) return fail(recurrent.error());
-        layer.recurrent = *recurrent;
+        TRY_LET(const auto recurrent, memory::Sum().add({from.state, 4}).result("the recurrent state"));
+        layer.recurrent = recurrent;
         cache.add({layer.kv_cache});
         state.add({layer.recurrent});
     }
@@ -137,15 +136,13 @@ std::uint64_t MemoryEstimate::on_device() const { return memory::saturating_add(
 std::uint64_t MemoryEstimate::on_host() const { return memory::saturating_add(input_weights, compute_inputs); }
 
 Result<MemoryEstimate> estimate_memory(const Model& model, const MemoryOptions& options) {
-    if (auto sound = check_options(options); !sound) return fail(std::move(sound).error());
+    TRY(check_options(options));
     MemoryEstimate estimate;
-    const auto shape = memory::read_shape(model, estimate.assumptions);
-    if (!shape) return fail(shape.error());
-    estimate.layers.resize(shape->layers.size());
-    if (auto weighed = weigh(estimate, model, shape->head, options.plan); !weighed)
-        return fail(std::move(weighed).error());
+    TRY_LET(const auto shape, memory::read_shape(model, estimate.assumptions));
+    estimate.layers.resize(shape.layers.size());
+    TRY(weigh(estimate, model, shape.head, options.plan));
 
-    const std::uint64_t wanted = options.context == 0 ? shape->context : options.context;
+    const std::uint64_t wanted = options.context == 0 ? shape.context : options.context;
     const auto cells = checked_align(wanted, context_step);
     if (options.ubatch > largest_ubatch) {
         estimate.assumptions.push_back(fmt::format(
@@ -153,22 +150,20 @@ Result<MemoryEstimate> estimate_memory(const Model& model, const MemoryOptions& 
     }
     const std::uint64_t ubatch =
         std::clamp<std::uint64_t>(options.ubatch, 1, std::min(largest_ubatch, std::max<std::uint64_t>(wanted, 1)));
-    const auto reach = checked_add(shape->window, ubatch);
+    const auto reach = checked_add(shape.window, ubatch);
     const auto window_cells = reach ? checked_align(*reach, context_step) : std::nullopt;
     if (!cells) return fail({.code = Errc::size_overflow, .detail = "the context is too large to count"});
     estimate.context = *cells;
     const std::uint64_t sliding_cells = std::min(*cells, window_cells.value_or(*cells));
-    if (auto added = add_caches(estimate, *shape, options, sliding_cells); !added)
-        return fail(std::move(added).error());
-    const auto compute = memory::compute_buffer(*shape, {.cells = *cells,
-                                                         .sliding_cells = sliding_cells,
-                                                         .ubatch = ubatch,
-                                                         .flash_attention = options.flash_attention,
-                                                         .f32_keys = options.cache_k == TensorType::F32,
-                                                         .f32_values = options.cache_v == TensorType::F32});
-    if (!compute) return fail(compute.error());
-    estimate.compute = compute->bytes;
-    estimate.compute_inputs = compute->inputs;
+    TRY(add_caches(estimate, shape, options, sliding_cells));
+    TRY_LET(const auto compute, memory::compute_buffer(shape, {.cells = *cells,
+                                                               .sliding_cells = sliding_cells,
+                                                               .ubatch = ubatch,
+                                                               .flash_attention = options.flash_attention,
+                                                               .f32_keys = options.cache_k == TensorType::F32,
+                                                               .f32_values = options.cache_v == TensorType::F32}));
+    estimate.compute = compute.bytes;
+    estimate.compute_inputs = compute.inputs;
     return estimate;
 }
 

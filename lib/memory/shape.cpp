@@ -8,6 +8,7 @@
 
 #include "container/role.hpp"
 #include "core/text.hpp"
+#include "core/try.hpp"
 #include "memory/architectures.hpp"
 #include "memory/bytes.hpp"
 #include "memory/keys.hpp"
@@ -271,10 +272,9 @@ Result<void> Reader::read_state(ModelShape& shape) {
             .add({convolution, 2, number("ssm.group_count"), number("ssm.state_size")});
         state.add({number("ssm.state_size"), shape.inner});
     }
-    const auto total = state.result("the recurrent state");
-    if (!total) return fail(total.error());
+    TRY_LET(const auto total, state.result("the recurrent state"));
     for (std::uint64_t i = 0; i < shape.layers.size(); ++i)
-        if (recurs(i)) shape.layers[i].state = *total;
+        if (recurs(i)) shape.layers[i].state = total;
     return {};
 }
 
@@ -287,7 +287,7 @@ Result<ModelShape> Reader::read() {
                      .subject = subject,
                      .detail = fmt::format("{} layers are more than any model has", *layers)});
     }
-    if (auto sound = check_arrays(*layers); !sound) return fail(std::move(sound).error());
+    TRY(check_arrays(*layers));
     ModelShape shape;
     shape.layers.resize(*layers);
     // Layers that predict further tokens do not take part; layers that share the cache of another have none.
@@ -300,7 +300,7 @@ Result<ModelShape> Reader::read() {
     read_sizes(shape);
     read_windows(shape);
     read_attention(shape);
-    if (auto read = read_state(shape); !read) return fail(std::move(read).error());
+    TRY(read_state(shape));
     return shape;
 }
 
@@ -313,9 +313,8 @@ Result<ModelShape> read_shape(const Model& model, std::vector<std::string>& assu
             {.code = Errc::unsupported,
              .detail = fmt::format("this is {}, not a model: its memory is not estimated", container::describe(role))});
     }
-    const auto name = model.header().get_string("general.architecture");
-    if (!name) return fail(name.error());
-    return Reader(model, *name, assumptions).read();
+    TRY_LET(const auto name, model.header().get_string("general.architecture"));
+    return Reader(model, name, assumptions).read();
 }
 
 }  // namespace ggufkit::memory

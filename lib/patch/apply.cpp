@@ -1,5 +1,6 @@
 #include <system_error>
 
+#include "core/try.hpp"
 #include "io/output_file.hpp"
 #include "patch/rebuild.hpp"
 #include "patch/redo.hpp"
@@ -36,42 +37,36 @@ Result<void> check_old_file(Rebuild& rebuild, const std::filesystem::path& old_f
 }  // namespace
 
 Result<PatchSummary> read_patch(const std::filesystem::path& patch) {
-    const auto opened = Opened::open(patch);
-    if (!opened) return fail(opened.error());
-    return opened->summary();
+    TRY_LET(const auto opened, Opened::open(patch));
+    return opened.summary();
 }
 
 Result<PatchSummary> apply_patch(const std::filesystem::path& patch, const std::filesystem::path& old_file,
                                  const std::filesystem::path& new_file, const PatchOptions& options) {
-    const auto opened = Opened::open(patch);
-    if (!opened) return fail(opened.error());
-    const auto old_bytes = io::MappedFile::open(old_file);
-    if (!old_bytes) return fail(old_bytes.error());
-    Rebuild rebuild(*opened, *old_bytes, options);
-    if (auto right = check_old_file(rebuild, old_file); !right) return fail(std::move(right).error());
-    auto output = io::OutputFile::create(new_file, opened->patch().head.new_file.bytes,
-                                         {.overwrite = options.overwrite, .inputs = {old_bytes->fd(), opened->fd()}});
-    if (!output) return fail(std::move(output).error());
+    TRY_LET(const auto opened, Opened::open(patch));
+    TRY_LET(const auto old_bytes, io::MappedFile::open(old_file));
+    Rebuild rebuild(opened, old_bytes, options);
+    TRY(check_old_file(rebuild, old_file));
+    TRY_LET(auto output,
+            io::OutputFile::create(new_file, opened.patch().head.new_file.bytes,
+                                   {.overwrite = options.overwrite, .inputs = {old_bytes.fd(), opened.fd()}}));
     auto done = rebuild.run([&](const Rebuild::Part& part) {
-        return part.source ? output->copy(part.offset, old_bytes->fd(), *part.source, part.bytes.size())
-                           : output->write(part.offset, part.bytes);
+        return part.source ? output.copy(part.offset, old_bytes.fd(), *part.source, part.bytes.size())
+                           : output.write(part.offset, part.bytes);
     });
-    if (done) done = output->commit();
+    if (done) done = output.commit();
     if (!done) return fail(std::move(done).error());
-    return opened->summary();
+    return opened.summary();
 }
 
 Result<PatchSummary> apply_patch_to(const std::filesystem::path& patch, const std::filesystem::path& old_file,
                                     const PatchSink& sink, const PatchOptions& options) {
-    const auto opened = Opened::open(patch);
-    if (!opened) return fail(opened.error());
-    const auto old_bytes = io::MappedFile::open(old_file);
-    if (!old_bytes) return fail(old_bytes.error());
-    Rebuild rebuild(*opened, *old_bytes, options);
-    if (auto right = check_old_file(rebuild, old_file); !right) return fail(std::move(right).error());
-    auto done = rebuild.run([&](const Rebuild::Part& part) { return sink(part.bytes); });
-    if (!done) return fail(std::move(done).error());
-    return opened->summary();
+    TRY_LET(const auto opened, Opened::open(patch));
+    TRY_LET(const auto old_bytes, io::MappedFile::open(old_file));
+    Rebuild rebuild(opened, old_bytes, options);
+    TRY(check_old_file(rebuild, old_file));
+    TRY(rebuild.run([&](const Rebuild::Part& part) { return sink(part.bytes); }));
+    return opened.summary();
 }
 
 }  // namespace ggufkit

@@ -8,6 +8,7 @@
 #include "core/bytes.hpp"
 #include "core/cursor.hpp"
 #include "core/hasher.hpp"
+#include "core/try.hpp"
 #include "io/zstd.hpp"
 
 namespace ggufkit::patch {
@@ -125,27 +126,26 @@ std::vector<std::byte> encode(std::span<const Step> steps) {
 }
 
 Result<Patch> parse(std::span<const std::byte> bytes) {
-    const auto head = read_head(bytes);
-    if (!head) return fail(head.error());
-    if (head->steps > (bytes.size() - head_bytes) / step_bytes) return damaged(bytes.size(), "is cut short");
-    const std::size_t begin = bytes.size() - static_cast<std::size_t>(head->steps) * step_bytes;
-    if (hash128(bytes.subspan(begin)) != head->steps_digest)
+    TRY_LET(const auto head, read_head(bytes));
+    if (head.steps > (bytes.size() - head_bytes) / step_bytes) return damaged(bytes.size(), "is cut short");
+    const std::size_t begin = bytes.size() - static_cast<std::size_t>(head.steps) * step_bytes;
+    if (hash128(bytes.subspan(begin)) != head.steps_digest)
         return damaged(begin, "is cut short, or its steps are damaged");
 
-    Patch patch{.head = *head, .steps = {}, .frames = bytes.subspan(head_bytes, begin - head_bytes)};
-    patch.steps.reserve(static_cast<std::size_t>(head->steps));
+    Patch patch{.head = head, .steps = {}, .frames = bytes.subspan(head_bytes, begin - head_bytes)};
+    patch.steps.reserve(static_cast<std::size_t>(head.steps));
     std::uint64_t made = 0, framed = 0;
     for (std::size_t at = begin; at < bytes.size(); at += step_bytes) {
         const Step step = read_step(bytes, at);
-        if (const auto fault = fault_in(step, *head); !fault.empty())
+        if (const auto fault = fault_in(step, head); !fault.empty())
             return damaged(at, fmt::format("has a step that {}", fault));
-        if (step.length > head->new_file.bytes - made) return damaged(at, "makes more than the new file");
+        if (step.length > head.new_file.bytes - made) return damaged(at, "makes more than the new file");
         if (step.frame_bytes > patch.frames.size() - framed) return damaged(at, "has a step without its frame");
         made += step.length;
         framed += step.frame_bytes;
         patch.steps.push_back(step);
     }
-    if (made != head->new_file.bytes) return damaged(begin, "makes less than the new file");
+    if (made != head.new_file.bytes) return damaged(begin, "makes less than the new file");
     if (framed != patch.frames.size()) return damaged(head_bytes + framed, "has bytes that belong to no step");
     return patch;
 }

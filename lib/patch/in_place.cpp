@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "core/try.hpp"
 #include "patch/rebuild.hpp"
 #include "patch/redo.hpp"
 
@@ -70,29 +71,25 @@ void add_edit(std::vector<Edit>& edits, std::uint64_t offset, std::span<const st
 
 Result<PatchSummary> apply_in_place(const std::filesystem::path& patch, const std::filesystem::path& file,
                                     const PatchOptions& options) {
-    const auto opened = Opened::open(patch);
-    if (!opened) return fail(opened.error());
-    auto handle = open_to_write(file);
-    if (!handle) return fail(std::move(handle).error());
-    const patch::Redo redo(handle->get(), file);
-    if (auto recovered = redo.recover(); !recovered) return fail(std::move(recovered).error());
-    const auto mapped = io::MappedFile::adopt(*std::move(handle), file);
-    if (!mapped) return fail(mapped.error());
+    TRY_LET(const auto opened, Opened::open(patch));
+    TRY_LET(auto handle, open_to_write(file));
+    const patch::Redo redo(handle.get(), file);
+    TRY(redo.recover());
+    TRY_LET(const auto mapped, io::MappedFile::adopt(std::move(handle), file));
 
-    Rebuild rebuild(*opened, *mapped, options);
-    const auto found = rebuild.identify();
-    if (!found) return fail(found.error());
-    if (*found == Rebuild::Found::new_one) return opened->summary();
-    if (auto possible = check_possible(*opened, file); !possible) return fail(std::move(possible).error());
+    Rebuild rebuild(opened, mapped, options);
+    TRY_LET(const auto found, rebuild.identify());
+    if (found == Rebuild::Found::new_one) return opened.summary();
+    TRY(check_possible(opened, file));
     std::vector<Edit> edits;
     auto done = rebuild.run([&](const Rebuild::Part& part) -> Result<void> {
         if (!part.source)
-            add_edit(edits, part.offset, mapped->bytes().subspan(part.offset, part.bytes.size()), part.bytes);
+            add_edit(edits, part.offset, mapped.bytes().subspan(part.offset, part.bytes.size()), part.bytes);
         return {};
     });
     if (done) done = redo.perform(edits);
     if (!done) return fail(std::move(done).error());
-    return opened->summary();
+    return opened.summary();
 }
 
 }  // namespace ggufkit

@@ -7,6 +7,7 @@
 
 #include "core/hasher.hpp"
 #include "core/parallel.hpp"
+#include "core/try.hpp"
 #include "io/output_file.hpp"
 #include "io/spool_file.hpp"
 #include "io/zstd.hpp"
@@ -73,10 +74,9 @@ class Maker {
             return {};
         }
         made.step = step(Step::Kind::frame, chunk, chunk.neighbours);
-        if (auto done = io::compress_frame(content, level_, made.frame, part(old_, chunk.neighbours)); !done)
-            return done;
+        TRY(io::compress_frame(content, level_, made.frame, part(old_, chunk.neighbours)));
         if (as_long) {
-            if (auto done = try_changes(chunk, content, like, made); !done) return done;
+            TRY(try_changes(chunk, content, like, made));
         }
         made.step.frame_bytes = static_cast<std::uint32_t>(made.frame.size());
         return {};
@@ -95,7 +95,7 @@ class Maker {
         changes_.resize(content.size());
         std::ranges::transform(content, like, changes_.begin(), [](std::byte a, std::byte b) { return a ^ b; });
         frame_.clear();
-        if (auto done = io::compress_frame(changes_, level_, frame_); !done) return done;
+        TRY(io::compress_frame(changes_, level_, frame_));
         if (frame_.size() >= made.frame.size()) return {};
         made.step = step(Step::Kind::changes, chunk, chunk.like);
         std::swap(made.frame, frame_);
@@ -131,8 +131,7 @@ class Writer {
     Result<PatchSummary> finish(PatchedFile old_file, PatchedFile new_file) && {
         const std::vector<std::byte> table = patch::encode(steps_);
         const patch::Head head{old_file, new_file, steps_.size(), hash128(table)};
-        auto done = append(table).and_then([&] { return write_(0, patch::encode(head)); });
-        if (!done) return fail(std::move(done).error());
+        TRY(append(table).and_then([&] { return write_(0, patch::encode(head)); }));
         return patch::summary_of({.head = head, .steps = std::move(steps_), .frames = {}}, at_);
     }
 
@@ -204,41 +203,37 @@ Result<PatchSummary> write_patch(const Model& old_model, const Model& new_model,
             return writer.take(slots[slot]);
         });
     if (!done) return fail(std::move(done).error());
-    const auto digests = digests_of(old_model, new_model);
-    if (!digests) return fail(digests.error());
+    TRY_LET(const auto digests, digests_of(old_model, new_model));
     for (const Model* const model : {&old_model, &new_model}) {
-        if (auto same = model->check_unchanged(); !same) return fail(std::move(same).error());
+        TRY(model->check_unchanged());
     }
-    return std::move(writer).finish({old_file.size(), digests->first}, {new_file.size(), digests->second});
+    return std::move(writer).finish({old_file.size(), digests.first}, {new_file.size(), digests.second});
 }
 
 }  // namespace
 
 Result<PatchSummary> make_patch(const Model& old_model, const Model& new_model, const std::filesystem::path& patch,
                                 const PatchOptions& options) {
-    if (auto possible = check(old_model, new_model, options.zstd_level); !possible) return fail(possible.error());
-    auto file = io::OutputFile::create(
-        patch, std::nullopt,
-        {.overwrite = options.overwrite, .inputs = {old_model.opened_fd(0), new_model.opened_fd(0)}});
-    if (!file) return fail(std::move(file).error());
+    TRY(check(old_model, new_model, options.zstd_level));
+    TRY_LET(auto file, io::OutputFile::create(patch, std::nullopt,
+                                              {.overwrite = options.overwrite,
+                                               .inputs = {old_model.opened_fd(0), new_model.opened_fd(0)}}));
     auto made = write_patch(
-        old_model, new_model, [&](std::uint64_t at, Bytes bytes) { return file->write(at, bytes); }, options);
+        old_model, new_model, [&](std::uint64_t at, Bytes bytes) { return file.write(at, bytes); }, options);
     if (!made) return made;
-    if (auto done = file->commit(); !done) return fail(std::move(done).error());
+    TRY(file.commit());
     return made;
 }
 
 Result<PatchSummary> make_patch_to(const Model& old_model, const Model& new_model, const PatchSink& sink,
                                    const PatchOptions& options) {
-    if (auto possible = check(old_model, new_model, options.zstd_level); !possible) return fail(possible.error());
-    const auto spool = io::Spool::create();
-    if (!spool) return fail(spool.error());
+    TRY(check(old_model, new_model, options.zstd_level));
+    TRY_LET(const auto spool, io::Spool::create());
     auto made = write_patch(
-        old_model, new_model, [&](std::uint64_t at, Bytes bytes) { return spool->write(at, bytes); }, options);
+        old_model, new_model, [&](std::uint64_t at, Bytes bytes) { return spool.write(at, bytes); }, options);
     if (!made) return made;
-    const auto patch = spool->map("the patch");
-    if (!patch) return fail(patch.error());
-    if (auto taken = sink(patch->bytes()); !taken) return fail(std::move(taken).error());
+    TRY_LET(const auto patch, spool.map("the patch"));
+    TRY(sink(patch.bytes()));
     return made;
 }
 

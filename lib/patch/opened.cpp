@@ -1,16 +1,17 @@
 #include "patch/opened.hpp"
 
+#include "core/try.hpp"
+
 namespace ggufkit::patch {
 
 Result<Opened> Opened::open(const std::filesystem::path& path) {
-    auto file = io::MappedFile::open(path);
-    if (!file) return fail(std::move(file).error());
-    auto patch = parse(file->bytes());
+    TRY_LET(auto file, io::MappedFile::open(path));
+    auto patch = parse(file.bytes());
     if (!patch) {
         patch.error().subject = path.string();
         return fail(std::move(patch).error());
     }
-    return Opened(*std::move(file), *std::move(patch));
+    return Opened(std::move(file), *std::move(patch));
 }
 
 Result<void> Opened::carry_out(std::span<const std::byte> old_file, const Take& take) const {
@@ -31,7 +32,7 @@ Result<void> Opened::carry_out(std::span<const std::byte> old_file, const Take& 
             }
             content = memory;
         }
-        if (auto taken = take(at, step, content); !taken) return taken;
+        TRY(take(at, step, content));
         framed += step.frame_bytes;
         at += step.length;
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/hasher.hpp"
+#include "core/try.hpp"
 
 namespace ggufkit::patch {
 
@@ -31,7 +32,7 @@ Result<Rebuild::Found> Rebuild::identify() {
         const auto part = bytes.subspan(at, std::min<std::uint64_t>(stretch, bytes.size() - at));
         hasher.add(part);
         old_.advise(at, part.size(), Access::dont_need);  // models are larger than memory
-        if (auto going = advance(part.size()); !going) return fail(std::move(going).error());
+        TRY(advance(part.size()));
     }
     if (as_old && hasher.digest() == head_.old_file.digest) return Found::old_one;
     if (as_new && hasher.digest() == head_.new_file.digest) return Found::new_one;

@@ -13,6 +13,7 @@
 #include "core/bytes.hpp"
 #include "core/cursor.hpp"
 #include "core/hasher.hpp"
+#include "core/try.hpp"
 #include "io/mapped_file.hpp"
 #include "io/output_file.hpp"
 #include "io/side_file.hpp"
@@ -93,12 +94,10 @@ Result<void> Redo::recover() const {
     auto file = io::open_side_file(note_, io::SideAccess::read);
     if (!file && file.error().code == Errc::not_found) return {};
     if (!file) return fail(std::move(file).error());
-    const auto mine = about();
-    if (!mine) return fail(mine.error());
-    const auto note = io::MappedFile::adopt(*std::move(file), note_);
-    if (!note) return fail(note.error());
+    TRY_LET(const auto mine, about());
+    TRY_LET(const auto note, io::MappedFile::adopt(*std::move(file), note_));
     std::vector<Edit> edits;
-    if (const auto fault = decode(note->bytes(), mine->identity, mine->bytes, edits); !fault.empty()) {
+    if (const auto fault = decode(note.bytes(), mine.identity, mine.bytes, edits); !fault.empty()) {
         return fail({.code = Errc::bad_patch, .subject = note_.string(), .detail = std::string(fault)});
     }
     return make(edits);
@@ -111,12 +110,10 @@ Result<void> Redo::perform(std::span<const Edit> edits) const {
 }
 
 Result<void> Redo::note(std::span<const Edit> edits) const {
-    const auto mine = about();
-    if (!mine) return fail(mine.error());
-    const std::vector<std::byte> bytes = encode(mine->identity, edits);
-    auto file = io::OutputFile::create(note_, bytes.size(), {.overwrite = false});
-    if (!file) return fail(std::move(file).error());
-    return file->write(0, bytes).and_then([&] { return file->commit(); });
+    TRY_LET(const auto mine, about());
+    const std::vector<std::byte> bytes = encode(mine.identity, edits);
+    TRY_LET(auto file, io::OutputFile::create(note_, bytes.size(), {.overwrite = false}));
+    return file.write(0, bytes).and_then([&] { return file.commit(); });
 }
 
 Result<void> Redo::make(std::span<const Edit> edits) const {

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/try.hpp"
 #include "plan/facts.hpp"
 #include "plan/roles.hpp"
 #include "plan/rules.hpp"
@@ -75,10 +76,9 @@ Result<std::optional<Verdict>> wish(const Candidate& candidate, const Mix& mix, 
     };
     const bool flag_first = candidate.name != "per_layer_token_embd.weight";
     if (auto verdict = flag_first ? by_flag() : std::nullopt) return verdict;
-    const auto match = overrides.find(candidate.name);
-    if (!match) return fail(match.error());
-    if (*match == nullptr) return flag_first ? std::nullopt : by_flag();
-    const TypeOverride& row = **match;
+    TRY_LET(const auto match, overrides.find(candidate.name));
+    if (match == nullptr) return flag_first ? std::nullopt : by_flag();
+    const TypeOverride& row = *match;
     return Verdict{row.type, row.from.empty() ? "--tensor-type " + row.pattern() : row.from};
 }
 
@@ -97,9 +97,8 @@ Result<std::vector<Candidate>> list_candidates(const Model& model, const Recipe&
         Candidate& candidate = candidates.emplace_back(
             Candidate{&tensor, source, *std::move(name), block, role, why_kept(tensor, recipe.mix())});
         if (!candidate.kept.empty()) continue;
-        auto forced = wish(candidate, *recipe.mix(), overrides);
-        if (!forced) return fail(std::move(forced).error());
-        candidate.forced = *std::move(forced);
+        TRY_LET(auto forced, wish(candidate, *recipe.mix(), overrides));
+        candidate.forced = std::move(forced);
     }
     if (std::holds_alternative<SplitLimits>(recipe.split)) {
         std::ranges::sort(candidates, {},
@@ -209,21 +208,19 @@ Verdict fit_row(const TensorInfo& tensor, Verdict wanted) {
 
 Result<std::vector<Choice>> choose_types(const Model& model, const Recipe& recipe, const Overrides& overrides,
                                          const ModelFacts& facts, const Pruning& pruning, const std::stop_token& stop) {
-    auto candidates = list_candidates(model, recipe, overrides, facts, pruning, stop);
-    if (!candidates) return fail(candidates.error());
-    find_places(*candidates, facts);
+    TRY_LET(auto candidates, list_candidates(model, recipe, overrides, facts, pruning, stop));
+    find_places(candidates, facts);
 
     std::optional<MixRules> rules;
     if (recipe.mix() != nullptr) rules.emplace(*recipe.mix(), facts);
     std::vector<Choice> choices;
-    choices.reserve(candidates->size());
-    for (const Candidate& candidate : *candidates) {
+    choices.reserve(candidates.size());
+    for (const Candidate& candidate : candidates) {
         const TensorInfo& tensor = *candidate.tensor;
-        const auto bytes = tensor.bytes();
-        if (!bytes) return fail(bytes.error());
+        TRY_LET(const auto bytes, tensor.bytes());
         const FormatInfo& from = *tensor.format;
         Choice& choice = choices.emplace_back(
-            Choice{&tensor, candidate.name, candidate.source, *bytes, from.type(), "copied: " + candidate.kept});
+            Choice{&tensor, candidate.name, candidate.source, bytes, from.type(), "copied: " + candidate.kept});
         if (!candidate.kept.empty()) {
             if (rules && why_kept(tensor).empty()) choice.chooser = Chooser::user;  // --leave-output-tensor
             continue;

@@ -13,6 +13,7 @@
 #include "container/alignment.hpp"
 #include "container/llama_keys.hpp"
 #include "core/text.hpp"
+#include "core/try.hpp"
 
 namespace ggufkit::plan {
 
@@ -177,11 +178,10 @@ Result<void> check_alignment(const KeyOverride& edit, const Value& value) {
 Result<Value> value_of(const Header& header, const KeyOverride& edit) {
     const ValueView* before = find(header, edit.key);
     if (const auto* token = std::get_if<TokenText>(&edit.value)) {
-        const auto id = find_token(header, edit, *token);
-        if (!id) return fail(id.error());
+        TRY_LET(const auto id, find_token(header, edit, *token));
         const auto* known = container::find_llama_key(edit.key, architecture_of(header));
-        if (known != nullptr) return integer(*id, known->type);
-        return integer(*id, before == nullptr ? std::nullopt : std::optional(before->type()));
+        if (known != nullptr) return integer(id, known->type);
+        return integer(id, before == nullptr ? std::nullopt : std::optional(before->type()));
     }
     const auto kind = kind_of(header, edit.key, before);
     if (kind) return std::visit(Fitting{edit.key, *kind}, edit.value);
@@ -208,15 +208,14 @@ Result<void> set_keys(Header& header, std::span<const KeyOverride> edits, std::v
                          .subject = fmt::format("key '{}'", edit.key),
                          .detail = "tells the place of a file among others, and cannot be overridden"});
         }
-        auto value = value_of(header, edit);
-        if (!value) return fail(std::move(value).error());
-        if (auto sound = check_alignment(edit, *value); !sound) return sound;
+        TRY_LET(auto value, value_of(header, edit));
+        TRY(check_alignment(edit, value));
         const ValueView* before = find(header, edit.key);
         if (before != nullptr && std::holds_alternative<Value>(edit.value)) {
-            const std::string was = type_text(*before), is = type_text(value->view());
+            const std::string was = type_text(*before), is = type_text(value.view());
             if (was != is) notes.push_back(fmt::format("key '{}' was {} and becomes {}", printable(edit.key), was, is));
         }
-        header.set_last(edit.key, *std::move(value));
+        header.set_last(edit.key, std::move(value));
     }
     return {};
 }

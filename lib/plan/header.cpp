@@ -10,6 +10,7 @@
 #include "container/llama_keys.hpp"
 #include "container/rules.hpp"
 #include "core/text.hpp"
+#include "core/try.hpp"
 #include "plan/edits.hpp"
 #include "plan/provenance.hpp"
 
@@ -52,9 +53,8 @@ bool is_of_the_value(std::string_view rule) {
 }  // namespace
 
 Result<Metadata> edit_metadata(const Model& model, const Recipe& recipe, Label label) {
-    auto source = Header::from(model.header());
-    if (!source) return fail(std::move(source).error());
-    Metadata made{*std::move(source), {}};
+    TRY_LET(auto source, Header::from(model.header()));
+    Metadata made{std::move(source), {}};
     Header& header = made.header;
     header.tensors.clear();
     header.byte_order = recipe.byte_order.value_or(header.byte_order);
@@ -64,7 +64,7 @@ Result<Metadata> edit_metadata(const Model& model, const Recipe& recipe, Label l
         header.set_last("general.file_type", u32(mix->file_type->id));
     }
     remove_keys(header, recipe.removed_keys, made.notes);
-    if (auto set = set_keys(header, recipe.metadata, made.notes); !set) return fail(std::move(set).error());
+    TRY(set_keys(header, recipe.metadata, made.notes));
     return made;
 }
 
@@ -73,8 +73,8 @@ Result<void> complete(Header& header, const Model& model, const Recipe& recipe, 
     if (const Mix* const mix = recipe.mix(); mix != nullptr && mix->imatrix != nullptr) {
         describe_imatrix(header, *mix->imatrix);
     }
-    if (auto said = describe_provenance(header, model, recipe); !said) return said;
-    if (auto pruned = pruning.adjust(header, facts.architecture); !pruned) return pruned;
+    TRY(describe_provenance(header, model, recipe));
+    TRY(pruning.adjust(header, facts.architecture));
     header.tensors.reserve(choices.size());
     for (const Choice& choice : choices) {
         header.tensors.push_back({choice.name, choice.tensor->n_dims, choice.tensor->ne, choice.type});

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "core/try.hpp"
 
 namespace ggufkit::plan {
 
@@ -50,9 +51,8 @@ Result<const TypeOverride*> Overrides::find(std::string_view name) const {
     const std::size_t last = named == row_of_name_.end() ? rows_.size() : named->second;
     for (const Searched& searched : searched_) {
         if (searched.row > last) break;
-        const auto found = is_found_in(name, searched);
-        if (!found) return fail(found.error());
-        if (*found) return &rows_[searched.row];
+        TRY_LET(const auto found, is_found_in(name, searched));
+        if (found) return &rows_[searched.row];
     }
     return last < rows_.size() ? &rows_[last] : nullptr;
 }

@@ -5,6 +5,7 @@
 #include <ggufkit/requant/plan.hpp>
 
 #include "container/role.hpp"
+#include "core/try.hpp"
 #include "plan/choose.hpp"
 #include "plan/header.hpp"
 #include "plan/importance.hpp"
@@ -89,48 +90,40 @@ Result<Plan> make_plan(const Model& model, const Recipe& recipe, const std::stop
     const Mix* const mix = recipe.mix();
     if (mix != nullptr) {
         if (mix->file_type == nullptr) return refuse("no file type was given");
-        if (auto fitting = check_is_model(model); !fitting) return fail(std::move(fitting).error());
-        if (auto same = plan::check_same_model(model, *mix); !same) return fail(std::move(same).error());
+        TRY(check_is_model(model));
+        TRY(plan::check_same_model(model, *mix));
     }
     auto metadata = plan::edit_metadata(model, recipe, plan::Label::of_recipe);
     if (!metadata) return fail(std::move(metadata).error());
     const plan::ModelFacts facts = plan::read_facts(model, metadata->header);
-    const auto pruning = plan::Pruning::of(recipe.pruned_layers, facts.layers);
-    if (!pruning) return fail(pruning.error());
-    const auto overrides =
-        plan::Overrides::compile(mix != nullptr ? std::span(mix->overrides) : std::span<const TypeOverride>());
-    if (!overrides) return fail(overrides.error());
-    const auto choices = plan::choose_types(model, recipe, *overrides, facts, *pruning, stop);
-    if (!choices) return fail(choices.error());
-    if (mix != nullptr && std::ranges::none_of(*choices, &plan::Choice::converts)) {
+    TRY_LET(const auto pruning, plan::Pruning::of(recipe.pruned_layers, facts.layers));
+    TRY_LET(const auto overrides,
+            plan::Overrides::compile(mix != nullptr ? std::span(mix->overrides) : std::span<const TypeOverride>()));
+    TRY_LET(const auto choices, plan::choose_types(model, recipe, overrides, facts, pruning, stop));
+    if (mix != nullptr && std::ranges::none_of(choices, &plan::Choice::converts)) {
         metadata = plan::edit_metadata(model, recipe, plan::Label::of_source);
         if (!metadata) return fail(std::move(metadata).error());
     }
     auto& [header, notes] = *metadata;
-    if (auto done = plan::complete(header, model, recipe, facts, *pruning, *choices); !done) {
-        return fail(std::move(done).error());
-    }
-    auto files = plan::lay_out(header, model, *choices, recipe.split);
-    if (!files) return fail(std::move(files).error());
-    if (auto sound = plan::check_edits(files->layouts.front(), recipe, notes); !sound)
-        return fail(std::move(sound).error());
-    if (auto sound = plan::check_padding(files->layouts, recipe); !sound) return fail(std::move(sound).error());
+    TRY(plan::complete(header, model, recipe, facts, pruning, choices));
+    TRY_LET(auto files, plan::lay_out(header, model, choices, recipe.split));
+    TRY(plan::check_edits(files.layouts.front(), recipe, notes));
+    TRY(plan::check_padding(files.layouts, recipe));
 
     Plan plan;
     plan.model = model.identity();
     plan.metadata_notes = std::move(notes);
     plan.effort = recipe.effort;
     plan.byte_order = header.byte_order;
-    plan.files = std::move(files->layouts);
-    place_tensors(plan, *choices, files->tensors);
+    plan.files = std::move(files.layouts);
+    place_tensors(plan, choices, files.tensors);
     if (mix != nullptr) {
         plan.file_type = mix->file_type;
         plan.imatrix = mix->imatrix;
         plan::assign_importance(plan, model, *mix);
     }
-    auto unused = overrides->unused(plan.tensors, stop);
-    if (!unused) return fail(std::move(unused).error());
-    plan.unused_overrides = *std::move(unused);
+    TRY_LET(auto unused, overrides.unused(plan.tensors, stop));
+    plan.unused_overrides = std::move(unused);
     return plan;
 }
 
@@ -145,7 +138,7 @@ Result<void> check_executable(const PlannedTensor& tensor) {
 
 Result<void> check_executable(const Plan& plan) {
     for (const PlannedTensor& tensor : plan.tensors) {
-        if (auto possible = check_executable(tensor); !possible) return possible;
+        TRY(check_executable(tensor));
     }
     const auto fatal = std::ranges::find_if(plan.imatrix_gaps, &ImatrixGap::fatal);
     if (fatal == plan.imatrix_gaps.end()) return {};

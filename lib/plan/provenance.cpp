@@ -12,6 +12,7 @@
 #include <unordered_set>
 
 #include "core/text.hpp"
+#include "core/try.hpp"
 #include "plan/recipe_line.hpp"
 
 namespace ggufkit {
@@ -127,9 +128,8 @@ Result<void> plan::describe_provenance(Header& header, const Model& model, const
 }
 
 Result<Provenance> provenance_of(const Model& source, std::string tool, const Work& work) {
-    auto found = digests(source, source.tensors(), work);
-    if (!found) return fail(std::move(found).error());
-    return Provenance{std::move(tool), *std::move(found)};
+    TRY_LET(auto found, digests(source, source.tensors(), work));
+    return Provenance{std::move(tool), std::move(found)};
 }
 
 std::size_t ProvenanceCheck::count(Finding finding) const {
@@ -143,24 +143,22 @@ std::string_view name(ProvenanceCheck::Finding finding) noexcept {
 
 Result<ProvenanceCheck> check_provenance(const Model& made, const Model& source, const Work& work) {
     using enum ProvenanceCheck::Finding;
-    const auto records = read_records(made);
-    if (!records) return fail(records.error());
+    TRY_LET(const auto records, read_records(made));
     std::vector<ModelTensor> present;
     std::unordered_set<std::string_view> recorded;
-    for (const Record& record : *records) {
+    for (const Record& record : records) {
         recorded.insert(record.tensor);
         if (const ModelTensor* tensor = source.find_tensor(record.tensor)) present.push_back(*tensor);
     }
-    const auto found = digests(source, present, work);
-    if (!found) return fail(found.error());
+    TRY_LET(const auto found, digests(source, present, work));
 
     ProvenanceCheck check{.tool = std::string(made.header().get_string(tool_key).value_or("")),
                           .recipe = std::string(made.header().get_string(recipe_key).value_or("")),
                           .tensors = {}};
     std::size_t next = 0;  // in `present`
-    for (const auto& [tensor, digest] : *records) {
+    for (const auto& [tensor, digest] : records) {
         const bool is_there = source.find_tensor(tensor) != nullptr;
-        const auto finding = !is_there ? missing : (*found)[next] == digest ? same : differs;
+        const auto finding = !is_there ? missing : found[next] == digest ? same : differs;
         next += is_there ? 1 : 0;
         check.tensors.push_back({std::string(tensor), finding});
     }

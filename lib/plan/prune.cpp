@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/try.hpp"
 #include "plan/place.hpp"
 
 namespace ggufkit::plan {
@@ -65,9 +66,8 @@ Result<std::optional<Value>> Pruning::adjusted(const ValueView& value, std::stri
         for (const ValueView element : *array) {
             if (!std::ranges::binary_search(gone_, block++)) kept.push_back(Value::copy_of(element));
         }
-        auto shorter = Value::of_array(array->element_type(), kept);
-        if (!shorter) return fail(std::move(shorter).error());
-        return *std::move(shorter);
+        TRY_LET(auto shorter, Value::of_array(array->element_type(), kept));
+        return shorter;
     }
     const auto number = value.as_unsigned();
     if (!number) return std::nullopt;
@@ -86,9 +86,8 @@ Result<void> Pruning::adjust(Header& header, std::string_view architecture) cons
         if (!key.starts_with(prefix)) continue;
         const std::string_view name = std::string_view(key).substr(prefix.size());
         counted = counted || name == block_count;
-        auto other = adjusted(value, name);
-        if (!other) return fail(std::move(other).error());
-        if (*other) changes.emplace_back(key, **std::move(other));
+        TRY_LET(auto other, adjusted(value, name));
+        if (other) changes.emplace_back(key, *std::move(other));
     }
     for (auto& [key, value] : changes) header.set(key, std::move(value));
     if (counted) {

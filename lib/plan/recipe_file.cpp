@@ -4,6 +4,7 @@
 #include <ggufkit/requant/recipe_file.hpp>
 
 #include "core/text.hpp"
+#include "core/try.hpp"
 #include "io/spool_file.hpp"
 #include "plan/exact_pattern.hpp"
 #include "plan/recipe_line.hpp"
@@ -45,10 +46,9 @@ std::vector<std::string> entries_of(std::string_view line) {
 Result<void> read_entry(std::string_view entry, std::string_view place, RecipeFile& recipe) {
     constexpr std::string_view key = "file_type=";
     if (!entry.starts_with(key)) {
-        auto row = parse_override(entry);
-        if (!row) return fail(std::move(row).error());
-        row->from = place;
-        recipe.overrides.push_back(*std::move(row));
+        TRY_LET(auto row, parse_override(entry));
+        row.from = place;
+        recipe.overrides.push_back(std::move(row));
         return {};
     }
     if (recipe.file_type != nullptr) return misuse("file_type is given a second time");
@@ -72,11 +72,10 @@ Result<TensorType> parse_weight_type(std::string_view name) {
 Result<TypeOverride> parse_override(std::string_view text) {
     const std::size_t equals = text.rfind('=');
     if (equals == text.npos || equals == 0) return misuse(fmt::format("'{}' is not REGEX=TYPE", text));
-    const auto type = parse_weight_type(text.substr(equals + 1));
-    if (!type) return fail(type.error());
+    TRY_LET(const auto type, parse_weight_type(text.substr(equals + 1)));
     const std::string_view pattern = text.substr(0, equals);
-    if (auto name = plan::exact_name(pattern)) return TypeOverride{TensorName(*std::move(name)), *type};
-    return TypeOverride{std::string(pattern), *type};
+    if (auto name = plan::exact_name(pattern)) return TypeOverride{TensorName(*std::move(name)), type};
+    return TypeOverride{std::string(pattern), type};
 }
 
 Result<RecipeFile> parse_recipe_file(std::string_view text) {
@@ -97,11 +96,10 @@ Result<RecipeFile> parse_recipe_file(std::string_view text) {
 }
 
 Result<RecipeFile> read_recipe_file(const std::filesystem::path& path) {
-    const auto file = io::open_or_spool(path);
-    if (!file) return fail(file.error());
-    const auto bytes = file->bytes();
+    TRY_LET(const auto file, io::open_or_spool(path));
+    const auto bytes = file.bytes();
     auto recipe = parse_recipe_file({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    if (auto same = file->check_unchanged(); !same) return fail(std::move(same).error());
+    TRY(file.check_unchanged());
     if (!recipe) {
         recipe.error().subject = fmt::format("{}, {}", path.string(), recipe.error().subject);
         return recipe;

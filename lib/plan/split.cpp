@@ -7,6 +7,7 @@
 
 #include "container/alignment.hpp"
 #include "container/split.hpp"
+#include "core/try.hpp"
 
 namespace ggufkit {
 
@@ -62,14 +63,13 @@ Header shard(const Header& whole, std::size_t index, std::size_t count) {
 }  // namespace
 
 Result<Files> lay_out(const Header& whole, const Model& model, std::span<const Choice> choices, const Split& split) {
-    auto layout = make_layout(whole);
-    if (!layout) return fail(std::move(layout).error());
+    TRY_LET(auto layout, make_layout(whole));
     const auto* const limits = std::get_if<SplitLimits>(&split);
     Files files{.layouts = {},
-                .tensors = limits != nullptr ? within_limits(*layout, *limits) : as_in_source(model, choices)};
+                .tensors = limits != nullptr ? within_limits(layout, *limits) : as_in_source(model, choices)};
     const std::size_t count = files.tensors.size();
     if (count == 1) {
-        files.layouts.push_back(*std::move(layout));
+        files.layouts.push_back(std::move(layout));
         return files;
     }
     if (count > most_files) {
@@ -83,9 +83,8 @@ Result<Files> lay_out(const Header& whole, const Model& model, std::span<const C
         const auto end = next + static_cast<std::ptrdiff_t>(files.tensors[i]);
         header.tensors.assign(next, end);
         next = end;
-        auto part = make_layout(header);
-        if (!part) return fail(std::move(part).error());
-        files.layouts.push_back(*std::move(part));
+        TRY_LET(auto part, make_layout(header));
+        files.layouts.push_back(std::move(part));
     }
     return files;
 }

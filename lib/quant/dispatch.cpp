@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "core/try.hpp"
 #include "quant/kernels.hpp"
 #include "quant/measure/finite.hpp"
 #include "quant/simd/target.hpp"
@@ -73,11 +74,10 @@ Result<void> dequantize_rows(TensorType type, std::span<const std::byte> blocks,
     const FormatInfo& format = format_of(type);
     const quant::Kernels* const kernels = quant::find_kernels(type);
     if (kernels == nullptr) return failure(Errc::unsupported, format, "its layout is not known");
-    const auto bytes = row_bytes(format, out.size());
-    if (!bytes) return fail(bytes.error());
-    if (*bytes != blocks.size()) {
+    TRY_LET(const auto bytes, row_bytes(format, out.size()));
+    if (bytes != blocks.size()) {
         return failure(Errc::bad_row, format,
-                       fmt::format("{} elements take {} bytes, not {}", out.size(), *bytes, blocks.size()));
+                       fmt::format("{} elements take {} bytes, not {}", out.size(), bytes, blocks.size()));
     }
     kernels->decode(blocks.data(), blocks.size() / format.block_bytes, out.data());
     return {};
@@ -90,10 +90,9 @@ Result<void> quantize_rows(TensorType type, std::span<const float> values, std::
     if (kernels == nullptr || kernels->encode == nullptr) {
         return failure(Errc::unsupported, format, "there is no quantizer for this type");
     }
-    const auto bytes = row_bytes(format, ne0);
-    if (!bytes) return fail(bytes.error());
+    TRY_LET(const auto bytes, row_bytes(format, ne0));
     const std::size_t rows = ne0 == 0 ? 0 : values.size() / ne0;
-    if (rows * ne0 != values.size() || rows * *bytes != out.size()) {
+    if (rows * ne0 != values.size() || rows * bytes != out.size()) {
         return failure(Errc::bad_row, format,
                        fmt::format("{} values in rows of {} do not make {} bytes", values.size(), ne0, out.size()));
     }

@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "core/try.hpp"
 #include "requant/segment.hpp"
 
 namespace ggufkit::requant {
@@ -46,7 +47,7 @@ class FileSegments {
     Result<void> each_of_frame(Take&& take) const {
         for (const Part& part : parts_) {
             for (std::uint64_t i = 0; part.target == nullptr && i < part.count(); ++i) {
-                if (auto taken = take(at(part, i)); !taken) return taken;
+                TRY(take(at(part, i)));
             }
         }
         return {};

@@ -69,8 +69,7 @@ Result<std::vector<Journal::Mark>> Journal::read() const {
     std::vector<Mark> marks;
     TRY(check_ours(fresh_path(path_)));
     for (const auto& copy : copies_) {
-        auto ours = check_ours(copy).and_then([&] { return check_ours(fresh_path(copy)); });
-        if (!ours) return fail(std::move(ours).error());
+        TRY(check_ours(copy).and_then([&] { return check_ours(fresh_path(copy)); }));
     }
     const auto text = io::read_side_file(path_, most_bytes);
     if (!text && text.error().code == Errc::not_found) return marks;

@@ -6,6 +6,7 @@
 #include <ggufkit/requant/target.hpp>
 #include <unordered_map>
 
+#include "core/try.hpp"
 #include "plan/file_types.hpp"
 
 namespace ggufkit::target {
@@ -85,13 +86,12 @@ Result<Fit> fit(const Model& model, const Recipe& recipe, const Measurement& mea
         auto solution = solve(measurement, budget > aside ? budget - aside : 0);
         const bool possible = solution.has_value();
         if (!possible) solution = smallest(measurement);
-        auto plan = plan_of(model, recipe, measurement, *solution);
-        if (!plan) return fail(std::move(plan).error());
-        const std::uint64_t bytes = plan->bytes_out();
+        TRY_LET(auto plan, plan_of(model, recipe, measurement, *solution));
+        const std::uint64_t bytes = plan.bytes_out();
         if (bytes <= budget) {
-            explain(*plan, measurement, *solution);
+            explain(plan, measurement, *solution);
             solution->bytes = bytes;
-            return Fit{*std::move(plan), *std::move(solution)};
+            return Fit{std::move(plan), *std::move(solution)};
         }
         if (!possible) {
             return fail({.code = Errc::out_of_range,

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "core/parallel.hpp"
+#include "core/try.hpp"
 #include "plan/importance.hpp"
 #include "target/sensitivity.hpp"
 #include "target/spread.hpp"
@@ -64,27 +65,24 @@ class Trial {
     Result<std::vector<TypeOption>> run() {
         std::vector<TypeOption> options;
         const auto add = [&](TensorType type, double error) -> Result<void> {
-            const auto bytes = tensor_bytes(format_of(type), info_.ne);
-            if (!bytes) return fail(bytes.error());
-            options.push_back({type, padded(*bytes, model_.header().alignment()), error});
+            TRY_LET(const auto bytes, tensor_bytes(format_of(type), info_.ne));
+            options.push_back({type, padded(bytes, model_.header().alignment()), error});
             return {};
         };
         std::vector<Sums> sums(subject_.types.size());
         std::vector<bool> possible(subject_.types.size(), true);
-        const auto reader = tensor::Reader::open(model_, *subject_.source, {.via = tensor::Via::read});
-        if (!reader) return fail(reader.error());
+        TRY_LET(const auto reader, tensor::Reader::open(model_, *subject_.source, {.via = tensor::Via::read}));
         tensor::Workspace workspace;
         for (const std::uint64_t row : sample_.rows) {
             const tensor::Range range{row * info_.ne[0], sample_.columns};
-            const auto values = reader->values(range, workspace, tensor::Check::finite);
-            if (!values) return fail(values.error());
+            TRY_LET(const auto values, reader.values(range, workspace, tensor::Check::finite));
             for (std::size_t i = 0; i < sums.size(); ++i)
-                possible[i] = possible[i] && try_type(subject_.types[i], row, *values, sums[i]);
+                possible[i] = possible[i] && try_type(subject_.types[i], row, values, sums[i]);
         }
-        if (auto added = add(info_.format->type(), 0); !added) return fail(added.error());
+        TRY(add(info_.format->type(), 0));
         for (std::size_t i = 0; i < sums.size(); ++i) {
             if (!possible[i] || !std::isfinite(sums[i].relative())) continue;
-            if (auto added = add(subject_.types[i], sums[i].relative()); !added) return fail(added.error());
+            TRY(add(subject_.types[i], sums[i].relative()));
         }
         std::ranges::sort(options, {}, [](const TypeOption& o) { return std::tuple(o.bytes, o.error, o.type); });
         return options;
@@ -168,9 +166,8 @@ Result<void> try_all(const Model& model, std::span<const Subject> subjects, Effo
     report(0);
     return parallel_for(subjects.size(), options.work.threads, options.work.stop,
                         [&](std::size_t i, unsigned) -> Result<void> {
-                            auto tried = Trial(model, subjects[i], options.sample, effort).run();
-                            if (!tried) return fail(std::move(tried).error());
-                            measurement.tensors[i].options = *std::move(tried);
+                            TRY_LET(auto tried, Trial(model, subjects[i], options.sample, effort).run());
+                            measurement.tensors[i].options = std::move(tried);
                             report(1);
                             return {};
                         });
@@ -188,25 +185,22 @@ Result<Measurement> measure(const Model& model, const Recipe& recipe, const Meas
     Recipe any = recipe;  // of any file type, since only what it leaves free is asked
     Mix& mix = *any.mix();
     if (mix.file_type == nullptr) mix.file_type = find_file_type("Q8_0");
-    const auto plan = make_plan(model, any, options.work.stop);
-    if (!plan) return fail(plan.error());
+    TRY_LET(const auto plan, make_plan(model, any, options.work.stop));
 
-    const auto sensitivities = Sensitivities::find(model, any, *plan, options.work.threads, options.work.stop);
-    if (!sensitivities) return fail(sensitivities.error());
+    TRY_LET(const auto sensitivities, Sensitivities::find(model, any, plan, options.work.threads, options.work.stop));
     const Wishes wishes(mix, options);
     std::vector<Subject> subjects;
-    Measurement measurement{.tensors = {}, .fixed_bytes = plan->bytes_out(), .header_bytes = plan->bytes_out()};
-    for (const PlannedTensor& tensor : plan->tensors) {
+    Measurement measurement{.tensors = {}, .fixed_bytes = plan.bytes_out(), .header_bytes = plan.bytes_out()};
+    for (const PlannedTensor& tensor : plan.tensors) {
         measurement.header_bytes -= padded(tensor.bytes_out, model.header().alignment());
         measurement.weights += tensor.ne[0] * tensor.rows();
         if (tensor.chooser != Chooser::file_type) continue;
         subjects.push_back(wishes.subject(model.tensors()[tensor.source]));
         measurement.tensors.push_back(
-            {.name = tensor.name, .sensitivity = sensitivities->of(tensor.name), .options = {}});
+            {.name = tensor.name, .sensitivity = sensitivities.of(tensor.name), .options = {}});
         measurement.fixed_bytes -= padded(tensor.bytes_out, model.header().alignment());
     }
-    if (auto tried = try_all(model, subjects, any.effort, options, measurement); !tried)
-        return fail(std::move(tried).error());
+    TRY(try_all(model, subjects, any.effort, options, measurement));
     return measurement;
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "core/parallel.hpp"
+#include "core/try.hpp"
 #include "plan/header.hpp"
 #include "plan/roles.hpp"
 #include "target/spread.hpp"
@@ -69,18 +70,16 @@ Result<double> output_energy(const Model& model, const Contribution& of) {
     const std::uint64_t rows = info.ne[1] * matrices;
     const auto sample = spread(most_weights / info.ne[0], rows);
     if (sample.empty()) return 0;
-    const auto reader = tensor::Reader::open(model, *of.tensor, {.via = tensor::Via::read});
-    if (!reader) return fail(reader.error());
+    TRY_LET(const auto reader, tensor::Reader::open(model, *of.tensor, {.via = tensor::Via::read}));
     tensor::Workspace workspace;
     double sum = 0;
     for (const std::uint64_t row : sample) {
         for (std::uint64_t first = 0; first < info.ne[0]; first += most_columns) {
             const tensor::Range range{row * info.ne[0] + first, std::min(most_columns, info.ne[0] - first)};
-            const auto values = reader->values(range, workspace, tensor::Check::finite);
-            if (!values) return fail(values.error());
+            TRY_LET(const auto values, reader.values(range, workspace, tensor::Check::finite));
             const float* w = of.importance.empty() ? nullptr : &of.importance[row / info.ne[1] * info.ne[0] + first];
-            for (std::size_t i = 0; i < values->size(); ++i) {
-                const double value = (*values)[i];
+            for (std::size_t i = 0; i < values.size(); ++i) {
+                const double value = values[i];
                 sum += (w != nullptr ? w[i] : 1.0) * (value * value);
             }
         }
@@ -134,18 +133,16 @@ double embedding_scale(const plan::ModelFacts& facts, const Model& model, const 
 Result<Sensitivities> Sensitivities::find(const Model& model, const Recipe& recipe, const Plan& plan, unsigned threads,
                                           const std::stop_token& stop) {
     Sensitivities made;
-    const auto metadata = plan::edit_metadata(model, recipe, plan::Label::of_recipe);
-    if (!metadata) return fail(metadata.error());
-    made.facts_ = plan::read_facts(model, metadata->header);
+    TRY_LET(const auto metadata, plan::edit_metadata(model, recipe, plan::Label::of_recipe));
+    made.facts_ = plan::read_facts(model, metadata.header);
     if (plan.imatrix == nullptr) return made;
     auto all = list_contributions(model, plan, *plan.imatrix);
     const auto sum = [&](std::size_t i, unsigned) -> Result<void> {
-        const auto energy = output_energy(model, all[i]);
-        if (!energy) return fail(energy.error());
-        all[i].energy = *energy;
+        TRY_LET(const auto energy, output_energy(model, all[i]));
+        all[i].energy = energy;
         return {};
     };
-    if (auto done = parallel_for(all.size(), threads, stop, sum); !done) return fail(std::move(done).error());
+    TRY(parallel_for(all.size(), threads, stop, sum));
 
     double stream = 0;
     std::map<std::uint64_t, Shares> added;

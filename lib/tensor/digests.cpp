@@ -3,6 +3,7 @@
 
 #include "core/hasher.hpp"
 #include "core/parallel.hpp"
+#include "core/try.hpp"
 #include "tensor/reader.hpp"
 
 namespace ggufkit {
@@ -41,19 +42,18 @@ Result<Digest> digest_of(const Reader& reader, Workspace& workspace, const std::
         meter.add(blocks.size());
         return {};
     };
-    if (auto read = tensor::for_each_part(reader, part_bytes, workspace, add); !read) return fail(read.error());
+    TRY(tensor::for_each_part(reader, part_bytes, workspace, add));
     return hasher.digest();
 }
 
 }  // namespace
 
 Result<Digest> digest(const Model& model, const ModelTensor& tensor) {
-    const auto reader = Reader::open(model, tensor);
-    if (!reader) return fail(reader.error());
+    TRY_LET(const auto reader, Reader::open(model, tensor));
     Workspace workspace;
     const Work none;
-    Meter meter(none, reader->bytes());
-    return digest_of(*reader, workspace, {}, meter);
+    Meter meter(none, reader.bytes());
+    return digest_of(reader, workspace, {}, meter);
 }
 
 Result<std::vector<Digest>> digests(const Model& model, std::span<const ModelTensor> tensors, const Work& work) {
@@ -64,11 +64,9 @@ Result<std::vector<Digest>> digests(const Model& model, std::span<const ModelTen
     std::vector<Workspace> workspaces(worker_count(tensors.size(), work.threads));
     auto done =
         parallel_for(tensors.size(), work.threads, work.stop, [&](std::size_t i, unsigned worker) -> Result<void> {
-            const auto reader = Reader::open(model, tensors[i], {.via = Via::read});
-            if (!reader) return fail(reader.error());
-            const auto digest = digest_of(*reader, workspaces[worker], work.stop, meter);
-            if (!digest) return fail(digest.error());
-            found[i] = *digest;
+            TRY_LET(const auto reader, Reader::open(model, tensors[i], {.via = Via::read}));
+            TRY_LET(const auto digest, digest_of(reader, workspaces[worker], work.stop, meter));
+            found[i] = digest;
             return {};
         });
     if (done) done = model.check_unchanged();

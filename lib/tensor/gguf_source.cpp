@@ -6,6 +6,7 @@
 #include <ggufkit/quant/quantize.hpp>
 #include <vector>
 
+#include "core/try.hpp"
 #include "io/read_at.hpp"
 
 namespace ggufkit::tensor {
@@ -83,9 +84,8 @@ Result<std::span<const std::byte>> bring(const Model& model, const ModelTensor& 
 
 Result<std::shared_ptr<const Source>> open_gguf(const Model& model, const ModelTensor& tensor, Via via,
                                                 std::span<const Range> ranges) {
-    const auto data = bring(model, tensor, ranges);
-    if (!data) return fail(data.error());
-    return std::make_shared<GgufSource>(model, tensor, via, *data);
+    TRY_LET(const auto data, bring(model, tensor, ranges));
+    return std::make_shared<GgufSource>(model, tensor, via, data);
 }
 
 }  // namespace ggufkit::tensor

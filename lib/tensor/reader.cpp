@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "core/try.hpp"
 #include "tensor/gguf_source.hpp"
 #include "tensor/scale.hpp"
 
@@ -30,15 +31,13 @@ std::span<std::byte> Workspace::blocks(std::uint64_t bytes) { return first_of(bl
 std::span<float> Workspace::values(std::uint64_t count) { return first_of(values_, count); }
 
 Result<Reader> Reader::open(const Model& model, const ModelTensor& tensor, const ReadOptions& options) {
-    auto source = open_gguf(model, tensor, options.via, options.ranges);
-    if (!source) return fail(std::move(source).error());
+    TRY_LET(auto source, open_gguf(model, tensor, options.via, options.ranges));
     std::vector<float> factors;
     if (options.scaled) {
-        auto read = read_factors(model, tensor);
-        if (!read) return fail(std::move(read).error());
-        factors = *std::move(read);
+        TRY_LET(auto read, read_factors(model, tensor));
+        factors = std::move(read);
     }
-    return Reader(*tensor.info, *std::move(source), std::move(factors));
+    return Reader(*tensor.info, std::move(source), std::move(factors));
 }
 
 Reader::Reader(const TensorInfo& info, std::shared_ptr<const Source> source, std::vector<float> factors)
@@ -67,7 +66,7 @@ Result<std::span<const std::byte>> Reader::blocks(Range range, Workspace& worksp
 Result<std::span<const float>> Reader::decode(Range range, std::span<const std::byte> blocks,
                                               Workspace& workspace) const {
     const auto values = workspace.values(range.count);
-    if (auto decoded = dequantize_rows(format().type(), blocks, values); !decoded) return fail(decoded.error());
+    TRY(dequantize_rows(format().type(), blocks, values));
     if (!factors_.empty()) {
         const std::uint64_t matrix = info_->ne[0] * info_->ne[1];
         for (std::size_t i = 0; i < values.size(); ++i) values[i] *= factors_[(range.first + i) / matrix];
@@ -76,9 +75,8 @@ Result<std::span<const float>> Reader::decode(Range range, std::span<const std::
 }
 
 Result<std::span<const float>> Reader::values(Range range, Workspace& workspace, Check check) const {
-    const auto read = blocks(range, workspace, check);
-    if (!read) return fail(read.error());
-    return decode(range, *read, workspace);
+    TRY_LET(const auto read, blocks(range, workspace, check));
+    return decode(range, read, workspace);
 }
 
 Error Reader::locate(std::uint64_t element, Error error) const {
@@ -100,9 +98,8 @@ Result<void> for_each_part(const Reader& reader, std::uint64_t part_bytes, Works
     for (std::uint64_t first = 0; first < reader.elements(); first += most) {
         const Range part{first, std::min(most, reader.elements() - first)};
         reader.advise(part, Access::will_need);
-        const auto blocks = reader.blocks(part, workspace);
-        if (!blocks) return fail(blocks.error());
-        if (auto taken = take(*blocks); !taken) return taken;
+        TRY_LET(const auto blocks, reader.blocks(part, workspace));
+        TRY(take(blocks));
     }
     return {};
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/try.hpp"
 #include "tensor/reader.hpp"
 
 namespace ggufkit::tensor {
@@ -46,12 +47,10 @@ bool is_scale(const Model& model, const ModelTensor& tensor) {
 Result<std::vector<float>> read_factors(const Model& model, const ModelTensor& tensor) {
     const ModelTensor* const scale = find_scale(model, tensor);
     if (scale == nullptr) return std::vector<float>();
-    const auto reader = Reader::open(model, *scale);
-    if (!reader) return fail(reader.error());
+    TRY_LET(const auto reader, Reader::open(model, *scale));
     Workspace workspace;
-    const auto values = reader->values(reader->all(), workspace);
-    if (!values) return fail(values.error());
-    std::vector<float> factors(values->begin(), values->end());
+    TRY_LET(const auto values, reader.values(reader.all(), workspace));
+    std::vector<float> factors(values.begin(), values.end());
     factors.resize(matrices_of(*tensor.info), factors.front());
     return factors;
 }

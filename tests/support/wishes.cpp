@@ -128,8 +128,6 @@ std::string wishes_text(std::string_view architecture, const std::function<Chose
     return text;
 }
 
-std::string wishes_path(std::string_view shape) {
-    return fmt::format("tests/plan/golden/wishes/{}.txt", shape);
-}
+std::string wishes_path(std::string_view shape) { return fmt::format("tests/plan/golden/wishes/{}.txt", shape); }
 
 }  // namespace ggufkit::test
