@@ -23,7 +23,7 @@ using namespace ggufkit;
 
 constexpr int runs = 7;
 
-struct Work {
+struct Job {
     std::string name;
     std::function<bool(const Model&)> run;
     int passes = 1;  // over the bytes
@@ -55,8 +55,8 @@ bool decode_all(const Model& model) {
 
 bool hash_all(const Model& model, HashKind kind) { return hash_model(model, kind, {.threads = 1}).has_value(); }
 
-const std::vector<Work>& all_work() {
-    static const std::vector<Work> all{
+const std::vector<Job>& all_work() {
+    static const std::vector<Job> all{
         {"read", read_all},
         {"decode", decode_all},
         {"--stats",
@@ -71,7 +71,7 @@ const std::vector<Work>& all_work() {
 }
 
 // Of the processor: others may be at work on the machine.
-double seconds(const Work& work, const Model& model) {
+double seconds(const Job& work, const Model& model) {
     const std::clock_t start = std::clock();
     if (!work.run(model)) fmt::print(stderr, "{} failed\n", work.name);
     return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
@@ -95,7 +95,7 @@ void measure(const Model& model) {
 
 int main(int argc, char** argv) {
     fmt::print("| type |");
-    for (const Work& work : all_work()) fmt::print(" {} |", work.name);
+    for (const Job& work : all_work()) fmt::print(" {} |", work.name);
     fmt::print("\n|---|{}\n", [] {
         std::string rule;
         for (std::size_t i = 0; i < all_work().size(); ++i) rule += "---|";

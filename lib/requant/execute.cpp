@@ -46,7 +46,7 @@ class Run {
           outputs_(outputs),
           checkpoints_(checkpoints),
           observer_(observer),
-          runner_(assembly_, job.workers),
+          runner_(job.workers),
           meter_(options_.work.progress, assembly_.source_bytes()) {}
 
     Result<void> all() {
@@ -94,7 +94,7 @@ class Run {
                                 TRY_LET(const auto source, requant::read_piece(assembly_.piece(number), workspace));
                                 for (const Segment& segment : segments_of(source.piece)) {
                                     if (!segment.target->converts()) continue;
-                                    const auto blocks = source.spare.first(segment.bytes);
+                                    const auto blocks = workspace.made(segment.bytes);
                                     auto seen = outputs_.read(segment, blocks);
                                     if (segment.target->big_endian)
                                         swap_block_bytes(format_of(segment.target->tensor->to), blocks);
@@ -107,10 +107,9 @@ class Run {
 
     // Of what the outputs have for a piece.
     Result<std::uint64_t> hash_left(std::size_t number, Workspace& workspace) {
-        const auto memory = std::as_writable_bytes(workspace.memory());
         std::uint64_t hash = 0;
         for (const Segment& segment : segments_of(assembly_.piece(number))) {
-            const auto bytes = memory.first(segment.bytes);
+            const auto bytes = workspace.made(segment.bytes);
             TRY(outputs_.read(segment, bytes));
             hash = requant::hash_piece(bytes, hash);
         }

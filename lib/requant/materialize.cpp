@@ -57,7 +57,7 @@ Result<void> fill(const Model& model, const Assembly& assembly, int fd, const st
     TRY_LET(const auto workers, requant::choose_workers(assembly, assembly.pieces(), options.work.threads));
     Meter meter(options.work.progress, assembly.source_bytes(), Meter::Interval(0));
     meter.report();
-    requant::Runner runner(assembly, workers);
+    requant::Runner runner(workers);
     const auto make = [&](std::uint64_t number, requant::Workspace& workspace) -> Result<void> {
         const requant::Piece piece = assembly.piece(number);
         for (const requant::Segment& segment : segments_of(piece)) {

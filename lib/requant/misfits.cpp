@@ -30,8 +30,8 @@ Result<std::optional<std::uint64_t>> first_bad_row(const SourcePiece& source, Wo
     const auto made = requant::make(segment_of(source.piece, tensor.targets.front()), workspace);
     if (made) return std::nullopt;
     if (made.error().code != Errc::bad_quant) return fail(made.error());
-    const std::uint64_t at = made.error().offset.value_or(source.offset);  // of the row, in the source file
-    return (at - tensor.offset) / tensor.unit_bytes;
+    if (!tensor.place || !made.error().offset) return source.piece.first;
+    return (*made.error().offset - tensor.place->offset) / tensor.unit_bytes;
 }
 
 // What is known of one tensor so far.
@@ -66,7 +66,7 @@ Result<std::vector<Misfit>> find_misfits(const Model& model, const Plan& plan, c
         if (*row) tensor.row = std::min(tensor.row.value_or(**row), **row);
         return {};
     };
-    requant::Runner runner(assembly, workers);
+    requant::Runner runner(workers);
     TRY(runner.each(0, assembly.pieces(), work.stop, look_at));
     TRY(model.check_unchanged());
 

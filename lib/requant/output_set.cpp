@@ -35,7 +35,8 @@ Result<void> OutputSet::write(const Segment& segment, std::span<const std::byte>
     io::OutputFile& file = files_[segment.file];
     const auto& [source, first, units] = segment.piece;
     if (segment.target == nullptr || !source->verbatim(*segment.target)) return file.write(segment.offset, bytes);
-    return file.copy(segment.offset, source->fd, source->offset + first * source->unit_bytes, bytes.size());
+    return file.copy(segment.offset, source->place->fd, source->place->offset + first * source->unit_bytes,
+                     bytes.size());
 }
 
 Result<void> OutputSet::read(const Segment& segment, std::span<std::byte> into) const {

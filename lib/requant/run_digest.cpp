@@ -52,7 +52,7 @@ void add_plan(Feed& feed, const Plan& plan) {
 }
 
 void add_tensor(Feed& feed, const SourceTensor& tensor) {
-    feed.add(tensor.offset);
+    feed.add(tensor.place ? tensor.place->offset : 0);
     feed.add(tensor.piece_units);
     feed.add(tensor.unit_bytes);
     for (const Target& target : tensor.targets) {

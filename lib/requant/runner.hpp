@@ -21,8 +21,7 @@ Result<unsigned> choose_workers(const Assembly& assembly, std::uint64_t items, u
 
 class Runner {
   public:
-    Runner(const Assembly& assembly, unsigned workers)
-        : workers_(workers), workspaces_(workers, Workspace(assembly.workspace_bytes())) {}
+    explicit Runner(unsigned workers) : workers_(workers), workspaces_(workers) {}
 
     // Calls work(number, workspace) -> Result<void> for each number from `first` to before `end`, in any order.
     // Failures and stops as with parallel_for().

@@ -21,7 +21,7 @@ Result<void> encode(const Segment& segment, std::span<const float> values, std::
                           out.subspan(row * target.unit_bytes, rows * target.unit_bytes), importance, target.effort);
         if (!encoded) {
             const std::uint64_t bad = segment.piece.first + row + encoded.error().offset.value_or(0) / ne0;
-            encoded.error() = in_row(source, bad * source.unit_bytes, std::move(encoded).error());
+            encoded.error() = source.reader.locate(bad * ne0, std::move(encoded).error());
         }
         return encoded;
     });
@@ -43,7 +43,7 @@ Result<std::span<const std::byte>> make(const Segment& segment, Workspace& works
     TRY_LET(const auto source, read_piece(segment.piece, workspace));
     if (!target.converts() && !target.big_endian) return source.bytes;
 
-    const auto out = source.spare.first(segment.bytes);
+    const auto out = workspace.made(segment.bytes);
     if (target.converts()) {
         const auto start = observer == nullptr ? Clock::time_point() : Clock::now();
         TRY(encode(segment, source.values, out));

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/try.hpp"
-#include "io/read_at.hpp"
 
 namespace ggufkit::requant {
 
@@ -44,17 +43,13 @@ Result<SourceTensor> find_source(const Model& model, const PlannedTensor& tensor
     };
     if (tensor.source >= model.tensors().size()) return other_model();
     const ModelTensor& source = model.tensors()[tensor.source];
-    const auto data = model.data(source);  // has all of it fetched where only the header was
-    if (!data) return fail(data.error());
+    TRY_LET(auto reader, tensor::Reader::open(model, source, {.via = tensor::Via::read}));
     const bool weighed = !tensor.importance.empty();
-    if (data->size() != tensor.bytes_in ||
+    if (reader.bytes() != tensor.bytes_in ||
         (weighed && tensor.importance.size() != tensor.ne[0] * tensor.ne[2] * tensor.ne[3])) {
         return other_model();
     }
-    const ModelView& shard = model.shard(source.shard);
-    return SourceTensor{.fd = model.shard_fd(source.shard),
-                        .offset = shard.data_offset() + source.info->offset,
-                        .big_endian = shard.byte_order() == ByteOrder::big};
+    return SourceTensor{.reader = std::move(reader)};
 }
 
 void divide(SourceTensor& source) {
@@ -79,45 +74,16 @@ void divide(SourceTensor& source) {
 
 Result<SourcePiece> read_piece(const Piece& piece, Workspace& workspace) {
     if (workspace.piece_ && workspace.piece_->piece == piece) return *workspace.piece_;
+    workspace.piece_.reset();
     const SourceTensor& source = *piece.tensor;
-    const PlannedTensor& tensor = source.planned();
-    const std::uint64_t begin = piece.first * source.unit_bytes;
-    const auto memory = workspace.memory();
-    const auto values = memory.first(source.converts() ? piece.units * source.unit_elements : 0);
-    const auto bytes = std::as_writable_bytes(memory.subspan(values.size()));
-    const auto in = bytes.first(piece.units * source.unit_bytes);
-
-    // Native byte order between reading and writing, whatever the files have.
-    if (auto read = io::read_at(source.fd, source.offset + begin, in); !read) {
-        read.error().subject = subject_of(tensor);
-        return fail(std::move(read).error());
-    }
-    if (source.big_endian) swap_block_bytes(format_of(tensor.from), in);
-    if (source.checked()) {
-        if (auto checked = check_blocks(tensor.from, in); !checked) {
-            const std::uint64_t within = checked.error().offset.value_or(0);
-            return fail(in_row(source, begin + within, std::move(checked).error()));
-        }
-    }
+    const tensor::Range range{piece.first * source.unit_elements, piece.units * source.unit_elements};
+    const auto check = source.checked() ? tensor::Check::finite : tensor::Check::none;
+    TRY_LET(const auto bytes, source.reader.blocks(range, workspace.read_, check));
+    std::span<const float> values;
     if (source.converts()) {
-        TRY(dequantize_rows(tensor.from, in, values));
+        TRY_LET(values, source.reader.decode(range, bytes, workspace.read_));
     }
-    return workspace.piece_.emplace(SourcePiece{.piece = piece,
-                                                .offset = source.offset + begin,
-                                                .bytes = in,
-                                                .values = values,
-                                                .spare = bytes.subspan(in.size())});
-}
-
-Error in_row(const SourceTensor& source, std::uint64_t at, Error error) {
-    const PlannedTensor& tensor = source.planned();
-    const std::uint64_t row = at / (tensor.bytes_in / tensor.rows());
-    error.subject = subject_of(tensor);
-    error.offset = source.offset + at;
-    error.detail = tensor.rows() == tensor.ne[1]
-                       ? fmt::format("row {}: {}", row, error.detail)
-                       : fmt::format("row {} of matrix {}: {}", row % tensor.ne[1], row / tensor.ne[1], error.detail);
-    return error;
+    return workspace.piece_.emplace(SourcePiece{.piece = piece, .bytes = bytes, .values = values});
 }
 
 }  // namespace ggufkit::requant

@@ -11,6 +11,8 @@
 #include <span>
 #include <vector>
 
+#include "tensor/reader.hpp"
+
 namespace ggufkit::requant {
 
 // What one output makes of a tensor.
@@ -42,9 +44,8 @@ struct Piece {
 // at a whole row, and the matrices of a 3-D tensor are just more rows), blocks where all outputs copy it. What
 // units become does not depend on how many of them a piece has.
 struct SourceTensor {
-    int fd;                // of the file that holds it
-    std::uint64_t offset;  // in that file
-    bool big_endian;
+    tensor::Reader reader;
+    std::optional<tensor::FileRange> place = reader.in_file(reader.all());  // nothing if it is made while it is read
     std::uint64_t units = 0;
     std::uint64_t unit_elements = 0;
     std::uint64_t unit_bytes = 0;
@@ -54,8 +55,10 @@ struct SourceTensor {
     const PlannedTensor& planned() const { return *targets.front().tensor; }  // for what all targets agree on
     bool converts() const;                                                    // for any of its targets
     bool checked() const;                                                     // for any of its targets
-    // Whether the output has the source's bytes.
-    bool verbatim(const Target& target) const { return !target.converts() && big_endian == target.big_endian; }
+    // Whether the output has the bytes of the source's file.
+    bool verbatim(const Target& target) const {
+        return !target.converts() && place && (place->order == ByteOrder::big) == target.big_endian;
+    }
 
     std::uint64_t pieces() const { return (units + piece_units - 1) / piece_units; }
     Piece piece(std::uint64_t number) const;
@@ -73,26 +76,26 @@ void divide(SourceTensor& tensor);
 // A piece as it was read. Its bytes lie in a workspace.
 struct SourcePiece {
     Piece piece;
-    std::uint64_t offset;              // in the source file
     std::span<const std::byte> bytes;  // in native byte order
     std::span<const float> values;     // decoded; none where all targets copy
-    std::span<std::byte> spare;        // the rest of the workspace, for what is made of the piece
 };
 
 // The scratch memory of one worker.
 class Workspace {
   public:
-    explicit Workspace(std::uint64_t bytes) : memory_((bytes + sizeof(float) - 1) / sizeof(float)) {}
-
-    // All of it. Forgets the piece.
-    std::span<float> memory() {
-        piece_.reset();
-        return memory_;
+    // Memory for what is made of a piece; valid until the next call.
+    std::span<std::byte> made(std::uint64_t bytes) {
+        if (made_.size() < bytes) made_.resize(bytes);
+        return std::span(made_).first(bytes);
     }
+
+    // The next piece is read, even if it is the last one again.
+    void forget() { piece_.reset(); }
 
   private:
     friend Result<SourcePiece> read_piece(const Piece& piece, Workspace& workspace);
-    std::vector<float> memory_;
+    tensor::Workspace read_;
+    std::vector<std::byte> made_;
     std::optional<SourcePiece> piece_;  // the one that was read last
 };
 
@@ -100,8 +103,5 @@ class Workspace {
 // not read again, so several outputs cost one read. Errors: IO_READ, IO_CHANGED; BAD_QUANT with the row and its
 // place in the source.
 Result<SourcePiece> read_piece(const Piece& piece, Workspace& workspace);
-
-// `error` of the row that holds byte `at` of the source tensor.
-Error in_row(const SourceTensor& tensor, std::uint64_t at, Error error);
 
 }  // namespace ggufkit::requant

@@ -91,7 +91,7 @@ Result<void> execute_to(const Model& model, const Plan& plan, const Sink& sink, 
     requant::advise_sequential(model);
 
     const bool compressed = options.zstd_level != 0;
-    requant::Runner runner(assembly, workers);
+    requant::Runner runner(workers);
     std::vector<Stretch> slots(ahead * workers);
     std::vector<std::vector<std::byte>> contents(workers);  // of stretches that are to be compressed
     const auto make = [&](std::uint64_t number, std::size_t slot, unsigned worker) -> Result<void> {

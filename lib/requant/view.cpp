@@ -45,7 +45,7 @@ struct RequantView::State {
             std::unique_ptr<Workspace> workspace = take_workspace();
             TRY_LET(const auto bytes, requant::make(segment, *workspace));
             auto kept = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
-            static_cast<void>(workspace->memory());  // it forgets the piece, which the cache may drop
+            workspace->forget();  // the cache may drop the piece, and then it is read again
             const std::lock_guard lock(mutex_);
             idle_.push_back(std::move(workspace));
             return kept;
@@ -56,7 +56,7 @@ struct RequantView::State {
     // One that another piece was made in, where one is idle.
     std::unique_ptr<Workspace> take_workspace() const {
         const std::lock_guard lock(mutex_);
-        if (idle_.empty()) return std::make_unique<Workspace>(assembly->workspace_bytes());
+        if (idle_.empty()) return std::make_unique<Workspace>();
         auto workspace = std::move(idle_.back());
         idle_.pop_back();
         return workspace;
@@ -80,7 +80,7 @@ void place(std::span<const std::byte> bytes, std::uint64_t at, std::span<std::by
 // Makes the units from `begin` on that fill `out`, and no others.
 Result<void> make_units(const requant::SourceTensor& tensor, std::uint64_t begin, std::span<std::byte> out) {
     const requant::Target& target = tensor.targets.front();
-    Workspace workspace(tensor.workspace_bytes());
+    Workspace workspace;
     while (!out.empty()) {
         const std::uint64_t units = std::min(tensor.piece_units, out.size() / target.unit_bytes);
         const Segment segment = requant::segment_of({&tensor, begin, units}, target);

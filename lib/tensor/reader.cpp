@@ -16,8 +16,6 @@ namespace ggufkit::tensor {
 
 namespace {
 
-std::string subject_of(const TensorInfo& info) { return fmt::format("tensor '{}'", info.name); }
-
 // Grows only: what is there need not be cleared.
 template <class Buffer>
 auto first_of(Buffer& buffer, std::uint64_t size) {
@@ -41,7 +39,11 @@ Result<Reader> Reader::open(const Model& model, const ModelTensor& tensor, const
 }
 
 Reader::Reader(const TensorInfo& info, std::shared_ptr<const Source> source, std::vector<float> factors)
-    : info_(&info), source_(std::move(source)), factors_(std::move(factors)), elements_(info.elements().value_or(0)) {}
+    : info_(&info),
+      subject_(fmt::format("tensor '{}'", info.name)),
+      source_(std::move(source)),
+      factors_(std::move(factors)),
+      elements_(info.elements().value_or(0)) {}
 
 std::uint64_t Reader::elements_in(std::uint64_t bytes) const {
     return std::max<std::uint64_t>(bytes / format().block_bytes, 1) * format().block_elements;
@@ -52,7 +54,7 @@ Result<std::span<const std::byte>> Reader::blocks(Range range, Workspace& worksp
     assert(range.first % format().block_elements == 0 && range.count % format().block_elements == 0);
     auto blocks = source_->blocks(range, workspace);
     if (!blocks) {
-        blocks.error().subject = subject_of(*info_);
+        blocks.error().subject = subject_;
         return blocks;
     }
     if (check == Check::none) return blocks;
@@ -82,7 +84,7 @@ Result<std::span<const float>> Reader::values(Range range, Workspace& workspace,
 Error Reader::locate(std::uint64_t element, Error error) const {
     const std::uint64_t row = element / info_->ne[0];
     const bool one_matrix = info_->ne[2] * info_->ne[3] == 1;
-    error.subject = subject_of(*info_);
+    error.subject = subject_;
     error.detail = one_matrix
                        ? fmt::format("row {}: {}", row, error.detail)
                        : fmt::format("row {} of matrix {}: {}", row % info_->ne[1], row / info_->ne[1], error.detail);

@@ -24,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/aligned.hpp"
@@ -122,6 +123,7 @@ class Reader {
 
   private:
     const TensorInfo* info_;
+    std::string subject_;  // of errors; made while the name can be read, which a file that shrinks takes away
     std::shared_ptr<const Source> source_;
     std::vector<float> factors_;
     std::uint64_t elements_;

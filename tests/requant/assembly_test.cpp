@@ -23,10 +23,10 @@ using requant::Segment;
 namespace {
 
 // What the segments give, made from the last one to the first, as if by many processes.
-std::vector<std::byte> made_backwards(const Assembly& assembly, const FileSegments& file, std::size_t size) {
+std::vector<std::byte> made_backwards(const FileSegments& file, std::size_t size) {
     std::vector<std::byte> bytes(size, std::byte{0xa5});
     for (std::uint64_t number = file.count(); number-- > 0;) {
-        requant::Workspace workspace(assembly.workspace_bytes());
+        requant::Workspace workspace;
         const Segment segment = file.at(number);
         const auto made = must(requant::make(segment, workspace));
         REQUIRE(made.size() == segment.bytes);
@@ -64,7 +64,7 @@ TEST_CASE("assembly: segments lie one after the other, and made alone in any ord
             CHECK(file.find(end) == file.count());
             const auto expected = read_bytes(outputs[i].path);
             REQUIRE(end == expected.size());
-            CHECK((made_backwards(assembly, file, end) == expected));
+            CHECK((made_backwards(file, end) == expected));
         }
     }
 }
