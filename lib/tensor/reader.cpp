@@ -35,15 +35,17 @@ Result<Reader> Reader::open(const Model& model, const ModelTensor& tensor, const
         TRY_LET(auto read, read_factors(model, tensor));
         factors = std::move(read);
     }
-    return Reader(*tensor.info, std::move(source), std::move(factors));
+    Reader reader(*tensor.info, std::move(source), std::move(factors));
+    if (options.via == Via::read) reader.name_ = tensor.info->name;
+    return reader;
+}
+
+std::string Reader::subject() const {
+    return fmt::format("tensor '{}'", name_.empty() ? info_->name : std::string_view(name_));
 }
 
 Reader::Reader(const TensorInfo& info, std::shared_ptr<const Source> source, std::vector<float> factors)
-    : info_(&info),
-      subject_(fmt::format("tensor '{}'", info.name)),
-      source_(std::move(source)),
-      factors_(std::move(factors)),
-      elements_(info.elements().value_or(0)) {}
+    : info_(&info), source_(std::move(source)), factors_(std::move(factors)), elements_(info.elements().value_or(0)) {}
 
 std::uint64_t Reader::elements_in(std::uint64_t bytes) const {
     return std::max<std::uint64_t>(bytes / format().block_bytes, 1) * format().block_elements;
@@ -54,7 +56,7 @@ Result<std::span<const std::byte>> Reader::blocks(Range range, Workspace& worksp
     assert(range.first % format().block_elements == 0 && range.count % format().block_elements == 0);
     auto blocks = source_->blocks(range, workspace);
     if (!blocks) {
-        blocks.error().subject = subject_;
+        blocks.error().subject = subject();
         return blocks;
     }
     if (check == Check::none) return blocks;
@@ -84,7 +86,7 @@ Result<std::span<const float>> Reader::values(Range range, Workspace& workspace,
 Error Reader::locate(std::uint64_t element, Error error) const {
     const std::uint64_t row = element / info_->ne[0];
     const bool one_matrix = info_->ne[2] * info_->ne[3] == 1;
-    error.subject = subject_;
+    error.subject = subject();
     error.detail = one_matrix
                        ? fmt::format("row {}: {}", row, error.detail)
                        : fmt::format("row {} of matrix {}: {}", row % info_->ne[1], row / info_->ne[1], error.detail);

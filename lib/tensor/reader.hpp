@@ -122,8 +122,10 @@ class Reader {
     Error locate(std::uint64_t element, Error error) const;
 
   private:
+    std::string subject() const;
+
     const TensorInfo* info_;
-    std::string subject_;  // of errors; made while the name can be read, which a file that shrinks takes away
+    std::string name_{};  // of a reader that does not touch the mapping, where info_ has it
     std::shared_ptr<const Source> source_;
     std::vector<float> factors_;
     std::uint64_t elements_;
