@@ -43,7 +43,7 @@ struct Kernels {
 // The kernels of a type, or null where it has none.
 const Kernels* find_kernels(TensorType type) noexcept;
 
-// The tables that find_kernels() looks in, each in quant/<family>/kernels.cpp.
+// The tables that find_kernels() looks in, each in quant/<family>/kernels.cpp or quant/iq/iq4_kernels.cpp.
 std::span<const Kernels> plain_kernels();
 std::span<const Kernels> legacy_kernels();
 std::span<const Kernels> k_kernels();

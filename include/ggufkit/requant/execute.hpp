@@ -1,4 +1,4 @@
-// Carrying out plans: rows stream through a small tile for each thread to their final offset in the output.
+// Carrying out plans: rows stream through a small workspace for each thread to their final offset in the output.
 //
 // Purpose: execute() writes the files that Plans describe, in bounded memory (less than 64 MiB, and eight bytes for some
 //   60,000 weights), atomically; what was killed can be resumed. execute_to() passes the same bytes on as a stream, from
