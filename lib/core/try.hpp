@@ -23,10 +23,12 @@
 
 #define TRY_LET(declaration, ...) GGUFKIT_TRY_LET(GGUFKIT_JOIN(try_result_, __LINE__), declaration, (__VA_ARGS__))
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration cannot have any.
 #define GGUFKIT_TRY_LET(result, declaration, expression)                  \
     auto result = expression;                                             \
     if (!result) return ::tl::make_unexpected(std::move(result).error()); \
     declaration = *std::move(result)
+// NOLINTEND(bugprone-macro-parentheses)
 
 #define GGUFKIT_JOIN(a, b) GGUFKIT_JOIN_NOW(a, b)
 #define GGUFKIT_JOIN_NOW(a, b) a##b

@@ -2,6 +2,8 @@
 // this: zstd.cpp and filters.cpp.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <boost/iostreams/categories.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -30,17 +32,19 @@ class FilterSource {
     explicit FilterSource(const Source& source, std::uint64_t most_without_content = max)
         : source_(&source), most_without_content_(most_without_content) {}
 
+    // Headers are asked for byte by byte, and come from a buffer.
     std::streamsize read(char* into, std::streamsize size) {
-        const auto got = (*source_)(std::as_writable_bytes(std::span(into, static_cast<std::size_t>(size))));
-        if (!got) throw Thrown{got.error()};
-        last_ = end_;
-        end_ += *got;
-        ended_ = *got == 0;
-        if (end_ - content_ > most_without_content_) {
-            throw Thrown{
-                {.code = Errc::unsupported, .offset = content_, .detail = "goes on for too long without content"}};
+        const std::span<char> wanted(into, static_cast<std::size_t>(size));
+        if (buffered_.empty() && wanted.size() >= buffer_.size()) {
+            const std::size_t got = fill(wanted);
+            return ended_ ? -1 : static_cast<std::streamsize>(got);
         }
-        return ended_ ? -1 : static_cast<std::streamsize>(*got);
+        if (buffered_.empty()) buffered_ = {0, fill(buffer_)};
+        if (ended_) return -1;
+        const auto part = std::span(buffer_).subspan(buffered_.begin, std::min(wanted.size(), buffered_.size()));
+        std::ranges::copy(part, wanted.begin());
+        buffered_.begin += part.size();
+        return static_cast<std::streamsize>(part.size());
     }
 
     // Called when content came out of all that was read.
@@ -54,10 +58,31 @@ class FilterSource {
   private:
     static constexpr std::uint64_t max = std::numeric_limits<std::uint64_t>::max();
 
+    struct Buffered {
+        std::size_t begin = 0, end = 0;
+        bool empty() const { return begin == end; }
+        std::size_t size() const { return end - begin; }
+    };
+
+    std::size_t fill(std::span<char> into) {
+        const auto got = (*source_)(std::as_writable_bytes(into));
+        if (!got) throw Thrown{got.error()};
+        last_ = end_;
+        end_ += *got;
+        ended_ = *got == 0;
+        if (end_ - content_ > most_without_content_) {
+            throw Thrown{
+                {.code = Errc::unsupported, .offset = content_, .detail = "goes on for too long without content"}};
+        }
+        return *got;
+    }
+
     const Source* source_;
     std::uint64_t most_without_content_;
     std::uint64_t last_ = 0, end_ = 0, content_ = 0;
     bool ended_ = false;
+    std::array<char, 4096> buffer_{};
+    Buffered buffered_{};  // in buffer_
 };
 
 // Passes the content on to the sink. Throws what the filter throws, and Thrown.
@@ -67,7 +92,7 @@ Result<void> pull(Filter filter, FilterSource& source, const Sink& sink) {
     while (true) {
         const std::streamsize size = filter.read(source, content.data(), static_cast<std::streamsize>(content.size()));
         if (size < 0) return {};
-        source.has_content();
+        if (size > 0) source.has_content();
         const auto bytes = std::as_bytes(std::span(content).first(static_cast<std::size_t>(size)));
         TRY(sink(bytes));
     }

@@ -5,6 +5,7 @@
 #include <boost/iostreams/filter/bzip2.hpp>
 #include <boost/iostreams/filter/gzip.hpp>
 #include <boost/iostreams/filter/lzma.hpp>
+#include <exception>
 #include <new>
 #include <string_view>
 
@@ -71,6 +72,8 @@ Result<void> decompress(FilterSource source, const Sink& sink, auto... arguments
         return fail(thrown.error);
     } catch (const std::bad_alloc&) {
         return fail(no_memory());
+    } catch (const std::exception&) {  // of the gzip filter, where a header has no room in its buffer
+        return fail(damaged("compressed data", source));
     }
 }
 

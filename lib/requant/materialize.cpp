@@ -60,10 +60,11 @@ Result<void> fill(const Model& model, const Assembly& assembly, int fd, const st
     requant::Runner runner(workers);
     const auto make = [&](std::uint64_t number, requant::Workspace& workspace) -> Result<void> {
         const requant::Piece piece = assembly.piece(number);
-        for (const requant::Segment& segment : segments_of(piece)) {
-            if (control != nullptr && control->is_ready(number)) break;
-            TRY_LET(const auto bytes, requant::make(segment, workspace));
-            TRY(io::write_at(fd, segment.offset, bytes));
+        if (control == nullptr || !control->is_ready(number)) {
+            for (const requant::Segment& segment : segments_of(piece)) {
+                TRY_LET(const auto bytes, requant::make(segment, workspace));
+                TRY(io::write_at(fd, segment.offset, bytes));
+            }
             if (control != nullptr) control->set_ready(number);
         }
         meter.add(piece.source_bytes());

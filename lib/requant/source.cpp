@@ -45,7 +45,9 @@ Result<SourceTensor> find_source(const Model& model, const PlannedTensor& tensor
     const ModelTensor& source = model.tensors()[tensor.source];
     TRY_LET(auto reader, tensor::Reader::open(model, source, {.via = tensor::Via::read}));
     const bool weighed = !tensor.importance.empty();
-    if (reader.bytes() != tensor.bytes_in ||
+    const auto bytes_out = tensor_bytes(format_of(tensor.to), tensor.ne);
+    if (source.info->format->type() != tensor.from || source.info->ne != tensor.ne ||
+        reader.bytes() != tensor.bytes_in || !bytes_out || *bytes_out != tensor.bytes_out ||
         (weighed && tensor.importance.size() != tensor.ne[0] * tensor.ne[2] * tensor.ne[3])) {
         return other_model();
     }

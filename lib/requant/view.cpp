@@ -134,7 +134,7 @@ std::size_t RequantView::read_callback(void* view, void* out, std::size_t offset
     const std::size_t there = std::min(bytes, self.size() - offset);
     try {
         return self.read(offset, {static_cast<std::byte*>(out), there}) ? there : 0;
-    } catch (const std::bad_alloc&) {  // which must not pass through C
+    } catch (...) {  // must not pass through C
         return 0;
     }
 }

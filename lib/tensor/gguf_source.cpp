@@ -69,7 +69,7 @@ class GgufSource final : public Source {
 };
 
 Result<std::span<const std::byte>> bring(const Model& model, const ModelTensor& tensor, std::span<const Range> ranges) {
-    if (ranges.empty()) return model.data(tensor);
+    if (ranges.empty() || tensor.info->format == nullptr) return model.data(tensor);
     const FormatInfo& format = *tensor.info->format;
     std::vector<DataPart> parts;
     parts.reserve(ranges.size());
