@@ -15,15 +15,13 @@ Result<void> encode(const Segment& segment, std::span<const float> values, std::
     const SourceTensor& source = *segment.piece.tensor;
     const Target& target = *segment.target;
     const std::size_t ne0 = source.unit_elements;
-    return each_matrix(segment, [&](std::uint64_t row, std::uint64_t rows, std::span<const float> importance) {
+    return each_matrix(segment, [&](std::uint64_t row, std::uint64_t rows, auto importance) -> Result<void> {
         auto encoded =
             quantize_rows(target.tensor->to, values.subspan(row * ne0, rows * ne0), ne0,
                           out.subspan(row * target.unit_bytes, rows * target.unit_bytes), importance, target.effort);
-        if (!encoded) {
-            const std::uint64_t bad = segment.piece.first + row + encoded.error().offset.value_or(0) / ne0;
-            encoded.error() = source.reader.locate(bad * ne0, std::move(encoded).error());
-        }
-        return encoded;
+        if (encoded) return {};
+        const std::uint64_t bad = segment.piece.first + row + encoded.error().offset.value_or(0) / ne0;
+        return fail(source.reader.locate(bad * ne0, std::move(encoded).error()));
     });
 }
 
