@@ -129,8 +129,9 @@ void Journal::remove() const {
         ::unlink(fresh_path(journal).c_str());
         ::unlink(journal.c_str());
     };
-    remove(path_);
+    // The one that is read goes last: a copy alone would look like the work of another run.
     std::ranges::for_each(copies_, remove);
+    remove(path_);
 }
 
 Error Journal::error(std::string_view doing) const {
