@@ -168,7 +168,7 @@ struct RemoteOptions;  // remote.hpp
 class Model {
   public:
     // Maps `path`; where it is a shard (split.count > 1, NAME-00001-of-00005.gguf), all its siblings. Errors: IO_*,
-    // those of parse(), those of check_structure(), and BAD_SPLIT where shards are missing or disagree. A file
+    // all of parse() and check_structure(), and BAD_SPLIT where shards are missing or disagree. A file
     // compressed with zstd, gzip, bzip2 or xz (spec/streams.md), whatever its name, is unpacked into a temporary file
     // without a name, which is mapped in its place; errors: TRUNCATED, BAD_ZSTD and BAD_COMPRESSED with the offset in the
     // compressed file, UNSUPPORTED, IO_NO_SPACE.

@@ -22,7 +22,7 @@ struct Tile {
 
 class Tiles {
   public:
-    // Errors: those of Model::data(), of the first tensor that has any.
+    // Errors: as from Model::data(), of the first tensor that has any.
     static Result<Tiles> make(const Model& model, std::span<const ModelTensor> tensors);
 
     std::size_t count() const { return first_tile_.back(); }

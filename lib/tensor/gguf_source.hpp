@@ -10,7 +10,7 @@
 
 namespace ggufkit::tensor {
 
-// Brings all of the tensor's data here, or the given ranges. Errors: those of Model::data().
+// Brings all of the tensor's data here, or the given ranges. Errors: as from Model::data().
 Result<std::shared_ptr<const Source>> open_gguf(const Model& model, const ModelTensor& tensor, Via via,
                                                 std::span<const Range> ranges);
 

@@ -88,7 +88,7 @@ struct ReadOptions {
 
 class Reader {
   public:
-    // Errors: those of Model::data().
+    // Errors: as from Model::data().
     static Result<Reader> open(const Model& model, const ModelTensor& tensor, const ReadOptions& options = {});
     // Reads from any source. `info` describes what it brings, outlives the reader and has a checked size. `factors` has
     // one number for each matrix, or none.

@@ -14,7 +14,7 @@ const ModelTensor* find_scale(const Model& model, const ModelTensor& tensor);
 // Whether `tensor` holds the factors of another one.
 bool is_scale(const Model& model, const ModelTensor& tensor);
 
-// One factor for each matrix of `tensor`; none where there is no such tensor. Errors: those of Model::data().
+// One factor for each matrix of `tensor`; none where there is no such tensor. Errors: as from Model::data().
 Result<std::vector<float>> read_factors(const Model& model, const ModelTensor& tensor);
 
 }  // namespace ggufkit::tensor

@@ -102,7 +102,7 @@ struct DiffOptions {
 // The keys alone, in order; of the options those that are about keys count.
 std::vector<KeyChange> compare_metadata(const ModelView& a, const ModelView& b, const DiffOptions& options = {});
 
-// Errors: those of Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
+// Errors: as from Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
 Result<Diff> compare_models(const Model& a, const Model& b, const DiffOptions& options = {});
 
 // ---------------------------------------------------------------- values
@@ -153,7 +153,7 @@ struct ValueTotal {
     ErrorSums sums{};
 };
 
-// `differences` are those of `pairs`. Types are A's.
+// `differences` belong to `pairs`, in the same order. Types are A's.
 std::vector<ValueTotal> totals(std::span<const TensorPair> pairs, std::span<const ValueDifference> differences,
                                Grouping grouping);
 

@@ -20,11 +20,11 @@
 
 namespace ggufkit {
 
-// Errors: those of Model::data().
+// Errors: as from Model::data().
 Result<Digest> digest(const Model& model, const ModelTensor& tensor);
 
 // Of some tensors of a model, in their order. The file is read, not looked at through its mapping, in a quarter
-// of a megabyte of memory for each thread. Errors: those of Model::data(); IO_READ; IO_CHANGED where a file changed meanwhile; CANCELLED.
+// of a megabyte of memory for each thread. Errors: as from Model::data(); IO_READ; IO_CHANGED where a file changed meanwhile; CANCELLED.
 Result<std::vector<Digest>> digests(const Model& model, std::span<const ModelTensor> tensors, const Work& work = {});
 
 }  // namespace ggufkit

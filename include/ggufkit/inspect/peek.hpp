@@ -54,7 +54,7 @@ struct Peek {
 
 inline constexpr std::uint64_t most_peeked = 65'536;
 
-// `count` weights of a row (of all rows of the tensor) from `column` on. Errors: those of Model::data(); OUT_OF_RANGE
+// `count` weights of a row (of all rows of the tensor) from `column` on. Errors: as from Model::data(); OUT_OF_RANGE
 // where there are not so many, or more than most_peeked are asked for.
 Result<Peek> peek_weights(const Model& model, const ModelTensor& tensor, std::uint64_t row, std::uint64_t column,
                           std::uint64_t count);

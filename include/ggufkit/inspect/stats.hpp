@@ -77,7 +77,7 @@ struct TensorStats {
 inline constexpr double outlier_limit = 6;
 
 // Of some tensors of a model, in their order; decoded as dequantize_rows() does. Takes some megabytes of memory,
-// however large they are. Errors: those of Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
+// however large they are. Errors: as from Model::data(); IO_CHANGED where a file changed meanwhile; CANCELLED.
 Result<std::vector<TensorStats>> tensor_stats(const Model& model, std::span<const ModelTensor> tensors,
                                               const Work& work = {});
 

@@ -81,7 +81,7 @@ struct Fit {
 
 // Types for the whole output, headers of all its files included, in at most `budget` bytes. `measurement` is of the model
 // and the recipe. Where the recipe's mix has no file type, general.file_type becomes the fixed one nearest in size. Errors:
-// those of make_plan(); OUT_OF_RANGE where the smallest that can be made is too big: `detail` says how many bytes it has.
+// as from make_plan(); OUT_OF_RANGE if the smallest possible file is too big: `detail` gives its size in bytes.
 Result<Fit> fit(const Model& model, const Recipe& recipe, const Measurement& measurement, std::uint64_t budget);
 
 }  // namespace ggufkit::target
